@@ -1,0 +1,171 @@
+/**
+ * Every setting of the service, in one described object. `loadConfig` reads the environment and reports all faults
+ * together; `settingsTable` prints the README's table. Only entry points call these.
+ */
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { AppError } from './errors.js';
+
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+
+const positive = (description: string, value: number) => Type.Integer({ description, default: value, minimum: 1 });
+
+/** Names are environment variables. An empty default means: not set. */
+export const ConfigSchema = Type.Object(
+  {
+    HOST: Type.String({
+      description: 'Address to listen on. Any but loopback needs an API key.',
+      default: '127.0.0.1',
+      minLength: 1,
+    }),
+    PORT: Type.Integer({ description: 'Port; 0 takes a free one.', default: 8080, minimum: 0, maximum: 65535 }),
+    DATA_DIR: Type.String({
+      description: 'Folder for data sets, jobs and models: all that is worth a backup.',
+      default: 'data',
+      minLength: 1,
+    }),
+    MODELS_DIR: Type.String({ description: 'Folder of the backbones. Default: `models/` of Graft.', default: '' }),
+    CACHE_DIR: Type.String({
+      description: 'Folder for cached features; safe to delete. Default: `cache/` in `DATA_DIR`.',
+      default: '',
+    }),
+    REDIS_URL: Type.String({
+      description: 'Redis for the job queue, `redis://…`, `rediss://…` or `unix:///…`. Default: `npm start` runs one.',
+      default: '',
+      pattern: '^((rediss?|unix)://.+)?$',
+    }),
+    API_KEYS: Type.String({
+      description: 'API keys as `tenant:sha256-of-the-key`, separated by commas (`npm run keys` makes one).',
+      default: '',
+      pattern: '^\\s*([a-z0-9][a-z0-9-]{0,62}:[0-9a-f]{64}\\s*(,\\s*|$))*$',
+    }),
+    LOG_LEVEL: Type.Union(
+      (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map((level) => Type.Literal(level)),
+      { description: 'Least level that is logged (trace, debug, info, warn, error, fatal, silent).', default: 'info' },
+    ),
+    DEFAULT_BACKBONE: Type.String({
+      description: 'Backbone of a job that names none.',
+      default: 'rootstock_s',
+      minLength: 1,
+    }),
+    BACKBONE_THREADS: Type.Integer({
+      description: 'Threads of the backbone; 0: as many as there are cores.',
+      default: 0,
+      minimum: 0,
+      maximum: 256,
+    }),
+    PREDICT_BATCH: positive('Most images in one pass of the backbone when predicting.', 16),
+    PREDICT_QUEUE: positive('Most images waiting for a prediction; beyond that requests are answered 429.', 512),
+    HEAD_CACHE_BYTES: positive('Memory for the heads of recently used models.', 512 * MiB),
+    WORKER_CONCURRENCY: Type.Integer({
+      description: 'Jobs that one worker runs at once.',
+      default: 1,
+      minimum: 1,
+      maximum: 64,
+    }),
+    JOB_ATTEMPTS: Type.Integer({
+      description: 'Times a job is started again after its process died.',
+      default: 3,
+      minimum: 1,
+      maximum: 20,
+    }),
+    JOB_TIMEOUT_SECONDS: positive('Longest time one job may run.', 6 * 3600),
+    JOB_MEMORY_MB: positive('JavaScript heap of the process that runs a job.', 4096),
+    MAX_UPLOAD_BYTES: positive('Largest archive.', 16 * GiB),
+    MAX_ARCHIVE_ENTRIES: positive('Most files in one archive.', 500_000),
+    MAX_ARCHIVE_RATIO: positive('Most times an archive may grow when unpacked; beyond 64 MiB.', 200),
+    MAX_IMAGE_BYTES: positive('Largest image file.', 32 * MiB),
+    MAX_IMAGE_PIXELS: positive('Largest image, width times height.', 50_000_000),
+    MAX_PREDICT_BYTES: positive('Largest body of a prediction.', 64 * MiB),
+    MAX_PREDICT_IMAGES: positive('Most images in one prediction request.', 256),
+    REQUEST_TIMEOUT_SECONDS: positive('Longest time a request may take to arrive.', 3600),
+    SHUTDOWN_SECONDS: positive('Longest time to finish open requests when stopping.', 20),
+  },
+  { additionalProperties: false },
+);
+
+type Settings = Static<typeof ConfigSchema>;
+
+/** Tenant and SHA-256 (hex) of one API key. */
+export interface ApiKey {
+  tenant: string;
+  sha256: string;
+}
+
+/** The settings, with paths made absolute and keys taken apart. */
+export type Config = Omit<Settings, 'API_KEYS'> & { API_KEYS: ApiKey[] };
+
+/** Folder of the package: where `package.json` and `models/` are, whether run from `build/` or elsewhere. */
+export const PACKAGE_ROOT = resolve(import.meta.dirname, '..', '..');
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
+
+/**
+ * Read the settings from the environment.
+ * @throws AppError `config_invalid` that lists every fault, one a line.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const faults: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries<TSchema>(ConfigSchema.properties)) {
+    const text = env[name]?.trim();
+    const value = text === undefined || text === '' ? schema.default : Value.Convert(schema, text);
+    if (Value.Check(schema, value)) values[name] = value;
+    else faults.push(`${name}=${shown(name, text)}: ${expectation(schema)}. ${schema.description}`);
+  }
+  const settings = values as Settings;
+  const keys = (settings.API_KEYS ?? '')
+    .split(',')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const [tenant, sha256] = pair.split(':') as [string, string];
+      return { tenant, sha256 };
+    });
+  if (settings.HOST !== undefined && !LOOPBACK.test(settings.HOST) && keys.length === 0) {
+    faults.push(
+      `HOST=${settings.HOST}: without an API key Graft listens on loopback only. Make a key with \`npm run keys\` and set API_KEYS, or use HOST=127.0.0.1.`,
+    );
+  }
+  if (faults.length > 0) {
+    throw new AppError('config_invalid', `These settings are not valid:\n${faults.map((f) => `  ${f}`).join('\n')}`, {
+      details: { faults },
+    });
+  }
+  const dataDir = resolve(settings.DATA_DIR);
+  return {
+    ...settings,
+    DATA_DIR: dataDir,
+    MODELS_DIR: settings.MODELS_DIR === '' ? join(PACKAGE_ROOT, 'models') : resolve(settings.MODELS_DIR),
+    CACHE_DIR: settings.CACHE_DIR === '' ? join(dataDir, 'cache') : resolve(settings.CACHE_DIR),
+    BACKBONE_THREADS: settings.BACKBONE_THREADS === 0 ? availableParallelism() : settings.BACKBONE_THREADS,
+    API_KEYS: keys,
+  };
+}
+
+/** The README's table of settings, in Markdown. */
+export function settingsTable(): string {
+  const rows = Object.entries<TSchema>(ConfigSchema.properties).map(([name, schema]) => {
+    const value = schema.default === '' ? '' : `\`${schema.default}\``;
+    return `| \`${name}\` | ${value} | ${schema.description} |`;
+  });
+  return ['| setting | default | what it does |', '|---|---|---|', ...rows].join('\n');
+}
+
+function expectation(schema: TSchema): string {
+  if (schema.type === 'integer') {
+    const range = [schema.minimum, schema.maximum].map((bound) => bound ?? '…').join(' to ');
+    return `expected a whole number, ${range}`;
+  }
+  if (schema.anyOf) return `expected one of ${schema.anyOf.map((option: TSchema) => option.const).join(', ')}`;
+  if (schema.pattern) return `expected text like ${schema.pattern}`;
+  return 'expected text';
+}
+
+/** A fault message repeats the value, except for secrets. */
+function shown(name: string, text: string | undefined): string {
+  return name === 'API_KEYS' || name === 'REDIS_URL' ? '…' : JSON.stringify(text);
+}

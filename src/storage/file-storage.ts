@@ -1,0 +1,154 @@
+import { createReadStream } from 'node:fs';
+import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import type { Readable } from 'node:stream';
+import { ulid } from 'ulid';
+import { AppError, isErrno } from '../errors.js';
+import type { ByteRange, ListOptions, ObjectHead, PutOptions, Storage, StoredObject } from './contract.js';
+
+/** Folder for half-written objects and for what is being removed; `sweep` empties it. */
+const TEMPORARY = '.tmp';
+
+/**
+ * The file driver. A put
+ *  1. writes to a temporary name in `.tmp/` and fsyncs the file,
+ *  2. links it to its key (`ifAbsent`) or renames it over the key,
+ *  3. fsyncs the folder, so that the name survives a power cut.
+ * A delete renames into `.tmp/` first: what is visible is whole. The cost is two fsyncs a put, a few ms on a disk.
+ */
+export class FileStorage implements Storage {
+  readonly #root: string;
+  #prepared: Promise<unknown> | undefined;
+
+  constructor(options: { root: string }) {
+    this.#root = options.root;
+  }
+
+  async put(
+    key: string,
+    body: Readable | Uint8Array | string,
+    { ifAbsent = false }: PutOptions = {},
+  ): Promise<{ created: boolean }> {
+    const target = this.#path(key);
+    const temporary = await this.#temporary();
+    try {
+      const file = await open(temporary, 'wx');
+      try {
+        await writeFile(file, body);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await mkdirSynced(dirname(target));
+      if (ifAbsent) await link(temporary, target);
+      else await rename(temporary, target);
+      await syncFolder(dirname(target));
+      return { created: true };
+    } catch (error) {
+      if (ifAbsent && isErrno(error, 'EEXIST')) return { created: false };
+      if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
+        throw new AppError('storage_full', 'The disk of the data folder is full. Free some space and try again.', {
+          cause: error,
+        });
+      }
+      throw error;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  async get(key: string, range?: ByteRange): Promise<StoredObject | undefined> {
+    const path = this.#path(key);
+    try {
+      const file = await open(path, 'r');
+      try {
+        const { size } = await file.stat();
+        return { stream: createReadStream('', { fd: file, ...range }), bytes: size };
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+      throw error;
+    }
+  }
+
+  async head(key: string): Promise<ObjectHead | undefined> {
+    try {
+      const found = await stat(this.#path(key));
+      return found.isFile() ? { bytes: found.size, modifiedAt: found.mtime } : undefined;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+      throw error;
+    }
+  }
+
+  async list(prefix: string, { after }: ListOptions = {}): Promise<string[]> {
+    try {
+      const names = (await readdir(this.#path(prefix))).sort();
+      return after === undefined ? names : names.filter((name) => name > after);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+      throw error;
+    }
+  }
+
+  async delete(prefix: string): Promise<void> {
+    const path = this.#path(prefix);
+    const temporary = await this.#temporary();
+    try {
+      await rename(path, temporary);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return;
+      throw error;
+    }
+    await syncFolder(dirname(path));
+    await rm(temporary, { recursive: true, force: true });
+  }
+
+  /** Remove what a crash left half-written: everything in `.tmp/` that is older than `olderThanMs`. */
+  async sweep(olderThanMs: number): Promise<number> {
+    const folder = join(this.#root, TEMPORARY);
+    let removed = 0;
+    for (const name of await this.list(TEMPORARY)) {
+      const path = join(folder, name);
+      const found = await stat(path).catch(() => undefined);
+      if (found === undefined || Date.now() - found.mtimeMs < olderThanMs) continue;
+      await rm(path, { recursive: true, force: true });
+      removed += 1;
+    }
+    return removed;
+  }
+
+  #path(key: string): string {
+    const segments = key.split('/');
+    if (!segments.every((segment) => /^[A-Za-z0-9._-]+$/.test(segment) && segment !== '.' && segment !== '..')) {
+      throw new TypeError(`Not a storage key: ${JSON.stringify(key)}`);
+    }
+    return join(this.#root, segments.join(sep));
+  }
+
+  async #temporary(): Promise<string> {
+    const folder = join(this.#root, TEMPORARY);
+    this.#prepared ??= mkdir(folder, { recursive: true });
+    await this.#prepared;
+    return join(folder, ulid());
+  }
+}
+
+/** mkdir -p, and an fsync of the parent of the first folder made, so that a new folder survives a power cut. */
+async function mkdirSynced(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let folder = path; folder.length >= first.length; folder = dirname(folder)) await syncFolder(dirname(folder));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
