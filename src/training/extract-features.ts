@@ -73,11 +73,11 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
   const batches: number[][] = [];
   for (let start = 0; start < missing.length; start += BATCH) batches.push(missing.slice(start, start + BATCH));
   const decode = (batch: number[] | undefined) =>
-    Promise.all((batch ?? []).map((index) => decodeTask(options, tasks[index]!, index, skipped)));
+    inBackground(Promise.all((batch ?? []).map((index) => decodeTask(options, tasks[index]!, index, skipped))));
   let decoding = decode(batches[0]);
   let storing: Promise<void> = Promise.resolve();
   try {
-    for (const [number, batch] of batches.entries()) {
+    for (const number of batches.keys()) {
       const decoded = (await decoding).filter((image) => image !== undefined);
       decoding = decode(batches[number + 1]);
       if (decoded.length > 0) {
@@ -87,7 +87,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
           return { key: tasks[index]!.key, features: features[index] };
         });
         await storing;
-        storing = cache.putAll(stored);
+        storing = inBackground(cache.putAll(stored));
       }
       report(Math.min(missing.length, (number + 1) * BATCH));
     }
@@ -148,4 +148,10 @@ function progressReporter({ onProgress }: ExtractOptions, total: number, cached:
       secondsLeft: perSecond === null ? (done === total ? 0 : null) : (total - done) / perSecond,
     });
   };
+}
+
+/** A promise that is awaited later: its failure is seen then, and is not unhandled until then. */
+function inBackground<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
