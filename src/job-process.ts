@@ -18,7 +18,7 @@ const tellAndExit = (message: JobMessage) => tell(message, () => process.exit(0)
 
 process.on('SIGTERM', () => process.exit(143));
 process.on('disconnect', () => process.exit(1)); // without a worker nobody would know of the end
-process.once('message', ({ record }: RunMessage) => void run(record));
+process.once('message', (message: unknown) => void run((message as RunMessage).record));
 
 async function run({ tenant, id, dataset, settings }: RunMessage['record']): Promise<void> {
   try {
