@@ -87,6 +87,8 @@ async function firstInflatedBlock(path: string): Promise<Buffer> {
       }
     });
   } catch (error) {
+    // Leaving early ends the pipeline with an error of its own.
+    if (block.length >= BLOCK) return block.subarray(0, BLOCK);
     throw new AppError('archive_damaged', 'The gzip data is damaged or cut off.', { cause: error });
   }
   return block.subarray(0, BLOCK);

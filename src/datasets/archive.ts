@@ -47,3 +47,8 @@ export function tooManyEntries(found: number, allowed: number): AppError {
     details: { max_entries: allowed },
   });
 }
+
+/** A library's message as the end of a sentence. */
+export function sentence(error: Error): string {
+  return /[.?!]$/.test(error.message) ? error.message : `${error.message}.`;
+}

@@ -4,7 +4,14 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { type Header, extract } from 'tar-stream';
 import { AppError } from '../errors.js';
-import { type ArchiveEntry, type ArchiveLimits, type Refusal, maxUnpackedBytes, tooManyEntries } from './archive.js';
+import {
+  type ArchiveEntry,
+  type ArchiveLimits,
+  type Refusal,
+  maxUnpackedBytes,
+  sentence,
+  tooManyEntries,
+} from './archive.js';
 import { entryName } from './entry-name.js';
 
 const BLOCK = 512;
@@ -106,13 +113,13 @@ function limitGrowth(meter: { bytes: number }, archiveBytes: number, limits: Arc
   };
 }
 
-async function collect(entry: AsyncIterable<Buffer>): Promise<Buffer> {
+async function collect(entry: AsyncIterable<unknown>): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of entry) chunks.push(chunk);
+  for await (const chunk of entry) chunks.push(chunk as Buffer);
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-async function skip(entry: AsyncIterable<Buffer>): Promise<void> {
+async function skip(entry: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of entry);
 }
 
@@ -126,5 +133,5 @@ async function faultOf(feeding: Promise<void>, thrown: unknown): Promise<unknown
   if (!(error instanceof Error) || error instanceof AppError) return error;
   // zlib's codes begin with Z_; tar-stream's errors have none; the rest is the disk's.
   if ('code' in error && !String(error.code).startsWith('Z_')) return error;
-  return new AppError('archive_damaged', `The tar cannot be read: ${error.message}.`, { cause: error });
+  return new AppError('archive_damaged', `The tar cannot be read: ${sentence(error)}`, { cause: error });
 }

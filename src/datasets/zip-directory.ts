@@ -7,7 +7,7 @@ import {
   getFileNameLowLevel,
 } from 'yauzl';
 import { AppError } from '../errors.js';
-import { type ArchiveLimits, maxUnpackedBytes, tooManyEntries } from './archive.js';
+import { type ArchiveLimits, maxUnpackedBytes, sentence, tooManyEntries } from './archive.js';
 import { entryName } from './entry-name.js';
 
 /** What the central directory says of one file. */
@@ -69,7 +69,7 @@ async function readEntries(
     // yauzl's own errors carry a message and no code; all else is ours or the disk's.
     if (!(error instanceof Error) || error instanceof AppError || 'code' in error) throw error;
     if (error.message.includes('encryption')) throw encrypted('The archive');
-    throw new AppError('archive_damaged', `The zip cannot be read: ${error.message}.`, { cause: error });
+    throw new AppError('archive_damaged', `The zip cannot be read: ${sentence(error)}`, { cause: error });
   }
 }
 
@@ -120,12 +120,19 @@ function unixKind(entry: Entry): ZipRecord['kind'] {
 function refuseOverlaps(records: ZipRecord[], directoryStart: number): void {
   const byOffset = records.toSorted((a, b) => a.offset - b.offset);
   for (const [i, record] of byOffset.entries()) {
-    record.end = byOffset[i + 1]?.offset ?? directoryStart;
+    const next = byOffset[i + 1];
+    record.end = next?.offset ?? directoryStart;
     if (record.offset + LOCAL_HEADER_BYTES + record.compressedBytes <= record.end) continue;
+    const details = { entry: record.name };
+    if (next === undefined) {
+      throw new AppError('archive_damaged', `The zip is cut off within the entry ${JSON.stringify(record.name)}.`, {
+        details,
+      });
+    }
     throw new AppError(
       'archive_unsafe',
-      `The entry ${JSON.stringify(record.name)} overlaps with what follows it in the archive.`,
-      { details: { entry: record.name } },
+      `The entries ${JSON.stringify(record.name)} and ${JSON.stringify(next.name)} share bytes of the archive.`,
+      { details },
     );
   }
 }
