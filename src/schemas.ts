@@ -152,3 +152,314 @@ export const BackboneCard = Type.Object({
   imagenet_top1: nullable(Type.Number({ description: 'Published top-1 accuracy of the network, percent' })),
 });
 export type BackboneCard = Static<typeof BackboneCard>;
+
+// ---------------------------------------------------------------- jobs
+
+const auto = <T extends TSchema>(schema: T, description: string) =>
+  Type.Optional(Type.Union([Type.Literal('auto'), schema], { description, default: 'auto' }));
+
+/** Each part turns one kind of variation on; 0 or false is off. */
+export const Augmentation = Type.Object(
+  {
+    copies: Type.Integer({ minimum: 1, maximum: 20, default: 2, description: 'Varied copies of each training image' }),
+    flip: Type.Boolean({ default: true, description: 'Mirror left to right, half of the time' }),
+    crop: Type.Number({ minimum: 0, maximum: 0.9, default: 0.2, description: 'Largest share of each side cut away' }),
+    zoom: Type.Number({ minimum: 0, maximum: 0.9, default: 0, description: 'Largest zoom in or out, as a share' }),
+    rotation: Type.Number({ minimum: 0, maximum: 180, default: 0, description: 'Largest angle, degrees' }),
+    shear: Type.Number({
+      minimum: 0,
+      maximum: 0.9,
+      default: 0,
+      description: 'Largest shear, as a share of the height',
+    }),
+  },
+  strict,
+);
+export type Augmentation = Static<typeof Augmentation>;
+
+export const HeadKind = literals('linear', 'mlp');
+export type HeadKind = Static<typeof HeadKind>;
+
+export const Hyperparameters = Type.Object(
+  {
+    optimizer: auto(literals('lbfgs', 'adam'), 'auto: L-BFGS for `linear`, Adam for `mlp` or when a rate is given'),
+    epochs: auto(
+      Type.Integer({ minimum: 1, maximum: 10_000 }),
+      'Most passes over the training images (L-BFGS: most iterations)',
+    ),
+    batch_size: auto(Type.Integer({ minimum: 1, maximum: 65_536 }), 'Images per step of Adam'),
+    learning_rate: auto(Type.Number({ exclusiveMinimum: 0, maximum: 10 }), 'Step size of Adam'),
+    weight_decay: auto(
+      Type.Number({ minimum: 0, maximum: 1000 }),
+      'L2 penalty λ in mean loss + λ/2 · |W|²; auto: chosen on validation',
+    ),
+    dropout: auto(Type.Number({ minimum: 0, maximum: 0.95 }), 'Share of hidden units left out per step (`mlp`)'),
+    hidden_units: auto(Type.Integer({ minimum: 1, maximum: 4096 }), 'Width of the hidden layer (`mlp`)'),
+    early_stopping: auto(
+      Type.Integer({ minimum: 0, maximum: 1000 }),
+      'Epochs without a better validation loss before stopping; 0: never',
+    ),
+    class_weights: auto(
+      Type.Union([literals('none', 'balanced'), Type.Record(Type.String(), Type.Number({ minimum: 0, maximum: 1e6 }))]),
+      'none, balanced (every class counts the same) or a weight per label; auto: none',
+    ),
+    augmentation: Type.Optional(
+      Type.Union([literals('auto', 'none'), Type.Partial(Augmentation, strict)], {
+        default: 'auto',
+        description: 'Varied copies of the training images; auto: none',
+      }),
+    ),
+  },
+  strict,
+);
+export type Hyperparameters = Static<typeof Hyperparameters>;
+
+/** What a client may ask of a job. */
+export const JobSettings = Type.Object(
+  {
+    model: ModelName,
+    backbone: Type.Optional(BackboneId),
+    head: Type.Optional(literals('auto', 'linear', 'mlp')),
+    hyperparameters: Type.Optional(Hyperparameters),
+    seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 4_294_967_295, default: 0 })),
+    validation_fraction: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 0.5, description: 'Share for choosing settings; auto: cross-validation' }),
+    ),
+    test_fraction: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 0.5, default: 0.2, description: 'Share held out, if there is no test split' }),
+    ),
+    refit: Type.Optional(
+      Type.Unsafe<'none' | 'train_validation' | 'all'>({
+        type: 'string',
+        enum: ['none', 'train_validation', 'all'],
+        default: 'train_validation',
+        description: 'Images of the final fit, once the settings are chosen; figures always come from unseen images',
+      }),
+    ),
+    description: Type.Optional(Type.String({ maxLength: 2000 })),
+  },
+  strict,
+);
+export type JobSettings = Static<typeof JobSettings>;
+
+export const CreateJob = Type.Composite([Type.Object({ dataset: DatasetId }), JobSettings], strict);
+export type CreateJob = Static<typeof CreateJob>;
+
+export const JobStatus = literals('queued', 'running', 'succeeded', 'failed', 'cancelled');
+export type JobStatus = Static<typeof JobStatus>;
+export const JobPhase = literals('extracting', 'training', 'evaluating', 'publishing');
+export type JobPhase = Static<typeof JobPhase>;
+
+/** Where a running job stands. */
+export const JobProgress = Type.Object(
+  {
+    phase: JobPhase,
+    progress: Type.Number({ minimum: 0, maximum: 1 }),
+    images_done: Type.Integer(),
+    images_total: Type.Integer(),
+    images_cached: Type.Integer({ description: 'Of these, images whose features were there already' }),
+    images_per_second: nullable(Type.Number()),
+    seconds_left: nullable(Type.Number()),
+    metrics: nullable(
+      Type.Object(
+        {
+          head: HeadKind,
+          epoch: Type.Integer(),
+          train_loss: Type.Number(),
+          validation_loss: nullable(Type.Number()),
+          validation_accuracy: nullable(Type.Number()),
+        },
+        { ...strict, description: 'Of the fit that is running' },
+      ),
+    ),
+  },
+  strict,
+);
+export type JobProgress = Static<typeof JobProgress>;
+
+export const JobError = Type.Object({ code: Type.String(), message: Type.String() });
+export type JobError = Static<typeof JobError>;
+
+export const Job = Type.Object(
+  {
+    id: JobId,
+    status: JobStatus,
+    phase: nullable(JobPhase),
+    progress: Type.Number({ minimum: 0, maximum: 1 }),
+    images: nullable(
+      Type.Object(
+        {
+          done: Type.Integer(),
+          total: Type.Integer(),
+          cached: Type.Integer(),
+          per_second: nullable(Type.Number()),
+        },
+        strict,
+      ),
+    ),
+    seconds_left: nullable(Type.Number()),
+    queue_position: nullable(Type.Integer({ minimum: 1, description: '1: next' })),
+    metrics: JobProgress.properties.metrics,
+    dataset: DatasetId,
+    model: ModelName,
+    version: nullable(VersionNumber),
+    backbone: BackboneId,
+    settings: Type.Omit(JobSettings, ['model', 'backbone'], strict),
+    cancel_requested: Type.Boolean(),
+    attempt: Type.Integer({ description: 'Times the job was started' }),
+    error: nullable(JobError),
+    accuracy: nullable(Type.Number({ description: 'On held-out images, once succeeded' })),
+    created_at: Timestamp,
+    started_at: nullable(Timestamp),
+    finished_at: nullable(Timestamp),
+  },
+  strict,
+);
+export type Job = Static<typeof Job>;
+
+export const JobEvent = Type.Object(
+  {
+    seq: Type.Integer({ minimum: 1 }),
+    at: Timestamp,
+    type: literals(
+      'created',
+      'started',
+      'phase',
+      'epoch',
+      'selected',
+      'warning',
+      'restarted',
+      'cancel_requested',
+      'succeeded',
+      'failed',
+      'cancelled',
+    ),
+    message: Type.String(),
+    data: Type.Record(Type.String(), Type.Unknown()),
+  },
+  strict,
+);
+export type JobEvent = Static<typeof JobEvent>;
+
+// ---------------------------------------------------------------- models
+
+export const Curve = Type.Object(
+  {
+    epoch: Type.Integer(),
+    train_loss: Type.Number(),
+    train_accuracy: Type.Number(),
+    validation_loss: nullable(Type.Number()),
+    validation_accuracy: nullable(Type.Number()),
+  },
+  strict,
+);
+export type Curve = Static<typeof Curve>;
+
+export const ClassFigures = Type.Object(
+  {
+    label: Type.String(),
+    precision: nullable(Type.Number({ description: 'null: never predicted' })),
+    recall: nullable(Type.Number({ description: 'null: no held-out image' })),
+    f1: nullable(Type.Number()),
+    support: Type.Integer({ description: 'Held-out images' }),
+    train_images: Type.Integer(),
+  },
+  strict,
+);
+export type ClassFigures = Static<typeof ClassFigures>;
+
+export const Evaluation = Type.Object(
+  {
+    on: literals('test', 'validation', 'cross_validation'),
+    images: Type.Integer(),
+    accuracy: Type.Number(),
+    top_5_accuracy: Type.Number(),
+    balanced_accuracy: Type.Number({ description: 'Mean recall' }),
+    macro_f1: Type.Number(),
+    log_loss: Type.Number(),
+    classes: Type.Array(ClassFigures),
+    confusion: Type.Object(
+      {
+        labels: Type.Array(Type.String()),
+        matrix: Type.Array(Type.Array(Type.Integer()), { description: 'Row: true class; column: predicted class' }),
+      },
+      strict,
+    ),
+    calibration: Type.Object(
+      {
+        temperature: Type.Number(),
+        expected_error: Type.Number({ description: 'ECE, 10 bins' }),
+        bins: Type.Array(
+          Type.Object({ confidence: Type.Number(), accuracy: Type.Number(), images: Type.Integer() }, strict),
+        ),
+      },
+      strict,
+    ),
+  },
+  strict,
+);
+export type Evaluation = Static<typeof Evaluation>;
+
+export const Report = Type.Object(
+  {
+    model: ModelName,
+    job: JobId,
+    dataset: Type.Object({ id: DatasetId, sha256: Type.String(), images: Type.Integer(), classes: Type.Integer() }),
+    backbone: Type.Object({ id: BackboneId, sha256: Sha256, dimensions: Type.Integer() }),
+    engines: Type.Object({ backbone: Type.String(), head: Type.String() }),
+    split: Type.Object({
+      source: literals('given', 'seeded'),
+      train: Type.Integer(),
+      validation: Type.Integer(),
+      test: Type.Integer(),
+      folds: Type.Integer({ description: 'Folds of the cross-validation that chose the settings; 0: none' }),
+      final_fit: Type.Integer({ description: 'Images of the final fit, varied copies not counted' }),
+    }),
+    settings: Type.Record(Type.String(), Type.Unknown(), { description: 'The exact settings of the final fit' }),
+    candidates: Type.Array(
+      Type.Object({
+        head: HeadKind,
+        weight_decay: Type.Number(),
+        accuracy: Type.Number(),
+        log_loss: Type.Number(),
+      }),
+      { description: 'What was compared to choose the settings' },
+    ),
+    evaluation: nullable(Evaluation),
+    curves: Type.Array(Curve),
+    timings: Type.Object({
+      features_seconds: Type.Number(),
+      images_per_second: nullable(Type.Number()),
+      images_cached: Type.Integer(),
+      head_seconds: Type.Number(),
+      total_seconds: Type.Number(),
+    }),
+    skipped: Type.Array(RefusedFile, { description: 'Images that could not be decoded when training' }),
+    warnings: Type.Array(Type.String()),
+    created_at: Timestamp,
+  },
+  strict,
+);
+export type Report = Static<typeof Report>;
+
+export const VersionFile = Type.Object({ path: Type.String(), bytes: Type.Integer(), sha256: Sha256 }, strict);
+
+/** `models/<name>/versions/<n>/manifest.json`; the version exists exactly when this does. */
+export const VersionManifest = Type.Object(
+  {
+    model: ModelName,
+    version: VersionNumber,
+    created_at: Timestamp,
+    job: JobId,
+    dataset: DatasetId,
+    backbone: Type.Object({ id: BackboneId, sha256: Sha256, dimensions: Type.Integer() }, strict),
+    head: HeadKind,
+    labels: Type.Array(Type.String(), { description: 'In the order of the outputs' }),
+    accuracy: nullable(Type.Number()),
+    description: nullable(Type.String()),
+    digest: Type.String({ description: 'SHA-256 of the head: equal digests, equal models' }),
+    files: Type.Array(VersionFile),
+  },
+  strict,
+);
+export type VersionManifest = Static<typeof VersionManifest>;
