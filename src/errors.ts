@@ -63,6 +63,9 @@ export const ERRORS = {
   storage_full: { status: 507, title: 'The disk is full', retryable: true },
   queue_unavailable: { status: 503, title: 'The job queue cannot be reached', retryable: true },
   shutting_down: { status: 503, title: 'The server is shutting down', retryable: true },
+  redis_missing: { status: 500, title: 'There is no redis-server', retryable: false },
+  redis_failed: { status: 500, title: 'The redis-server does not start', retryable: true },
+  data_folder_in_use: { status: 500, title: 'Another Graft uses the data folder', retryable: false },
   config_invalid: { status: 500, title: 'The settings are not valid', retryable: false },
   internal: { status: 500, title: 'Something went wrong here', retryable: true },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
