@@ -17,6 +17,13 @@ t.test('paths that leave the archive are refused by name', (t) => {
   t.end();
 });
 
+t.test('paths too long or too deep are refused, and the message stays short', (t) => {
+  t.throws(() => entryName('x'.repeat(50_000)), { code: 'archive_unsafe', message: /50000 characters/ });
+  t.throws(() => entryName('x/'.repeat(65)), { code: 'archive_unsafe', message: /65 folders/ });
+  t.equal(entryName('x'.repeat(1024)).length, 1024);
+  t.end();
+});
+
 t.test('whatever goes in, nothing absolute and nothing that climbs comes out', (t) => {
   const path = fc.array(fc.constantFrom('..', '.', '', '/', '\\', 'a', 'C:', '\0', 'é'), { maxLength: 8 });
   fc.assert(
