@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { command } from './run.mjs';
 import { SetupError } from './set-up.mjs';
 
 /** Compile when a source was added, changed or removed since the last time. */
@@ -11,7 +10,7 @@ export function compile(root) {
   return {
     title: 'Compiling',
     needed: () => !existsSync(stamp) || readFileSync(stamp, 'utf8') !== fingerprint(root),
-    async run() {
+    async run(command) {
       const before = fingerprint(root); // a source changed while compiling is compiled again next time
       removeOrphans(root);
       const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');

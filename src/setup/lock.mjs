@@ -2,17 +2,19 @@ import { mkdirSync, readFileSync, renameSync, rmSync, rmdirSync, statSync, write
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Making the folder and writing the pid into it takes a millisecond; a folder without a pid for this long is stale. */
+/** Making the folder and writing the pids into it takes a millisecond; a folder without one for this long is stale. */
 const NAMELESS_MS = 5000;
 
 /**
  * Hold the lock folder of `root`, waiting for whoever holds it.
- *  1. `mkdir` decides: who makes the folder holds the lock, and writes a pid into it.
- *  2. A lock whose process is gone is stale. Who makes the folder `heir` in it looks once more whether it still is, and
+ *  1. `mkdir` decides: who makes the folder holds the lock, and writes its pid into it, and those of its commands: an
+ *     `npm ci` goes on when the set-up that started it is killed.
+ *  2. A lock whose processes are all gone is stale. Who makes the folder `heir` in it looks once more whether it still is, and
  *     takes it over; everybody else goes on waiting.
  * @param {string} root
  * @param {(pid: number) => void} onWait called once when there is somebody to wait for
- * @returns {Promise<() => void>} gives the lock back
+ * @returns {Promise<{release: () => void, share: (pid: number) => void}>} `release` gives the lock back, `share` makes
+ *   it last as long as another process
  */
 export async function takeLock(root, onWait) {
   const folder = join(root, '.setup-lock');
@@ -20,22 +22,25 @@ export async function takeLock(root, onWait) {
     if (made(folder)) break;
     const holder = holderOf(folder);
     if (holder === 'stale') {
-      if (inherit(folder)) return releaser(folder);
+      if (inherit(folder)) return lockIn(folder);
     } else if (typeof holder === 'number' && !told) {
       told = true;
       onWait(holder);
     }
   }
-  sign(folder);
-  return releaser(folder);
+  sign(folder, [process.pid]);
+  return lockIn(folder);
 }
 
-function releaser(folder) {
-  const release = () => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', release);
-  return () => {
-    process.removeListener('exit', release);
-    release();
+function lockIn(folder) {
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
+  return {
+    share: (pid) => sign(folder, [process.pid, pid]),
+    release() {
+      process.removeListener('exit', remove);
+      remove();
+    },
   };
 }
 
@@ -44,7 +49,7 @@ function inherit(folder) {
   try {
     if (!made(heir)) return false;
     const stale = holderOf(folder) === 'stale';
-    if (stale) sign(folder);
+    if (stale) sign(folder, [process.pid]);
     rmdirSync(heir);
     return stale;
   } catch (error) {
@@ -53,11 +58,11 @@ function inherit(folder) {
   }
 }
 
-/** The pid of the living holder, 'stale', or undefined while that cannot be said. */
+/** The pid of a living holder, 'stale', or undefined while that cannot be said. */
 function holderOf(folder) {
   try {
-    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
-    return isAlive(pid) ? pid : 'stale';
+    const pids = readFileSync(join(folder, 'pids'), 'utf8').split(' ').map(Number);
+    return pids.find(isAlive) ?? 'stale';
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
   }
@@ -65,10 +70,10 @@ function holderOf(folder) {
   return since !== undefined && Date.now() - since > NAMELESS_MS ? 'stale' : undefined;
 }
 
-function sign(folder) {
-  const draft = join(folder, `pid.${process.pid}`);
-  writeFileSync(draft, String(process.pid));
-  renameSync(draft, join(folder, 'pid'));
+function sign(folder, pids) {
+  const draft = join(folder, `pids.${process.pid}`);
+  writeFileSync(draft, pids.join(' '));
+  renameSync(draft, join(folder, 'pids'));
 }
 
 function made(folder) {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { command } from './run.mjs';
 import { SetupError } from './set-up.mjs';
 
 /** Install the packages when `node_modules` does not come from this lock file and this kind of machine. */
@@ -25,7 +24,7 @@ export function installPackages(root) {
       writeFileSync(stamp, wanted());
       return false;
     },
-    async run() {
+    async run(command) {
       // `npm start` tells where npm is; the development packages are needed to compile, also under NODE_ENV=production
       const { npm_execpath: path = '' } = process.env;
       const npm = basename(path).startsWith('npm') ? [process.execPath, path] : ['npm'];

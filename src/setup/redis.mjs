@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { onPath, command } from './run.mjs';
+import { onPath } from './run.mjs';
 import { SetupError } from './set-up.mjs';
 
 const APT = { DEBIAN_FRONTEND: 'noninteractive' };
@@ -12,23 +12,23 @@ export function installRedis() {
       return `Installing redis-server${how() ? ` (${how()})` : ''}`;
     },
     needed: () => !onPath('redis-server'),
-    async run() {
-      if (how() === 'apt-get') await withApt();
-      else if (how() === 'brew') await must(['brew', 'install', 'redis']);
+    async run(command) {
+      if (how() === 'apt-get') await withApt(command);
+      else if (how() === 'brew') await must(command, ['brew', 'install', 'redis']);
       if (!onPath('redis-server')) throw new SetupError(advice());
     },
   };
 }
 
-async function withApt() {
-  await must(['apt-get', 'update', '-q'], APT);
-  await must(['apt-get', 'install', '-y', '-q', '--no-install-recommends', 'redis-server'], APT);
+async function withApt(command) {
+  await must(command, ['apt-get', 'update', '-q'], APT);
+  await must(command, ['apt-get', 'install', '-y', '-q', '--no-install-recommends', 'redis-server'], APT);
   // Debian starts a Redis on port 6379 with the package. Graft runs its own; nobody asked for that one.
   if (existsSync('/run/systemd/system')) await command(['systemctl', 'disable', '--now', 'redis-server']);
   else if (existsSync('/run/redis/redis-server.pid')) await command(['/etc/init.d/redis-server', 'stop']);
 }
 
-async function must(words, env = {}) {
+async function must(command, words, env = {}) {
   const { ok, output } = await command(words, { env });
   if (!ok) throw new SetupError(`${output}\n\`${words.join(' ')}\` failed; it says why above. ${advice()}`);
 }

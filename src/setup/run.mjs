@@ -3,18 +3,37 @@ import { accessSync, constants } from 'node:fs';
 import { constants as system } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-/** Run a command quietly. Resolves to whether it succeeded, and all that it said. */
-export function command([file, ...words], { cwd, env = {} } = {}) {
+const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/**
+ * Run a command quietly. Resolves to whether it succeeded, and all that it said.
+ * A signal that ends this process ends the command first: two `npm ci` at once would spoil the folder.
+ * @param {string[]} words
+ * @param {{cwd?: string, env?: object, onStart?: (pid: number) => void}} options
+ */
+export function command([file, ...words], { cwd, env = {}, onStart } = {}) {
   return new Promise((done) => {
     const child = spawn(file, words, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    if (child.pid !== undefined) onStart?.(child.pid);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         output += text;
       });
     }
-    child.on('error', (error) => done({ ok: false, output: `${file}: ${error.message}` }));
-    child.on('close', (code) => done({ ok: code === 0, output: output.trimEnd() }));
+    let ending;
+    const onSignal = (signal) => {
+      ending = signal;
+      child.kill(signal);
+    };
+    for (const signal of ENDINGS) process.on(signal, onSignal);
+    const end = (result) => {
+      for (const signal of ENDINGS) process.removeListener(signal, onSignal);
+      if (ending) process.exit(128 + system.signals[ending]);
+      done(result);
+    };
+    child.on('error', (error) => end({ ok: false, output: `${file}: ${error.message}` }));
+    child.on('close', (code) => end({ ok: code === 0, output: output.trimEnd() }));
   });
 }
 
