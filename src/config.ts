@@ -72,6 +72,7 @@ export const ConfigSchema = Type.Object(
       minimum: 1,
       maximum: 20,
     }),
+    FEATURE_CACHE_BYTES: positive('Size at which the feature cache is emptied and starts anew.', 20 * GiB),
     JOB_TIMEOUT_SECONDS: positive('Longest time one job may run.', 6 * 3600),
     JOB_MEMORY_MB: positive('JavaScript heap of the process that runs a job.', 4096),
     MAX_UPLOAD_BYTES: positive('Largest archive.', 16 * GiB),

@@ -14,3 +14,71 @@ export interface DenseLayer {
 export interface Head {
   layers: DenseLayer[];
 }
+
+/** Bytes that a head takes in memory. */
+export function headBytes(head: Head): number {
+  return head.layers.reduce((sum, { kernel, bias }) => sum + kernel.byteLength + bias.byteLength, 0);
+}
+
+/**
+ * Probabilities of one image.
+ * @param features `[D]`
+ * @returns `[K]`, adding up to 1
+ */
+export function score(head: Head, features: Float32Array): Float32Array {
+  let input = features;
+  for (const { inputs, units, kernel, bias, activation } of head.layers) {
+    const output = bias.slice();
+    for (let i = 0; i < inputs; i += 1) {
+      const value = input[i]!;
+      if (value === 0) continue;
+      const row = i * units;
+      for (let j = 0; j < units; j += 1) output[j]! += value * kernel[row + j]!;
+    }
+    if (activation === 'softmax') softmax(output);
+    else for (let j = 0; j < units; j += 1) output[j] = Math.max(0, output[j]!);
+    input = output;
+  }
+  return input;
+}
+
+/** In place. */
+function softmax(values: Float32Array): void {
+  let top = Number.NEGATIVE_INFINITY;
+  for (const value of values) top = Math.max(top, value);
+  let sum = 0;
+  for (let i = 0; i < values.length; i += 1) {
+    values[i] = Math.exp(values[i]! - top);
+    sum += values[i]!;
+  }
+  for (let i = 0; i < values.length; i += 1) values[i]! /= sum;
+}
+
+/**
+ * The same head with the standardisation `(x − mean) / deviation` folded into its first layer and the temperature into
+ * its last, so that it takes raw features and answers calibrated probabilities.
+ */
+export function folded(
+  head: Head,
+  { mean, deviation, temperature }: { mean: Float32Array; deviation: Float32Array; temperature: number },
+): Head {
+  const last = head.layers.length - 1;
+  const layers = head.layers.map((layer, index): DenseLayer => {
+    const kernel = layer.kernel.slice();
+    const bias = Float64Array.from(layer.bias);
+    if (index === 0) {
+      for (let i = 0; i < layer.inputs; i += 1) {
+        for (let j = 0; j < layer.units; j += 1) {
+          kernel[i * layer.units + j]! /= deviation[i]!;
+          bias[j]! -= kernel[i * layer.units + j]! * mean[i]!;
+        }
+      }
+    }
+    if (index === last) {
+      for (let i = 0; i < kernel.length; i += 1) kernel[i]! /= temperature;
+      for (let j = 0; j < bias.length; j += 1) bias[j]! /= temperature;
+    }
+    return { ...layer, kernel, bias: Float32Array.from(bias) };
+  });
+  return { layers };
+}

@@ -1,0 +1,21 @@
+/** What several entry points construct in the same way. */
+import { join } from 'node:path';
+import type { Config } from './config.js';
+import type { DatasetsOptions } from './datasets/datasets.js';
+import type { Storage } from './storage/contract.js';
+import { inspectImage } from './vision/images.js';
+
+export function datasetsOptions(config: Config, storage: Storage): DatasetsOptions {
+  return {
+    storage,
+    temporaryFolder: join(config.DATA_DIR, '.tmp', 'uploads'),
+    limits: {
+      maxUploadBytes: config.MAX_UPLOAD_BYTES,
+      maxEntries: config.MAX_ARCHIVE_ENTRIES,
+      maxRatio: config.MAX_ARCHIVE_RATIO,
+      maxImageBytes: config.MAX_IMAGE_BYTES,
+    },
+    inspectImage: (bytes) => inspectImage(bytes, { maxPixels: config.MAX_IMAGE_PIXELS }),
+    concurrency: 4,
+  };
+}

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { AppError, isErrno } from '../errors.js';
+
+export interface UploadOptions {
+  source: Readable;
+  /** Where to write; must not exist. */
+  path: string;
+  maxBytes: number;
+  signal?: AbortSignal;
+}
+
+export interface Upload {
+  bytes: number;
+  /** SHA-256 of the bytes, hexadecimal. */
+  sha256: string;
+}
+
+/**
+ * Stream an upload into a file, hashing as it passes. What is left of it after a failure is the caller's to remove.
+ * @throws AppError `archive_too_large`, `client_closed_request`, `storage_full`.
+ */
+export async function receiveUpload({ source, path, maxBytes, signal }: UploadOptions): Promise<Upload> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const measure = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) {
+        throw new AppError('archive_too_large', `The upload is larger than ${maxBytes} bytes.`, {
+          details: { max_bytes: maxBytes },
+        });
+      }
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  try {
+    await pipeline(source, measure, createWriteStream(path, { flags: 'wx', highWaterMark: 1024 * 1024 }), { signal });
+  } catch (error) {
+    if (signal?.aborted || isErrno(error, 'ABORT_ERR', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET')) {
+      throw clientLeft(error);
+    }
+    if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
+      throw new AppError('storage_full', 'The disk for uploads is full. Free some space and try again.', {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+export function clientLeft(cause: unknown): AppError {
+  return new AppError('client_closed_request', 'The upload was broken off before it was complete.', { cause });
+}

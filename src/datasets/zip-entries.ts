@@ -1,0 +1,98 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { inflateRaw } from 'node:zlib';
+import { AppError } from '../errors.js';
+import type { ArchiveEntry, ArchiveLimits, Refusal } from './archive.js';
+import { crc32 } from './crc32.js';
+import { type ZipRecord, readZipDirectory } from './zip-directory.js';
+
+const inflate = promisify(inflateRaw);
+const STORED = 0;
+const DEFLATED = 8;
+
+/** Signature of a local header: `PK\3\4`. */
+const LOCAL_HEADER = 0x04034b50;
+
+/**
+ * The files of a zip, in the order of its central directory. Several may be read at once: each read is one piece of the
+ * file and one inflate in the thread pool, for streams of 16 KB cost more than the inflating.
+ * @throws AppError as `readZipDirectory` does, before the first entry.
+ */
+export async function* readZip(path: string, limits: ArchiveLimits): AsyncGenerator<ArchiveEntry> {
+  const file = await open(path, 'r');
+  const reads = new Set<Promise<unknown>>();
+  try {
+    for (const record of await readZipDirectory(file, limits)) {
+      yield {
+        name: record.name,
+        bytes: record.bytes,
+        memory: record.bytes + record.compressedBytes,
+        refusal: refusalOf(record),
+        read: () => {
+          const reading = readRecord(file, record);
+          reads.add(reading);
+          const forget = () => reads.delete(reading);
+          reading.then(forget, forget);
+          return reading;
+        },
+      };
+    }
+  } finally {
+    await Promise.allSettled(reads);
+    await file.close();
+  }
+}
+
+/** What the directory alone already rules out. */
+function refusalOf({ kind, method, bytes, compressedBytes }: ZipRecord): Refusal | undefined {
+  if (kind === 'link') return { code: 'link', reason: 'It is a symbolic link; links are not followed.' };
+  if (kind === 'special') return { code: 'not_a_regular_file', reason: 'It is not a regular file.' };
+  if (method !== STORED && method !== DEFLATED) {
+    return {
+      code: 'unsupported_compression',
+      reason: `It is compressed with method ${method}; only stored (0) and deflated (8) files are read.`,
+    };
+  }
+  // Deflate adds 5 bytes per 16 KB at worst: what is far longer packed than unpacked would only fill the memory.
+  if (compressedBytes > bytes + bytes / 256 + 1024) return damaged('it is far longer packed than unpacked');
+  return undefined;
+}
+
+async function readRecord(file: FileHandle, record: ZipRecord): Promise<Buffer | Refusal> {
+  const header = await readExactly(file, record.offset, 30);
+  if (header.readUInt32LE(0) !== LOCAL_HEADER) return damaged('its header is not where the directory says');
+  // Only the lengths are taken from the local header: name, size and checksum are the directory's.
+  const start = record.offset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28);
+  if (start + record.compressedBytes > record.end) return damaged('it reaches into what follows it');
+  const packed = await readExactly(file, start, record.compressedBytes);
+  const bytes = record.method === STORED ? packed : await unpack(packed, record.bytes);
+  if (!Buffer.isBuffer(bytes)) return bytes;
+  if (bytes.length !== record.bytes) return damaged(`it has ${bytes.length} bytes where ${record.bytes} are declared`);
+  if (crc32(bytes) !== record.crc32) return damaged('its checksum (CRC-32) does not match');
+  return bytes;
+}
+
+/** Inflate in one step, and stop at the first byte more than declared. */
+async function unpack(packed: Buffer, bytes: number): Promise<Buffer | Refusal> {
+  try {
+    return await inflate(packed, { maxOutputLength: bytes + 1, chunkSize: Math.max(64, bytes + 1) });
+  } catch (error) {
+    if (error instanceof RangeError) return damaged('it holds more bytes than declared');
+    return damaged(`its data cannot be inflated (${error instanceof Error ? error.message : error})`);
+  }
+}
+
+async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await file.read(buffer, filled, length - filled, position + filled);
+    if (bytesRead === 0) throw new AppError('archive_damaged', 'The zip is cut off.');
+    filled += bytesRead;
+  }
+  return buffer;
+}
+
+function damaged(what: string): Refusal {
+  return { code: 'damaged', reason: `The file is damaged in the archive: ${what}.` };
+}

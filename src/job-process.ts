@@ -1,0 +1,49 @@
+/** Entry point of the process that runs one job: reads the record from its parent, trains, publishes, ends. */
+import { loadConfig } from './config.js';
+import { Datasets } from './datasets/datasets.js';
+import { AppError } from './errors.js';
+import type { JobMessage, RunMessage } from './jobs/job-messages.js';
+import { Registry } from './registry/registry.js';
+import { FileStorage } from './storage/file-storage.js';
+import { runTraining } from './training/run-training.js';
+import { Backbones } from './vision/backbone.js';
+import { FeatureCache } from './vision/feature-cache.js';
+import { datasetsOptions } from './composition.js';
+
+const tell = (message: JobMessage, then?: () => void) => {
+  if (process.connected) process.send!(message, then);
+};
+/** The last word: this process ends when its parent has it. */
+const tellAndExit = (message: JobMessage) => tell(message, () => process.exit(0));
+
+process.on('SIGTERM', () => process.exit(143));
+process.on('disconnect', () => process.exit(1)); // without a worker nobody would know of the end
+process.once('message', (message: unknown) => void run((message as RunMessage).record));
+
+async function run({ tenant, id, dataset, settings }: RunMessage['record']): Promise<void> {
+  try {
+    const config = loadConfig(process.env);
+    const storage = new FileStorage({ root: config.DATA_DIR });
+    const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
+    const { version, accuracy } = await runTraining({
+      tenant,
+      job: id,
+      dataset,
+      settings,
+      datasets: new Datasets(datasetsOptions(config, storage)),
+      registry: new Registry({ storage }),
+      backbones: new Backbones({ folder: config.MODELS_DIR, threads: config.BACKBONE_THREADS }),
+      cache,
+      limits: { maxPixels: config.MAX_IMAGE_PIXELS },
+      onProgress: (progress) => tell({ type: 'progress', progress }),
+      onEvent: (event) => tell({ type: 'event', event }),
+    });
+    await cache.close();
+    tellAndExit({ type: 'done', version, accuracy });
+  } catch (error) {
+    const known = error instanceof AppError;
+    if (!known) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    const message = known ? error.message : 'An unexpected error ended the job; the worker logged it.';
+    tellAndExit({ type: 'failed', code: known ? error.code : 'internal', message });
+  }
+}

@@ -1,0 +1,17 @@
+import type { ErrorCode } from '../errors.js';
+import type { JobProgress } from '../schemas.js';
+import type { JobRecord } from './job-store.js';
+import type { NewEvent } from './live-state.js';
+
+/** What a worker tells the process that runs a job. */
+export interface RunMessage {
+  type: 'run';
+  record: JobRecord;
+}
+
+/** What that process answers. */
+export type JobMessage =
+  | { type: 'progress'; progress: JobProgress }
+  | { type: 'event'; event: NewEvent }
+  | { type: 'done'; version: number; accuracy: number | null }
+  | { type: 'failed'; code: ErrorCode; message: string };

@@ -1,0 +1,77 @@
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { PendingJob } from './job-store.js';
+import { REDIS_PREFIX, withDeadline } from './redis.js';
+
+export const QUEUE_NAME = 'jobs';
+
+/** The order in which jobs run. Holds ids only; a job that is lost here is put back by the reconciler. */
+export class JobQueue {
+  readonly #queue: Queue<PendingJob>;
+  readonly #redis: Redis;
+  readonly #attempts: number;
+
+  /** @param options attempts: times a job is started again when its process dies */
+  constructor(options: { redis: Redis; attempts: number }) {
+    this.#redis = options.redis;
+    this.#attempts = options.attempts;
+    this.#queue = new Queue(QUEUE_NAME, { connection: options.redis, prefix: REDIS_PREFIX });
+    this.#queue.on('error', () => undefined); // logged by the connection
+  }
+
+  /** Put a job into the queue; one that is there already stays as it is. @throws AppError `queue_unavailable` */
+  async add(job: PendingJob): Promise<void> {
+    await withDeadline(
+      this.#queue.add('train', job, {
+        jobId: job.id,
+        attempts: this.#attempts,
+        backoff: { type: 'fixed', delay: 1000 },
+        removeOnComplete: true,
+        removeOnFail: true,
+      }),
+    );
+  }
+
+  /** @throws AppError `queue_unavailable` */
+  async has(id: string): Promise<boolean> {
+    return (await withDeadline(this.#queue.getJob(id))) !== undefined;
+  }
+
+  /** Take a job out that no worker has started. @returns whether it was taken out */
+  async remove(id: string): Promise<boolean> {
+    const job = await withDeadline(this.#queue.getJob(id));
+    if (!job) return false;
+    try {
+      await withDeadline(job.remove());
+      return true;
+    } catch {
+      return false; // a worker holds its lock
+    }
+  }
+
+  /** 1 for the job that runs next; null when it is not waiting. Costs one look through the waiting ids. */
+  async position(id: string): Promise<number | null> {
+    const key = this.#queue.toKey('wait');
+    const [index, length] = await withDeadline(Promise.all([this.#redis.lpos(key, id), this.#redis.llen(key)]), 500);
+    return index === null ? null : length - index; // BullMQ adds on the left and takes from the right
+  }
+
+  async counts(): Promise<Record<string, number>> {
+    return withDeadline(this.#queue.getJobCounts('waiting', 'active', 'delayed'), 500);
+  }
+
+  /** @throws AppError `queue_unavailable` when Redis does not answer or may throw jobs away */
+  async check(): Promise<void> {
+    await withDeadline(this.#redis.ping());
+  }
+
+  /** Redis' eviction policy; anything but `noeviction` may lose jobs. */
+  async evictionPolicy(): Promise<string> {
+    const info = await withDeadline(this.#redis.info('memory'));
+    return /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? 'unknown';
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close().catch(() => undefined);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * jobs/ keeps what a 202 promises: a durable record, a place in the queue, a run in a process of its own.
+ *
+ * This file: the durable part. Every file is written once, so that no two processes can disagree:
+ *
+ *   jobs/<id>/job.json       what was asked; written before the reply
+ *   jobs/<id>/started.json   when it was first started
+ *   jobs/<id>/cancel.json    that somebody wants it to stop
+ *   jobs/<id>/result.json    how it ended; whoever writes it first decides
+ *   jobs/<id>/events.ndjson  its events, once it has ended
+ *   pending/<id>.<tenant>    it has not ended: what the reconciler looks at
+ *   idempotency/<sha256>     which job an Idempotency-Key made
+ *
+ * The status follows from which of them are there; Redis is never asked.
+ */
+import { createHash } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import { AppError } from '../errors.js';
+import { type JobError, type JobEvent, JobId, type JobSettings, type JobStatus } from '../schemas.js';
+import { readJson, type Storage, writeJson } from '../storage/contract.js';
+
+export interface JobRecord {
+  id: string;
+  tenant: string;
+  created_at: string;
+  dataset: string;
+  settings: JobSettings & { backbone: string };
+}
+
+export interface JobResult {
+  status: Extract<JobStatus, 'succeeded' | 'failed' | 'cancelled'>;
+  version: number | null;
+  accuracy: number | null;
+  error: JobError | null;
+  finished_at: string;
+  attempt: number;
+}
+
+export interface StoredJob {
+  record: JobRecord;
+  started_at: string | null;
+  cancel_requested: boolean;
+  result: JobResult | undefined;
+}
+
+export interface PendingJob {
+  tenant: string;
+  id: string;
+}
+
+const JOB_ID = new RegExp(JobId.pattern!);
+
+export class JobStore {
+  readonly #storage: Storage;
+
+  constructor(options: { storage: Storage }) {
+    this.#storage = options.storage;
+  }
+
+  /** Write the record. When this resolves, the job will run, whatever dies. */
+  async create(record: JobRecord): Promise<void> {
+    await this.#storage.put(`pending/${record.id}.${record.tenant}`, '');
+    await writeJson(this.#storage, `${keyOf(record)}/job.json`, record, { ifAbsent: true });
+  }
+
+  /** @throws AppError `job_not_found` */
+  async get(tenant: string, id: string): Promise<StoredJob> {
+    const record = await this.record(tenant, id);
+    if (!record) throw new AppError('job_not_found', `There is no job '${id}'.`, { details: { job: id } });
+    const folder = keyOf(record);
+    // Read backwards: what is written last is looked at first, so that a job never seems to fall back.
+    const result = await readJson<JobResult>(this.#storage, `${folder}/result.json`);
+    const cancel = await this.#storage.head(`${folder}/cancel.json`);
+    const started = await readJson<{ at: string }>(this.#storage, `${folder}/started.json`);
+    return { record, result, cancel_requested: cancel !== undefined, started_at: started?.at ?? null };
+  }
+
+  async record(tenant: string, id: string): Promise<JobRecord | undefined> {
+    if (!JOB_ID.test(id)) return undefined;
+    return readJson<JobRecord>(this.#storage, `${keyOf({ tenant, id })}/job.json`);
+  }
+
+  /** Ids of a tenant's jobs, newest first; `after`: older than this one. */
+  async list(tenant: string, options: { after?: string } = {}): Promise<string[]> {
+    const ids = (await this.#storage.list(`tenants/${tenant}/jobs`)).reverse();
+    return options.after === undefined ? ids : ids.filter((id) => id < options.after!);
+  }
+
+  async markStarted(job: PendingJob): Promise<void> {
+    await writeJson(this.#storage, `${keyOf(job)}/started.json`, { at: new Date().toISOString() }, { ifAbsent: true });
+  }
+
+  async requestCancel(job: PendingJob): Promise<void> {
+    await writeJson(this.#storage, `${keyOf(job)}/cancel.json`, { at: new Date().toISOString() }, { ifAbsent: true });
+  }
+
+  async isCancelRequested(job: PendingJob): Promise<boolean> {
+    return (await this.#storage.head(`${keyOf(job)}/cancel.json`)) !== undefined;
+  }
+
+  async result(job: PendingJob): Promise<JobResult | undefined> {
+    return readJson<JobResult>(this.#storage, `${keyOf(job)}/result.json`);
+  }
+
+  /** Say how a job ended. @returns whether this call decided it; false: it had ended already */
+  async finish(job: PendingJob, result: JobResult): Promise<boolean> {
+    const { created } = await writeJson(this.#storage, `${keyOf(job)}/result.json`, result, { ifAbsent: true });
+    return created;
+  }
+
+  /** The last step of a job: nothing more will happen to it. */
+  async settle(job: PendingJob, events: JobEvent[]): Promise<void> {
+    const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
+    await this.#storage.put(`${keyOf(job)}/events.ndjson`, lines, { ifAbsent: true });
+    await this.#storage.delete(`pending/${job.id}.${job.tenant}`);
+  }
+
+  async events(job: PendingJob): Promise<JobEvent[] | undefined> {
+    const object = await this.#storage.get(`${keyOf(job)}/events.ndjson`);
+    if (!object) return undefined;
+    const lines = (await text(object.stream)).split('\n').filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line) as JobEvent);
+  }
+
+  /** Jobs that have not been settled, oldest first. */
+  async pending(): Promise<PendingJob[]> {
+    return (await this.#storage.list('pending')).map((name) => {
+      const dot = name.indexOf('.');
+      return { id: name.slice(0, dot), tenant: name.slice(dot + 1) };
+    });
+  }
+
+  /** A pending mark without a record: the process died before it promised anything. */
+  async dropMark(job: PendingJob): Promise<void> {
+    await this.#storage.delete(`pending/${job.id}.${job.tenant}`);
+  }
+
+  /**
+   * Bind an Idempotency-Key to a job id.
+   * @returns the id that holds: `job`, or that of an earlier request with the same key
+   * @throws AppError `idempotency_key_reused` when the earlier request asked for something else
+   */
+  async bindIdempotencyKey(options: {
+    tenant: string;
+    key: string;
+    fingerprint: string;
+    job: string;
+  }): Promise<string> {
+    const { tenant, key, fingerprint, job } = options;
+    const path = `tenants/${tenant}/idempotency/${createHash('sha256').update(key).digest('hex')}`;
+    const { created } = await writeJson(this.#storage, path, { job, fingerprint }, { ifAbsent: true });
+    if (created) return job;
+    const earlier = (await readJson<{ job: string; fingerprint: string }>(this.#storage, path))!;
+    if (earlier.fingerprint === fingerprint) return earlier.job;
+    throw new AppError(
+      'idempotency_key_reused',
+      'This Idempotency-Key was used for a job with other settings or images. Use a new key for a new job.',
+      { details: { job: earlier.job } },
+    );
+  }
+}
+
+function keyOf({ tenant, id }: PendingJob): string {
+  return `tenants/${tenant}/jobs/${id}`;
+}

@@ -1,0 +1,254 @@
+import { type Job as QueueJob, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { ERRORS } from '../errors.js';
+import type { Log } from '../log.js';
+import type { JobQueue } from './job-queue.js';
+import { QUEUE_NAME } from './job-queue.js';
+import type { JobResult, JobStore, PendingJob } from './job-store.js';
+import { finishJob } from './jobs.js';
+import type { LiveState } from './live-state.js';
+import { REDIS_PREFIX } from './redis.js';
+import { runJobProcess } from './run-job-process.js';
+
+export interface JobWorkerOptions {
+  store: JobStore;
+  queue: JobQueue;
+  live: LiveState;
+  /** A connection of its own: a worker blocks it. */
+  redis: Redis;
+  log: Log;
+  /** Module that runs one job. */
+  entry: string;
+  concurrency: number;
+  /** Times a job is started again when its process dies. */
+  attempts: number;
+  memoryMb: number;
+  timeoutMs: number;
+  /** What another attempt, or one that was stopped, may have left behind. */
+  cleanUp: (job: PendingJob & { model: string }) => Promise<void>;
+  /** The version that a job has published, if it has. */
+  publishedBy: (
+    job: PendingJob & { model: string },
+  ) => Promise<{ version: number; accuracy: number | null } | undefined>;
+}
+
+/**
+ * A dead worker's job is taken over after LOCK + STALLED_CHECK at most. The lock is renewed every LOCK / 2 by this
+ * process, which computes nothing itself.
+ */
+const LOCK_MS = 6000;
+const STALLED_CHECK_MS = 2000;
+/** Starts of one job, whatever ended them; attempts after a crash of its own process are counted by BullMQ. */
+const MOST_STARTS = 20;
+const RECONCILE_MS = 10_000;
+const CANCEL_CHECK_MS = 2000;
+const PROGRESS_MS = 200;
+/** A pending mark without a record is younger than this while a request is being answered. */
+const MARK_GRACE_MS = 60_000;
+
+/** Takes jobs from the queue and runs each in its own process; puts back into the queue what fell out of it. */
+export class JobWorker {
+  readonly #options: JobWorkerOptions;
+  readonly #worker: Worker<PendingJob>;
+  readonly #stopping = new AbortController();
+  readonly #reconciling: NodeJS.Timeout;
+  readonly #marks = new Map<string, number>();
+
+  constructor(options: JobWorkerOptions) {
+    this.#options = options;
+    const { redis, concurrency, log } = options;
+    // BullMQ passes the signal only to processors that declare three parameters.
+    this.#worker = new Worker<PendingJob>(QUEUE_NAME, (job, _token, _signal) => this.#run(job), {
+      connection: redis,
+      prefix: REDIS_PREFIX,
+      concurrency,
+      lockDuration: LOCK_MS,
+      stalledInterval: STALLED_CHECK_MS,
+      maxStalledCount: MOST_STARTS,
+      maxStartedAttempts: MOST_STARTS + 1,
+    });
+    this.#worker.on('error', (error) => log.debug({ err: error }, 'queue'));
+    this.#reconciling = setInterval(() => void this.reconcile(), RECONCILE_MS);
+  }
+
+  async ready(): Promise<void> {
+    await this.#worker.waitUntilReady();
+    await this.reconcile();
+  }
+
+  /**
+   * Put every job that was promised and has not ended into the queue, if it is not there: after Redis was wiped, or a
+   * server died between recording and queueing.
+   */
+  async reconcile(): Promise<void> {
+    const { store, queue, log, live } = this.#options;
+    try {
+      for (const pending of await store.pending()) {
+        if (this.#stopping.signal.aborted) return;
+        if (await store.result(pending)) {
+          await finishJob(store, live, pending, (await store.result(pending))!);
+        } else if (await store.record(pending.tenant, pending.id)) {
+          if (await queue.has(pending.id)) continue;
+          await queue.add(pending);
+          log.warn({ job: pending.id }, 'the job was not in the queue; put it back');
+        } else if (this.#isOldMark(pending.id)) {
+          await store.dropMark(pending);
+        }
+      }
+    } catch (error) {
+      log.debug({ err: error }, 'reconciling failed; trying again later');
+    }
+  }
+
+  /** Stop taking jobs. Those that run are stopped and go back to the queue. */
+  async close(): Promise<void> {
+    clearInterval(this.#reconciling);
+    this.#stopping.abort();
+    await this.#worker.close();
+  }
+
+  async #run(queued: QueueJob<PendingJob>): Promise<void> {
+    const { store, live, log, cleanUp, publishedBy, attempts } = this.#options;
+    const { tenant, id } = queued.data;
+    const record = await store.record(tenant, id);
+    if (!record) return;
+    const job = { ...record, model: record.settings.model };
+    const attempt = queued.attemptsStarted;
+    const finish = async (outcome: Pick<JobResult, 'status'> & Partial<JobResult>) => {
+      // What was published counts, whatever was asked after it: a version is never half there.
+      const version = outcome.status === 'succeeded' ? undefined : await publishedBy(job);
+      const ended = version ? { status: 'succeeded' as const, ...version } : outcome;
+      const result = await finishJob(store, live, record, {
+        version: null,
+        accuracy: null,
+        error: null,
+        attempt,
+        ...ended,
+      });
+      if (result.status !== 'succeeded') await cleanUp(job);
+      log.info({ job: id, status: result.status, version: result.version, code: result.error?.code }, 'job ended');
+    };
+
+    const ended = await store.result(record);
+    if (ended) return void (await finishJob(store, live, record, ended));
+    if (await store.isCancelRequested(record)) return finish({ status: 'cancelled' });
+    if (attempt > MOST_STARTS) return finish(crashed(`it was started ${MOST_STARTS} times and never ended`));
+    await store.markStarted(record);
+    const again = attempt > 1;
+    await live
+      .addEvent(id, {
+        type: again ? 'restarted' : 'started',
+        message: again ? `Started again (attempt ${attempt}); features computed so far are kept` : 'Started',
+        data: { attempt },
+      })
+      .catch(() => undefined);
+    log.info({ job: id, attempt }, 'job started');
+
+    const cancelled = new AbortController();
+    const stopListening = live.onCancel(id, () => cancelled.abort());
+    // Announcements may be lost; the durable wish is not.
+    const watching = setInterval(async () => {
+      if (await store.isCancelRequested(record).catch(() => false)) cancelled.abort();
+    }, CANCEL_CHECK_MS);
+    const progress = progressWriter(live, id, attempt);
+    try {
+      const outcome = await runJobProcess({
+        record,
+        entry: this.#options.entry,
+        memoryMb: this.#options.memoryMb,
+        timeoutMs: this.#options.timeoutMs,
+        signal: AbortSignal.any([cancelled.signal, this.#stopping.signal]),
+        onMessage: (message) => {
+          if (message.type === 'progress') progress.write(message.progress);
+          else void live.addEvent(id, message.event).catch(() => undefined);
+        },
+      });
+      await progress.end();
+      switch (outcome.kind) {
+        case 'done':
+          return await finish({ status: 'succeeded', version: outcome.version, accuracy: outcome.accuracy });
+        case 'failed':
+          if (!ERRORS[outcome.code].retryable || queued.attemptsMade + 1 >= attempts) {
+            return await finish({ status: 'failed', error: { code: outcome.code, message: outcome.message } });
+          }
+          throw new Error(outcome.message);
+        case 'timeout':
+          return await finish({
+            status: 'failed',
+            error: {
+              code: 'job_timeout',
+              message: `The job ran longer than ${this.#options.timeoutMs / 1000} s (JOB_TIMEOUT_SECONDS) and was stopped.`,
+            },
+          });
+        case 'crashed':
+          log.error({ job: id, attempt, reason: outcome.reason }, 'the process of a job died');
+          if (queued.attemptsMade + 1 >= attempts) return await finish(crashed(outcome.reason));
+          throw new Error(outcome.reason);
+        case 'stopped':
+          if (cancelled.signal.aborted) return await finish({ status: 'cancelled' });
+          // This worker is going away: without an end, the lock runs out and another worker takes over.
+          await this.#handBack(queued);
+      }
+    } finally {
+      clearInterval(watching);
+      stopListening();
+    }
+  }
+
+  /** Give the job to the next worker without waiting for the lock to run out. */
+  async #handBack(queued: QueueJob<PendingJob>): Promise<never> {
+    const { DelayedError } = await import('bullmq');
+    await queued.moveToDelayed(Date.now() + 1, queued.token);
+    throw new DelayedError();
+  }
+
+  #isOldMark(id: string): boolean {
+    const seen = this.#marks.get(id) ?? Date.now();
+    this.#marks.set(id, seen);
+    return Date.now() - seen > MARK_GRACE_MS;
+  }
+}
+
+function crashed(reason: string): Pick<JobResult, 'status' | 'error'> {
+  return {
+    status: 'failed',
+    error: {
+      code: 'job_crashed',
+      message: `The process of the job died: ${reason}. The worker's log says more; smaller images or fewer of them may help.`,
+    },
+  };
+}
+
+/** Writes the newest progress at most every PROGRESS_MS, never falling back behind an earlier attempt's. */
+function progressWriter(live: LiveState, id: string, attempt: number) {
+  type Progress = Parameters<LiveState['setProgress']>[1];
+  let latest: Progress | undefined;
+  let writing: Promise<void> | undefined;
+  let floor = 0;
+  const start = live
+    .progress(id)
+    .then((earlier) => {
+      floor = earlier?.progress ?? 0;
+    })
+    .catch(() => undefined);
+  const loop = async () => {
+    await start;
+    while (latest) {
+      const progress: Progress = { ...latest, progress: Math.max(floor, latest.progress) };
+      latest = undefined;
+      await live.setProgress(id, progress).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, PROGRESS_MS));
+    }
+    writing = undefined;
+  };
+  return {
+    write(progress: Omit<Progress, 'attempt'>) {
+      latest = { ...progress, attempt };
+      writing ??= loop();
+    },
+    async end() {
+      const timeout = new Promise((resolve) => setTimeout(resolve, 1000));
+      await Promise.race([writing, timeout]);
+    },
+  };
+}

@@ -1,0 +1,240 @@
+import { createHash } from 'node:crypto';
+import { AppError } from '../errors.js';
+import { newId } from '../ids.js';
+import type { Log } from '../log.js';
+import type { Job, JobEvent, JobProgress, JobSettings } from '../schemas.js';
+import type { JobQueue } from './job-queue.js';
+import type { JobRecord, JobResult, JobStore, PendingJob, StoredJob } from './job-store.js';
+import type { LiveState, NewEvent } from './live-state.js';
+import { withDeadline } from './redis.js';
+
+export interface SubmitJob {
+  tenant: string;
+  dataset: string;
+  settings: JobSettings & { backbone: string };
+  idempotencyKey?: string;
+  /** What else distinguishes requests with the same key, such as the digest of an uploaded archive. */
+  content?: string;
+}
+
+/** Live progress is worth a short wait only. */
+const LIVE_DEADLINE_MS = 500;
+
+/** Jobs as the API sees them: submit, look, follow, cancel. */
+export class Jobs {
+  readonly #store: JobStore;
+  readonly #queue: JobQueue;
+  readonly #live: LiveState;
+  readonly #log: Log;
+
+  constructor(options: { store: JobStore; queue: JobQueue; live: LiveState; log: Log }) {
+    this.#store = options.store;
+    this.#queue = options.queue;
+    this.#live = options.live;
+    this.#log = options.log;
+  }
+
+  /**
+   * Take a job.
+   *  1. Redis must answer, or nothing is stored (503).
+   *  2. The Idempotency-Key is bound; the same request again answers with the same job.
+   *  3. The record is written: from here on the job is promised.
+   *  4. It is put into the queue. If that fails now, the reconciler does it later.
+   * @throws AppError `queue_unavailable`, `idempotency_key_reused`
+   */
+  async submit(request: SubmitJob): Promise<{ job: Job; replayed: boolean }> {
+    const { tenant, dataset, settings, idempotencyKey } = request;
+    await this.#queue.check();
+    let id = newId('job');
+    if (idempotencyKey !== undefined) {
+      const fingerprint = createHash('sha256')
+        .update(canonical({ dataset: request.content ?? dataset, settings }))
+        .digest('hex');
+      id = await this.#store.bindIdempotencyKey({ tenant, key: idempotencyKey, fingerprint, job: id });
+      if (await this.#store.record(tenant, id)) return { job: await this.get(tenant, id), replayed: true };
+    }
+    const record: JobRecord = { id, tenant, created_at: new Date().toISOString(), dataset, settings };
+    await this.#store.create(record);
+    try {
+      await this.#addEvent(id, { type: 'created', message: 'The job is queued', data: {} });
+      await this.#queue.add({ id, tenant });
+    } catch (error) {
+      this.#log.warn({ err: error, job: id }, 'the job is recorded but not queued; the reconciler will queue it');
+    }
+    return { job: await this.get(tenant, id), replayed: false };
+  }
+
+  /** @throws AppError `job_not_found` */
+  async get(tenant: string, id: string): Promise<Job> {
+    return this.#view(await this.#store.get(tenant, id));
+  }
+
+  /** Newest first. */
+  async list(tenant: string, options: { limit: number; after?: string }): Promise<{ data: Job[]; has_more: boolean }> {
+    const ids = await this.#store.list(tenant, options);
+    const page = ids.slice(0, options.limit);
+    const jobs = await Promise.all(page.map((id) => this.get(tenant, id).catch(nullIfMissing)));
+    return { data: jobs.filter((job) => job !== null), has_more: ids.length > page.length };
+  }
+
+  /**
+   * Ask a job to stop. One that waits ends at once; one that runs ends when its process is gone.
+   * @throws AppError `job_not_found`, `job_finished`
+   */
+  async cancel(tenant: string, id: string): Promise<Job> {
+    const { record, result } = await this.#store.get(tenant, id);
+    if (result) {
+      if (result.status === 'cancelled') return this.get(tenant, id);
+      throw new AppError('job_finished', `Job '${id}' has already ${result.status}; there is nothing to cancel.`, {
+        details: { job: id, status: result.status },
+      });
+    }
+    await this.#store.requestCancel(record);
+    try {
+      await this.#addEvent(id, { type: 'cancel_requested', message: 'Asked to stop', data: {} });
+      if (await this.#queue.remove(id)) {
+        await finishJob(this.#store, this.#live, record, {
+          status: 'cancelled',
+          version: null,
+          accuracy: null,
+          error: null,
+          attempt: 0,
+        });
+      } else {
+        await this.#live.announceCancel(id);
+      }
+    } catch (error) {
+      this.#log.warn({ err: error, job: id }, 'the wish to cancel is recorded; the worker will find it');
+    }
+    return this.get(tenant, id);
+  }
+
+  /** Events so far. @throws AppError `job_not_found` */
+  async events(tenant: string, id: string, after = 0): Promise<JobEvent[]> {
+    const { record } = await this.#store.get(tenant, id);
+    const settled = await this.#store.events(record);
+    if (settled) return settled.filter(({ seq }) => seq > after);
+    return this.#live.events(id, after).catch(() => []);
+  }
+
+  /** Events after `after` as they come, until the job has ended. Yields undefined now and then, as a sign of life. */
+  async *follow(tenant: string, id: string, after: number, signal: AbortSignal): AsyncGenerator<JobEvent | undefined> {
+    let seen = after;
+    while (!signal.aborted) {
+      const { result } = await this.#store.get(tenant, id);
+      const events = await this.events(tenant, id, seen);
+      for (const event of events) {
+        seen = Math.max(seen, event.seq);
+        yield event;
+      }
+      if (result && events.every(({ type }) => type !== result.status)) {
+        // The result is written before its event: once more, then it is complete.
+        await this.#live.nextEvent(id, 500, signal);
+        yield* await this.events(tenant, id, seen);
+        return;
+      }
+      if (result) return;
+      if (events.length === 0) yield undefined;
+      await this.#live.nextEvent(id, 1000, signal);
+    }
+  }
+
+  /** Whether a job that has not ended needs this data set. */
+  async uses(tenant: string, dataset: string): Promise<boolean> {
+    for (const pending of await this.#store.pending()) {
+      if (pending.tenant !== tenant) continue;
+      const record = await this.#store.record(tenant, pending.id);
+      if (record?.dataset === dataset && !(await this.#store.result(record))) return true;
+    }
+    return false;
+  }
+
+  async #view({ record, result, started_at, cancel_requested }: StoredJob): Promise<Job> {
+    const { settings, id } = record;
+    const { model, backbone, ...rest } = settings;
+    const status = result?.status ?? (started_at === null ? 'queued' : 'running');
+    const live = status === 'queued' ? undefined : await this.#progress(id);
+    const position = status === 'queued' ? await this.#queue.position(id).catch(() => null) : null;
+    return {
+      id,
+      status,
+      phase: status === 'running' ? (live?.phase ?? null) : null,
+      progress: status === 'succeeded' ? 1 : (live?.progress ?? 0),
+      images: live
+        ? {
+            done: live.images_done,
+            total: live.images_total,
+            cached: live.images_cached,
+            per_second: live.images_per_second,
+          }
+        : null,
+      seconds_left: status === 'running' ? (live?.seconds_left ?? null) : null,
+      queue_position: position,
+      metrics: live?.metrics ?? null,
+      dataset: record.dataset,
+      model,
+      version: result?.version ?? null,
+      backbone,
+      settings: rest,
+      cancel_requested,
+      attempt: result?.attempt ?? live?.attempt ?? 0,
+      error: result?.error ?? null,
+      accuracy: result?.accuracy ?? null,
+      created_at: record.created_at,
+      started_at,
+      finished_at: result?.finished_at ?? null,
+    };
+  }
+
+  async #progress(id: string): Promise<(JobProgress & { attempt: number }) | undefined> {
+    return withDeadline(this.#live.progress(id), LIVE_DEADLINE_MS).catch(() => undefined);
+  }
+
+  async #addEvent(id: string, event: NewEvent): Promise<void> {
+    await withDeadline(this.#live.addEvent(id, event));
+  }
+}
+
+const SENTENCES = {
+  succeeded: 'The version is published',
+  failed: 'The job failed',
+  cancelled: 'The job was cancelled',
+};
+
+/** End a job, once: durable result, last event, events to storage, out of the pending ones. */
+export async function finishJob(
+  store: JobStore,
+  live: LiveState,
+  job: PendingJob,
+  outcome: Omit<JobResult, 'finished_at'>,
+): Promise<JobResult> {
+  const result = { ...outcome, finished_at: new Date().toISOString() };
+  if (await store.finish(job, result)) {
+    const { status, error, version, accuracy } = result;
+    const message = error ? error.message : SENTENCES[status];
+    await bounded(live.addEvent(job.id, { type: status, message, data: { version, accuracy, error } }));
+  }
+  const events = (await bounded(live.events(job.id))) ?? [];
+  await store.settle(job, events);
+  await bounded(live.forgetLater(job.id));
+  return (await store.result(job)) ?? result;
+}
+
+/** Redis is a courtesy here: the result stands without it. */
+async function bounded<T>(command: Promise<T>): Promise<T | undefined> {
+  return withDeadline(command).catch(() => undefined);
+}
+
+function nullIfMissing(error: unknown): null {
+  if (error instanceof AppError && error.code === 'job_not_found') return null;
+  throw error;
+}
+
+/** JSON with sorted keys: equal values, equal text. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

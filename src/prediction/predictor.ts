@@ -1,0 +1,187 @@
+import { LRUCache } from 'lru-cache';
+import pLimit from 'p-limit';
+import { AppError } from '../errors.js';
+import type { Registry } from '../registry/registry.js';
+import type { VersionManifest } from '../schemas.js';
+import type { Backbones } from '../vision/backbone.js';
+import { type Head, headBytes, score } from '../vision/head.js';
+import { decodeImage, type ImageLimits } from '../vision/images.js';
+import { readTfjsLayers } from '../vision/tfjs-layers.js';
+import { Batcher, type BatcherOptions } from './batcher.js';
+
+export interface PredictorOptions {
+  backbones: Backbones;
+  registry: Registry;
+  limits: ImageLimits;
+  /** Most images in one backbone pass. */
+  maxBatch: number;
+  /** Most images waiting; more are refused. */
+  maxWaiting: number;
+  /** Memory for heads. */
+  headCacheBytes: number;
+  /** Images decoded at once: as many as there are cores. */
+  decoders: number;
+  onBatch?: BatcherOptions['onBatch'];
+}
+
+export interface ImagePrediction {
+  predictions: { label: string; score: number }[];
+}
+
+export interface PredictionTimings {
+  decode_ms: number;
+  queue_ms: number;
+  inference_ms: number;
+  total_ms: number;
+}
+
+/** Classifies images with any version of any model; backbones and batches are shared by all of them. */
+export class Predictor {
+  readonly #options: PredictorOptions;
+  readonly #decoding: ReturnType<typeof pLimit>;
+  readonly #batchers = new Map<string, Batcher>();
+  readonly #heads: LRUCache<string, Head, { tenant: string; manifest: VersionManifest }>;
+  #waiting = 0;
+
+  constructor(options: PredictorOptions) {
+    this.#options = options;
+    this.#decoding = pLimit(options.decoders);
+    this.#heads = new LRUCache({
+      maxSize: options.headCacheBytes,
+      sizeCalculation: headBytes,
+      fetchMethod: (_key, _stale, { context }) => this.#loadHead(context.tenant, context.manifest),
+    });
+  }
+
+  /** For metrics. */
+  get load(): { waiting: number; heads: number; headBytes: number } {
+    return { waiting: this.#waiting, heads: this.#heads.size, headBytes: this.#heads.calculatedSize };
+  }
+
+  /**
+   * Classify images.
+   * @param options images: their bytes as uploaded; topK: predictions per image
+   * @returns one answer per image, in order
+   * @throws AppError `overloaded` before any work; `image_*` naming the image; `backbone_mismatch`
+   */
+  async predict(options: {
+    tenant: string;
+    manifest: VersionManifest;
+    images: { name: string; bytes: Uint8Array }[];
+    topK: number;
+    signal?: AbortSignal;
+  }): Promise<{ results: ImagePrediction[]; timings: PredictionTimings }> {
+    const { tenant, manifest, images, topK, signal } = options;
+    if (this.#waiting + images.length > this.#options.maxWaiting) {
+      throw new AppError('overloaded', `${this.#waiting} images are waiting already. Try again in a second.`, {
+        details: { retry_after: 1 },
+      });
+    }
+    this.#waiting += images.length;
+    try {
+      const began = performance.now();
+      const [head, batcher] = await Promise.all([this.#head(tenant, manifest), this.#batcher(manifest)]);
+      const slowest = { decode: 0, queue: 0, inference: 0 };
+      const outcomes = await Promise.allSettled(
+        images.map(async ({ bytes }): Promise<ImagePrediction> => {
+          const start = performance.now();
+          const pixels = await this.#decoding(() => this.#decode(bytes, manifest, signal));
+          slowest.decode = Math.max(slowest.decode, performance.now() - start);
+          const embedded = await batcher.embed(pixels, signal);
+          slowest.queue = Math.max(slowest.queue, embedded.queueMs);
+          slowest.inference = Math.max(slowest.inference, embedded.inferenceMs);
+          return { predictions: best(score(head, embedded.features), manifest.labels, topK) };
+        }),
+      );
+      const results = unwrap(outcomes, images);
+      return {
+        results,
+        timings: {
+          decode_ms: round(slowest.decode),
+          queue_ms: round(slowest.queue),
+          inference_ms: round(slowest.inference),
+          total_ms: round(performance.now() - began),
+        },
+      };
+    } finally {
+      this.#waiting -= images.length;
+    }
+  }
+
+  /** Load a backbone before the first request needs it. */
+  async warm(backbone: string): Promise<void> {
+    await this.#options.backbones.load(backbone);
+  }
+
+  async #decode(bytes: Uint8Array, manifest: VersionManifest, signal?: AbortSignal): Promise<Uint8Array> {
+    if (signal?.aborted) throw new AppError('client_closed_request', 'The client left before its turn.');
+    const { card } = await this.#options.backbones.load(manifest.backbone.id);
+    return decodeImage(bytes, card, this.#options.limits);
+  }
+
+  async #head(tenant: string, manifest: VersionManifest): Promise<Head> {
+    const key = `${tenant}/${manifest.model}/${manifest.version}/${manifest.digest}`;
+    return (await this.#heads.fetch(key, { context: { tenant, manifest } }))!;
+  }
+
+  async #loadHead(tenant: string, manifest: VersionManifest): Promise<Head> {
+    const { registry } = this.#options;
+    const [model, weights] = await Promise.all([
+      registry.read(tenant, manifest, 'head/model.json'),
+      registry.read(tenant, manifest, 'head/weights.bin'),
+    ]);
+    return readTfjsLayers({ model: model.toString('utf8'), weights });
+  }
+
+  /** One batcher per backbone, made when first needed. */
+  async #batcher({ model, version, backbone }: VersionManifest): Promise<Batcher> {
+    const { backbones, maxBatch, onBatch } = this.#options;
+    const loaded = await backbones.load(backbone.id);
+    if (loaded.card.sha256 !== backbone.sha256) {
+      throw new AppError(
+        'backbone_mismatch',
+        `Version ${version} of '${model}' was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
+        { details: { expected: backbone.sha256, installed: loaded.card.sha256 } },
+      );
+    }
+    let batcher = this.#batchers.get(backbone.id);
+    if (!batcher) {
+      batcher = new Batcher({ backbone: loaded, maxBatch, ...(onBatch && { onBatch }) });
+      this.#batchers.set(backbone.id, batcher);
+    }
+    return batcher;
+  }
+}
+
+/** All answers, or one error that names every image that failed. */
+function unwrap<T>(outcomes: PromiseSettledResult<T>[], images: { name: string }[]): T[] {
+  const faults = outcomes.flatMap((outcome, index) =>
+    outcome.status === 'rejected' ? [{ index, error: outcome.reason as unknown }] : [],
+  );
+  const first = faults[0];
+  if (!first) return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<T>).value);
+  const unexpected = faults.find(({ error }) => !(error instanceof AppError) || !error.code.startsWith('image_'));
+  if (unexpected) throw unexpected.error;
+  const { code, message } = first.error as AppError;
+  if (images.length === 1) throw first.error;
+  throw new AppError(code, `${images[first.index]!.name}: ${message}`, {
+    details: {
+      images: faults.map(({ index, error }) => ({
+        index,
+        name: images[index]!.name,
+        code: (error as AppError).code,
+        reason: (error as AppError).message,
+      })),
+    },
+  });
+}
+
+/** The `topK` most probable labels, best first. */
+function best(scores: Float32Array, labels: string[], topK: number): { label: string; score: number }[] {
+  const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!);
+  return order.slice(0, topK).map((k) => ({ label: labels[k]!, score: Math.round(scores[k]! * 1e6) / 1e6 }));
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

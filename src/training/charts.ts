@@ -1,0 +1,118 @@
+import { parse, View } from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import type { Curve, Evaluation } from '../schemas.js';
+
+/** Classes in a confusion chart; more cannot be read. */
+const MOST_CLASSES = 40;
+const CONFIG = {
+  background: 'white',
+  font: 'Helvetica, Arial, sans-serif',
+  axis: { labelFontSize: 12, titleFontSize: 13, labelLimit: 160 },
+  title: { fontSize: 15, anchor: 'start', offset: 12 },
+  view: { stroke: null },
+} as const;
+
+/** Loss and accuracy over the epochs, as SVG. */
+export function curvesSvg(curves: Curve[]): Promise<string> {
+  const values = curves.flatMap((curve) => [
+    { epoch: curve.epoch, images: 'training', loss: curve.train_loss, accuracy: curve.train_accuracy },
+    ...(curve.validation_loss === null
+      ? []
+      : [
+          {
+            epoch: curve.epoch,
+            images: 'held out',
+            loss: curve.validation_loss,
+            accuracy: curve.validation_accuracy,
+          },
+        ]),
+  ]);
+  const panel = (field: 'loss' | 'accuracy', title: string, format: string) => ({
+    title,
+    width: 340,
+    height: 240,
+    mark: { type: 'line' as const, point: curves.length < 30, strokeWidth: 2 },
+    encoding: {
+      x: { field: 'epoch', type: 'quantitative' as const, title: 'epoch', axis: { tickMinStep: 1, grid: false } },
+      y: { field, type: 'quantitative' as const, title: null, scale: { zero: false }, axis: { format } },
+      color: {
+        field: 'images',
+        type: 'nominal' as const,
+        title: 'images',
+        scale: { domain: ['training', 'held out'], range: ['#9aa5b1', '#1f6feb'] },
+      },
+    },
+  });
+  return toSvg({
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    data: { values },
+    hconcat: [panel('loss', 'Loss', '.2f'), panel('accuracy', 'Accuracy', '.0%')],
+    config: CONFIG,
+  });
+}
+
+/** The confusion matrix as SVG; of many classes those that are confused most. */
+export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promise<string> {
+  const { labels, matrix } = confusion;
+  const errors = labels.map((_, k) =>
+    labels.reduce((sum, _label, j) => sum + (j === k ? 0 : matrix[k]![j]! + matrix[j]![k]!), 0),
+  );
+  const shown = [...labels.keys()]
+    .sort((a, b) => errors[b]! - errors[a]!)
+    .slice(0, MOST_CLASSES)
+    .sort((a, b) => a - b);
+  const values = shown.flatMap((row) => {
+    const total = matrix[row]!.reduce((a, b) => a + b, 0);
+    return shown.map((column) => ({
+      truth: labels[row],
+      guess: labels[column],
+      images: matrix[row]![column],
+      share: total > 0 ? matrix[row]![column]! / total : 0,
+    }));
+  });
+  const cell = Math.max(18, Math.min(52, 640 / shown.length));
+  const order = shown.map((k) => labels[k]!);
+  const some = shown.length < labels.length ? `, the ${shown.length} most confused of ${labels.length} classes` : '';
+  return toSvg({
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    title: `Accuracy ${(accuracy * 100).toFixed(1)} % on ${images} held-out images${some}`,
+    data: { values },
+    width: { step: cell },
+    height: { step: cell },
+    encoding: {
+      x: { field: 'guess', type: 'nominal', sort: order, title: 'predicted', axis: { labelAngle: -40 } },
+      y: { field: 'truth', type: 'nominal', sort: order, title: 'true class' },
+    },
+    layer: [
+      {
+        mark: { type: 'rect', stroke: '#e5e7eb' },
+        encoding: {
+          color: {
+            field: 'share',
+            type: 'quantitative',
+            legend: null,
+            scale: { domain: [0, 1], range: ['#ffffff', '#1f6feb'] },
+          },
+        },
+      },
+      {
+        transform: [{ filter: 'datum.images > 0' }],
+        mark: { type: 'text', fontSize: Math.min(13, cell / 2.2) },
+        encoding: {
+          text: { field: 'images', type: 'quantitative' },
+          color: { condition: { test: 'datum.share > 0.55', value: 'white' }, value: '#1f2937' },
+        },
+      },
+    ],
+    config: CONFIG,
+  });
+}
+
+async function toSvg(spec: TopLevelSpec): Promise<string> {
+  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}

@@ -1,0 +1,47 @@
+import type { BackboneCard, Report } from '../schemas.js';
+
+/** The README of an artifact: what the model is, how good it is, how to run it. Markdown. */
+export function modelCard(report: Report, labels: string[], backbone: BackboneCard): string {
+  const { evaluation } = report;
+  const percent = (value: number | null) => (value === null ? '–' : `${(value * 100).toFixed(1)} %`);
+  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+  const pixels =
+    backbone.resize.mode === 'stretch'
+      ? `stretch the photo to ${backbone.input.width} × ${backbone.input.height}`
+      : `scale the short side to ${backbone.resize.short_side} pixels and take the centre ${backbone.input.width} × ${backbone.input.height}`;
+  const lines = [
+    `# ${report.model}`,
+    '',
+    `An image classifier for ${labels.length} classes: a ${String(report.settings.head)} head on the frozen backbone \`${report.backbone.id}\`. Trained by Graft on ${report.created_at.slice(0, 10)}.`,
+    '',
+    '## How good it is',
+    evaluation
+      ? `Accuracy ${percent(evaluation.accuracy)} on ${evaluation.images} images that it was not trained on (${evaluation.on.replace('_', '-')}); mean recall ${percent(evaluation.balanced_accuracy)}; expected calibration error ${percent(evaluation.calibration.expected_error)}.`
+      : 'Nothing could be held out, so its accuracy is not known.',
+    '',
+    '| class | precision | recall | held-out images | training images |',
+    '|---|---|---|---|---|',
+    ...(evaluation?.classes ?? []).map(
+      (row) =>
+        `| ${cell(row.label)} | ${percent(row.precision)} | ${percent(row.recall)} | ${row.support} | ${row.train_images} |`,
+    ),
+    '',
+    '## How to run it',
+    `Input: RGB pixels, uint8, \`[N, ${backbone.input.height}, ${backbone.input.width}, 3]\`. Apply the EXIF orientation, then ${pixels}. Nothing else: normalising is part of the network.`,
+    '- `model.onnx` (download with `format=onnx`) goes from pixels to probabilities in any ONNX runtime.',
+    `- \`head/model.json\` and \`head/weights.bin\` are a TensorFlow.js layers model from the backbone's ${report.backbone.dimensions} features to probabilities.`,
+    '- `labels.json` names the outputs in order.',
+    '',
+    '## Where it comes from',
+    `Data set \`${report.dataset.id}\`: ${report.dataset.images} images; archive SHA-256 \`${report.dataset.sha256}\`.`,
+    `Backbone \`${backbone.id}\`: ${backbone.name}; licence ${backbone.licence}; ${backbone.source}; SHA-256 \`${backbone.sha256}\`.`,
+    `Engines: ${report.engines.backbone}; ${report.engines.head}.`,
+    '',
+    '```json',
+    JSON.stringify(report.settings, null, 2),
+    '```',
+    ...(report.warnings.length > 0 ? ['', '## Mind', ...report.warnings.map((warning) => `- ${warning}`)] : []),
+    '',
+  ];
+  return lines.join('\n');
+}

@@ -1,0 +1,391 @@
+import { createHash } from 'node:crypto';
+import type { Datasets } from '../datasets/datasets.js';
+import { AppError } from '../errors.js';
+import type {
+  Augmentation,
+  Curve,
+  DatasetEntry,
+  Evaluation,
+  Hyperparameters,
+  JobEvent,
+  JobPhase,
+  JobProgress,
+  JobSettings,
+  Report,
+  VersionManifest,
+} from '../schemas.js';
+import { Augmentation as AugmentationSchema } from '../schemas.js';
+import type { Registry } from '../registry/registry.js';
+import { type Backbones, BACKBONE_ENGINE } from '../vision/backbone.js';
+import { loadEngine } from '../vision/engine.js';
+import type { FeatureCache } from '../vision/feature-cache.js';
+import { folded } from '../vision/head.js';
+import { headLogits } from '../vision/head-logits.js';
+import { type ImageLimits, PIXELS_VERSION } from '../vision/images.js';
+import { writeTfjsLayers } from '../vision/tfjs-layers.js';
+import { confusionSvg, curvesSvg } from './charts.js';
+import { evaluate } from './evaluate.js';
+import { extractFeatures } from './extract-features.js';
+import { type FittedHead, fitHead, type Samples } from './fit-head.js';
+import { modelCard } from './model-card.js';
+import { dealFolds, splitDataset } from './split.js';
+
+export interface TrainingOptions {
+  tenant: string;
+  job: string;
+  dataset: string;
+  settings: JobSettings & { backbone: string };
+  datasets: Pick<Datasets, 'open'>;
+  registry: Registry;
+  backbones: Backbones;
+  cache: FeatureCache;
+  limits: ImageLimits;
+  onProgress: (progress: JobProgress) => void;
+  onEvent: (event: Pick<JobEvent, 'type' | 'message' | 'data'>) => void;
+}
+
+/** Three folds tell settings apart as well as ten do, in a third of the time; above this many images one part is enough. */
+const FOLDS = 3;
+const MOST_FOLDED_IMAGES = 20_000;
+const LARGE_VALIDATION_FRACTION = 0.1;
+const DEFAULT_TEST_FRACTION = 0.2;
+
+/** Where each phase ends on the progress bar; features take nearly all of the time. */
+const PHASE_ENDS: Record<JobPhase, number> = { extracting: 0.85, training: 0.96, evaluating: 0.98, publishing: 1 };
+
+/**
+ * Train and publish one version: split → features → head → temperature → evaluation → publish.
+ * Idempotent: features come from the cache, and a job that has published answers with what it published.
+ * @throws AppError when the data set or the settings do not allow a model
+ */
+export async function runTraining(options: TrainingOptions): Promise<VersionManifest> {
+  const { tenant, job, settings, registry } = options;
+  const published = await registry.publishedBy(tenant, settings.model, job);
+  if (published) return published;
+  const began = performance.now();
+  const progress = progressOf(options);
+  const warn = (message: string) => {
+    warnings.push(message);
+    options.onEvent({ type: 'warning', message, data: {} });
+  };
+  const warnings: string[] = [];
+
+  const dataset = await options.datasets.open(tenant, options.dataset);
+  const { entries } = dataset;
+  const hyperparameters = settings.hyperparameters ?? {};
+  const seed = settings.seed ?? 0;
+  const labels = [...new Set(entries.map(({ label }) => label))].sort();
+  checkSettings(settings, labels);
+  const testFraction = settings.test_fraction ?? DEFAULT_TEST_FRACTION;
+  const large = entries.length > MOST_FOLDED_IMAGES;
+  const validationFraction = settings.validation_fraction ?? (large ? LARGE_VALIDATION_FRACTION : undefined);
+  const planned = splitDataset(entries, { seed, testFraction, validationFraction });
+  const augmentation = augmentationOf(hyperparameters);
+
+  progress.phase('extracting', 'Reading features');
+  const backbone = await options.backbones.load(settings.backbone);
+  const extracted = await extractFeatures({
+    entries,
+    readImage: (entry) => dataset.readImage(entry),
+    backbone,
+    cache: options.cache,
+    limits: options.limits,
+    augmentation: augmentation && { settings: augmentation, images: planned.train },
+    onProgress: progress.extracting,
+  });
+  if (extracted.skipped.length > 0) {
+    warn(
+      `${extracted.skipped.length} images could not be decoded and were left out, such as ${extracted.skipped[0]!.name}.`,
+    );
+  }
+  const images: DatasetEntry[] = extracted.kept.map((index) => entries[index]!);
+  const place = new Map(extracted.kept.map((entry, row) => [entry, row]));
+  const rowsOf = (indices: number[]) => indices.flatMap((index) => place.get(index) ?? []);
+  const parts = {
+    train: rowsOf(planned.train),
+    validation: rowsOf(planned.validation),
+    test: rowsOf(planned.test),
+  };
+
+  progress.phase('training', 'Fitting the head');
+  const headBegan = performance.now();
+  const engine = await loadEngine();
+  const index = new Map(labels.map((label, k) => [label, k]));
+  const y = Int32Array.from(extracted.origin, (image) => index.get(images[image]!.label)!);
+  const known = [...parts.train, ...parts.validation];
+  const { mean, deviation } = standardise(extracted.x, backbone.card.features.dimensions, known);
+  const samples: Samples = {
+    x: extracted.x,
+    y,
+    origin: extracted.origin,
+    dimensions: backbone.card.features.dimensions,
+    labels,
+  };
+  const folds = parts.validation.length > 0 ? new Map<number, number>() : dealFolds(images, parts.train, FOLDS, seed);
+  if ([...folds.values()].every((fold) => fold < 0)) folds.clear();
+  const request = {
+    engine,
+    samples,
+    train: parts.train,
+    validation: parts.validation,
+    folds,
+    foldCount: FOLDS,
+    finalFit: settings.refit === 'none' ? parts.train : known,
+    head: settings.head ?? 'auto',
+    hyperparameters,
+    seed,
+    onEpoch: progress.epoch,
+    onProgress: progress.training,
+  };
+  let fitted = await fitHead(request);
+  if (fitted.heldOut === undefined) warn('Nothing could be held out to choose settings on: defaults were used.');
+  const tested = evaluateHead({ fitted, engine, samples, parts, folded: folds.size > 0 });
+  if (tested === null) warn('Nothing could be held out, so the accuracy of this version is not known.');
+  else if (tested.images < 30) warn(`Accuracy was measured on ${tested.images} images only; take it as a hint.`);
+  let finalImages = request.finalFit.length;
+  if (settings.refit === 'all') {
+    const everything = [...images.keys()];
+    const final = await fitHead({
+      ...request,
+      ...fixedTo(fitted, hyperparameters),
+      train: everything,
+      finalFit: everything,
+      validation: [],
+      folds: new Map(),
+      onEpoch: () => undefined,
+    });
+    fitted = { ...fitted, layers: final.layers };
+    finalImages = everything.length;
+  }
+  const headSeconds = (performance.now() - headBegan) / 1000;
+  options.onEvent({
+    type: 'selected',
+    message: `Chose a ${fitted.kind} head${tested ? `, accuracy ${(tested.accuracy * 100).toFixed(1)} % on ${tested.images} unseen images` : ''}`,
+    data: { ...fitted.settings, accuracy: tested?.accuracy ?? null },
+  });
+
+  progress.phase('evaluating', 'Writing the report');
+  const head = folded({ layers: fitted.layers }, { mean, deviation, temperature: fitted.temperature });
+  if (head.layers.some(({ kernel, bias }) => ![...kernel, ...bias].every(Number.isFinite))) {
+    throw new AppError('training_diverged', 'The training diverged: weights became infinite. Lower learning_rate.');
+  }
+  const { model: modelJson, weights } = await writeTfjsLayers(head);
+  const report: Report = {
+    model: settings.model,
+    job,
+    dataset: {
+      id: dataset.manifest.id,
+      sha256: dataset.manifest.sha256,
+      images: entries.length,
+      classes: labels.length,
+    },
+    backbone: {
+      id: backbone.card.id,
+      sha256: backbone.card.sha256,
+      dimensions: backbone.card.features.dimensions,
+    },
+    engines: { backbone: BACKBONE_ENGINE, head: engine.name },
+    split: {
+      source: planned.source,
+      train: parts.train.length,
+      validation: parts.validation.length,
+      test: parts.test.length,
+      folds: folds.size > 0 ? FOLDS : 0,
+      final_fit: finalImages,
+    },
+    settings: {
+      ...fitted.settings,
+      class_weights: hyperparameters.class_weights ?? 'auto',
+      augmentation: augmentation ?? 'none',
+      seed,
+      test_fraction: planned.source === 'given' ? null : testFraction,
+      validation_fraction: validationFraction ?? null,
+      refit: settings.refit ?? 'train_validation',
+      temperature: fitted.temperature,
+      pixels: PIXELS_VERSION,
+    },
+    candidates: fitted.candidates,
+    evaluation: tested,
+    curves: fitted.curves,
+    timings: {
+      features_seconds: extracted.seconds,
+      images_per_second: extracted.perSecond,
+      images_cached: extracted.cached,
+      head_seconds: headSeconds,
+      total_seconds: (performance.now() - began) / 1000,
+    },
+    skipped: extracted.skipped,
+    warnings,
+    created_at: new Date().toISOString(),
+  };
+  const digest = createHash('sha256')
+    .update(JSON.stringify({ labels, backbone: backbone.card.sha256, model: modelJson }))
+    .update(weights)
+    .digest('hex');
+  const files = new Map<string, Uint8Array | string>([
+    ['README.md', modelCard(report, labels, backbone.card)],
+    ['labels.json', JSON.stringify(labels)],
+    ['head/model.json', modelJson],
+    ['head/weights.bin', weights],
+    ['report.json', JSON.stringify(report)],
+    ['report/curves.svg', await curvesSvg(report.curves)],
+  ]);
+  if (tested) files.set('report/confusion.svg', await confusionSvg(tested));
+
+  progress.phase('publishing', 'Publishing the version');
+  return registry.publish({
+    tenant,
+    job,
+    model: settings.model,
+    files,
+    manifest: {
+      model: settings.model,
+      job,
+      dataset: options.dataset,
+      backbone: report.backbone,
+      head: fitted.kind,
+      labels,
+      accuracy: tested?.accuracy ?? null,
+      description: settings.description ?? null,
+      digest,
+    },
+  });
+}
+
+/** What a schema cannot see. @throws AppError `setting_conflict` */
+function checkSettings(settings: JobSettings, labels: string[]): void {
+  const wanted = settings.hyperparameters ?? {};
+  const isSet = (value: unknown) => value !== undefined && value !== 'auto';
+  const conflict = (message: string) => new AppError('setting_conflict', message);
+  if (wanted.optimizer === 'lbfgs') {
+    if (settings.head === 'mlp') throw conflict('optimizer lbfgs fits the linear head only; use adam for mlp.');
+    if (isSet(wanted.learning_rate) || isSet(wanted.batch_size)) {
+      throw conflict('optimizer lbfgs has no learning_rate and no batch_size; leave them out or use adam.');
+    }
+  }
+  if (settings.head === 'linear' && (isSet(wanted.hidden_units) || isSet(wanted.dropout))) {
+    throw conflict('hidden_units and dropout belong to the mlp head; leave them out or use head mlp.');
+  }
+  if (typeof wanted.class_weights === 'object') {
+    const unknown = Object.keys(wanted.class_weights).filter((label) => !labels.includes(label));
+    if (unknown.length > 0) {
+      throw new AppError(
+        'setting_conflict',
+        `class_weights names '${unknown[0]}', which is no class of this data set.`,
+        { details: { unknown: unknown.slice(0, 100), classes: labels.slice(0, 100) } },
+      );
+    }
+  }
+}
+
+function augmentationOf({ augmentation }: Hyperparameters): Augmentation | undefined {
+  if (typeof augmentation !== 'object') return undefined;
+  const defaults = Object.entries(AugmentationSchema.properties).map(([name, schema]) => [name, schema.default]);
+  return { ...(Object.fromEntries(defaults) as Augmentation), ...augmentation };
+}
+
+/**
+ * Standardise in place: subtract the mean and divide by the deviation of `known` images, feature by feature. Deviations
+ * are kept above a hundredth of their mean, so that a feature that hardly ever moves is not blown up.
+ */
+function standardise(x: Float32Array, D: number, known: number[]): { mean: Float32Array; deviation: Float32Array } {
+  const [sum, square] = [new Float64Array(D), new Float64Array(D)];
+  for (const row of known) for (let d = 0; d < D; d += 1) sum[d]! += x[row * D + d]!;
+  const mean = Float32Array.from(sum, (value) => value / known.length);
+  for (const row of known) for (let d = 0; d < D; d += 1) square[d]! += (x[row * D + d]! - mean[d]!) ** 2;
+  const raw = Float64Array.from(square, (value) => Math.sqrt(value / known.length));
+  const floor = Math.max(1e-6, (0.01 * raw.reduce((a, b) => a + b, 0)) / D);
+  const deviation = Float32Array.from(raw, (value) => Math.max(value, floor));
+  for (let row = 0; row < x.length / D; row += 1) {
+    for (let d = 0; d < D; d += 1) x[row * D + d] = (x[row * D + d]! - mean[d]!) / deviation[d]!;
+  }
+  return { mean, deviation };
+}
+
+/** Figures from the test part; without one, from the images that chose the settings; else none. */
+function evaluateHead(options: {
+  fitted: FittedHead;
+  engine: Awaited<ReturnType<typeof loadEngine>>;
+  samples: Samples;
+  parts: { train: number[]; validation: number[]; test: number[] };
+  folded: boolean;
+}): Evaluation | null {
+  const { fitted, engine, samples, parts } = options;
+  const { labels, x, y } = samples;
+  const trainCounts = labels.map((_, k) => parts.train.filter((image) => y[image] === k).length);
+  const shared = { labels, trainCounts, temperature: fitted.temperature };
+  if (parts.test.length > 0) {
+    const logits = headLogits({ engine, layers: fitted.layers, x, rows: parts.test });
+    const truth = Int32Array.from(parts.test, (image) => y[image]!);
+    return evaluate({ logits, y: truth, classes: labels.length }, { ...shared, on: 'test' });
+  }
+  if (!fitted.heldOut) return null;
+  return evaluate(fitted.heldOut, { ...shared, on: options.folded ? 'cross_validation' : 'validation' });
+}
+
+/** The settings that were chosen, as if the user had set them. */
+function fixedTo(fitted: FittedHead, wanted: Hyperparameters) {
+  const { head: _head, optimizer, ...chosen } = fitted.settings;
+  const lbfgs = optimizer === 'lbfgs';
+  return {
+    head: fitted.kind,
+    hyperparameters: {
+      ...wanted,
+      optimizer: optimizer as 'lbfgs' | 'adam',
+      ...(lbfgs ? { weight_decay: chosen.weight_decay as number } : (chosen as Hyperparameters)),
+    },
+  };
+}
+
+/** Turns what the phases report into a progress that never falls. */
+function progressOf({ onProgress, onEvent }: TrainingOptions) {
+  let state: JobProgress = {
+    phase: 'extracting',
+    progress: 0,
+    images_done: 0,
+    images_total: 0,
+    images_cached: 0,
+    images_per_second: null,
+    seconds_left: null,
+    metrics: null,
+  };
+  const update = (change: Partial<JobProgress>) => {
+    state = { ...state, ...change, progress: Math.max(state.progress, change.progress ?? 0) };
+    onProgress(state);
+  };
+  const within = (phase: JobPhase, share: number) => {
+    const ends = Object.entries(PHASE_ENDS);
+    const start = ends[ends.findIndex(([name]) => name === phase) - 1]?.[1] ?? 0;
+    return start + share * (PHASE_ENDS[phase] - start);
+  };
+  return {
+    phase(phase: JobPhase, message: string) {
+      onEvent({ type: 'phase', message, data: { phase } });
+      update({ phase, progress: within(phase, 0), ...(phase !== 'extracting' && { seconds_left: null }) });
+    },
+    extracting(progress: {
+      done: number;
+      total: number;
+      cached: number;
+      perSecond: number | null;
+      secondsLeft: number | null;
+    }) {
+      update({
+        progress: within('extracting', progress.done / Math.max(1, progress.total)),
+        images_done: progress.done,
+        images_total: progress.total,
+        images_cached: progress.cached,
+        images_per_second: progress.perSecond,
+        seconds_left: progress.secondsLeft,
+      });
+    },
+    training(share: number) {
+      update({ progress: within('training', share) });
+    },
+    epoch(head: 'linear' | 'mlp', curve: Curve) {
+      onEvent({ type: 'epoch', message: `Epoch ${curve.epoch} of the ${head} head`, data: { head, ...curve } });
+      const { epoch, train_loss, validation_loss, validation_accuracy } = curve;
+      update({ metrics: { head, epoch, train_loss, validation_loss, validation_accuracy } });
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** Entry point of a worker: takes jobs from the queue until it is stopped. */
+import { join } from 'node:path';
+import { loadConfig } from './config.js';
+import { AppError } from './errors.js';
+import { JobQueue } from './jobs/job-queue.js';
+import { JobStore } from './jobs/job-store.js';
+import { JobWorker } from './jobs/job-worker.js';
+import { LiveState } from './jobs/live-state.js';
+import { connectRedis } from './jobs/redis.js';
+import { createLog } from './log.js';
+import { Registry } from './registry/registry.js';
+import { FileStorage } from './storage/file-storage.js';
+
+const HALF_WRITTEN_MS = 24 * 3600 * 1000;
+
+async function main(): Promise<void> {
+  const config = loadConfig(process.env);
+  if (config.REDIS_URL === '') {
+    throw new AppError(
+      'config_invalid',
+      'A worker needs REDIS_URL. `npm start` runs Redis, server and worker together.',
+    );
+  }
+  const log = createLog('worker', config.LOG_LEVEL);
+  const storage = new FileStorage({ root: config.DATA_DIR });
+  const registry = new Registry({ storage });
+  const connect = () => connectRedis(config.REDIS_URL, log);
+  const [redis, subscriber, blocking] = [connect(), connect(), connect()];
+  const store = new JobStore({ storage });
+  const live = new LiveState({ redis, subscriber });
+  const queue = new JobQueue({ redis, attempts: config.JOB_ATTEMPTS });
+  const worker = new JobWorker({
+    store,
+    queue,
+    live,
+    redis: blocking,
+    log,
+    entry: join(import.meta.dirname, 'job-process.js'),
+    concurrency: config.WORKER_CONCURRENCY,
+    attempts: config.JOB_ATTEMPTS,
+    memoryMb: config.JOB_MEMORY_MB,
+    timeoutMs: config.JOB_TIMEOUT_SECONDS * 1000,
+    cleanUp: ({ tenant, model, id }) => registry.abandon(tenant, model, id),
+    publishedBy: ({ tenant, model, id }) => registry.publishedBy(tenant, model, id),
+  });
+
+  let stopping = false;
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    await worker.close();
+    await queue.close();
+    for (const connection of [redis, subscriber, blocking]) connection.disconnect();
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+  process.on('disconnect', () => void stop());
+
+  await storage.sweep(HALF_WRITTEN_MS);
+  await worker.ready();
+  log.info({ concurrency: config.WORKER_CONCURRENCY }, 'worker is ready');
+  process.send?.({ type: 'ready' });
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof AppError ? error.message : (error as Error).stack}\n`);
+  process.exit(1);
+});
