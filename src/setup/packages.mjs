@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { SetupError } from './set-up.mjs';
+
+/** Install the packages when `node_modules` does not come from this lock file and this kind of machine. */
+export function installPackages(root) {
+  const lock = join(root, 'package-lock.json');
+  const modules = join(root, 'node_modules');
+  const stamp = join(modules, '.graft-setup');
+  const wanted = () =>
+    `${createHash('sha256').update(readFileSync(lock)).digest('hex')} ${process.platform}-${process.arch}`;
+
+  return {
+    title: 'Installing packages (npm ci)',
+    needed() {
+      const found = lstatSync(modules, { throwIfNoEntry: false });
+      if (!found) return true;
+      if (found.isSymbolicLink()) return false; // somebody else's folder: npm would empty it
+      if (read(stamp) !== undefined) return read(stamp) !== wanted();
+      // npm ci by hand leaves no stamp; npm's own record must be newer than the lock file
+      const record = statSync(join(modules, '.package-lock.json'), { throwIfNoEntry: false });
+      if (!record || record.mtimeMs < statSync(lock).mtimeMs) return true;
+      writeFileSync(stamp, wanted());
+      return false;
+    },
+    async run(command) {
+      // `npm start` tells where npm is; the development packages are needed to compile, also under NODE_ENV=production
+      const { npm_execpath: path = '' } = process.env;
+      const npm = basename(path).startsWith('npm') ? [process.execPath, path] : ['npm'];
+      const { ok, output } = await command(
+        [...npm, 'ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'],
+        { cwd: root, env: { ONNXRUNTIME_NODE_INSTALL: 'skip' } },
+      );
+      if (!ok) throw new SetupError(`${output}\nThe packages could not be installed; npm says why above.`);
+      writeFileSync(stamp, wanted());
+    },
+  };
+}
+
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
