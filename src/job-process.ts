@@ -10,7 +10,7 @@ import { Backbones } from './vision/backbone.js';
 import { FeatureCache } from './vision/feature-cache.js';
 import { datasetsOptions } from './composition.js';
 
-const tell = (message: JobMessage, then?: () => void) => {
+const tell = (message: JobMessage, then: () => void = () => undefined) => {
   if (process.connected) process.send!(message, then);
 };
 /** The last word: this process ends when its parent has it. */

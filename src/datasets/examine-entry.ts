@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { AppError, type ErrorCode } from '../errors.js';
 import { looksLikeArchive } from './archive-format.js';
 import type { ArchiveEntry, Refusal } from './archive.js';
-import { entryKind } from './entry-kind.js';
+import { type EntryKind, entryKind } from './entry-kind.js';
 
 /** Reads the size of an image. @throws AppError `image_invalid`, `image_too_large`, `image_unsupported`. */
 export type InspectImage = (bytes: Buffer) => Promise<{ width: number; height: number }>;
@@ -27,14 +27,14 @@ const IMAGE_FAULTS: ErrorCode[] = ['image_invalid', 'image_too_large', 'image_un
 
 /**
  * Find out what an entry is, reading it only if it may be an image or a labels file. Begins to read at once.
- * @throws AppError `too_large` for a labels file; whatever breaks in the archive or in `inspectImage`.
+ * @throws AppError `too_large`, `no_labels` for a labels file; whatever breaks in the archive or in `inspectImage`.
  */
 export async function examineEntry(entry: ArchiveEntry, options: ExamineOptions): Promise<Examined> {
   const { name } = entry;
   const refused = (code: string, reason: string): Examined => ({ name, kind: 'refused', refusal: { code, reason } });
   const kind = entryKind(name);
   if (kind === 'junk') return { name, kind: 'ignored' };
-  if (entry.refusal) return { name, kind: 'refused', refusal: entry.refusal };
+  if (entry.refusal) return refuse(kind, name, entry.refusal);
   if (kind === 'archive') return refused('nested_archive', 'It is an archive; archives in archives are not opened.');
   if (kind === 'not_an_image') return refused('not_an_image', 'Its name says that it is no image.');
   if (kind === 'labels_file' && entry.bytes > MAX_LABELS_FILE_BYTES) {
@@ -50,7 +50,7 @@ export async function examineEntry(entry: ArchiveEntry, options: ExamineOptions)
     }
   }
   const bytes = await entry.read();
-  if (!Buffer.isBuffer(bytes)) return { name, kind: 'refused', refusal: bytes };
+  if (!Buffer.isBuffer(bytes)) return refuse(kind, name, bytes);
   if (kind === 'labels_file') return { name, kind, bytes };
   if (looksLikeArchive(bytes))
     return refused('nested_archive', 'It is an archive; archives in archives are not opened.');
@@ -61,4 +61,10 @@ export async function examineEntry(entry: ArchiveEntry, options: ExamineOptions)
     if (error instanceof AppError && IMAGE_FAULTS.includes(error.code)) return refused(error.code, error.message);
     throw error;
   }
+}
+
+/** Without its labels file an archive would be read by its folders, and wrongly: that file must not just be left out. */
+function refuse(kind: EntryKind, name: string, refusal: Refusal): Examined {
+  if (kind === 'labels_file') throw new AppError('no_labels', `${name} cannot be used. ${refusal.reason}`);
+  return { name, kind: 'refused', refusal };
 }

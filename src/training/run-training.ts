@@ -24,6 +24,7 @@ import { headLogits } from '../vision/head-logits.js';
 import { type ImageLimits, PIXELS_VERSION } from '../vision/images.js';
 import { writeTfjsLayers } from '../vision/tfjs-layers.js';
 import { confusionSvg, curvesSvg } from './charts.js';
+import { checkTraining } from './check-training.js';
 import { evaluate } from './evaluate.js';
 import { extractFeatures } from './extract-features.js';
 import { type FittedHead, fitHead, type Samples } from './fit-head.js';
@@ -75,7 +76,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const hyperparameters = settings.hyperparameters ?? {};
   const seed = settings.seed ?? 0;
   const labels = [...new Set(entries.map(({ label }) => label))].sort();
-  checkSettings(settings, labels);
+  checkTraining(dataset.manifest, settings);
   const testFraction = settings.test_fraction ?? DEFAULT_TEST_FRACTION;
   const large = entries.length > MOST_FOLDED_IMAGES;
   const validationFraction = settings.validation_fraction ?? (large ? LARGE_VALIDATION_FRACTION : undefined);
@@ -250,32 +251,6 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       digest,
     },
   });
-}
-
-/** What a schema cannot see. @throws AppError `setting_conflict` */
-function checkSettings(settings: JobSettings, labels: string[]): void {
-  const wanted = settings.hyperparameters ?? {};
-  const isSet = (value: unknown) => value !== undefined && value !== 'auto';
-  const conflict = (message: string) => new AppError('setting_conflict', message);
-  if (wanted.optimizer === 'lbfgs') {
-    if (settings.head === 'mlp') throw conflict('optimizer lbfgs fits the linear head only; use adam for mlp.');
-    if (isSet(wanted.learning_rate) || isSet(wanted.batch_size)) {
-      throw conflict('optimizer lbfgs has no learning_rate and no batch_size; leave them out or use adam.');
-    }
-  }
-  if (settings.head === 'linear' && (isSet(wanted.hidden_units) || isSet(wanted.dropout))) {
-    throw conflict('hidden_units and dropout belong to the mlp head; leave them out or use head mlp.');
-  }
-  if (typeof wanted.class_weights === 'object') {
-    const unknown = Object.keys(wanted.class_weights).filter((label) => !labels.includes(label));
-    if (unknown.length > 0) {
-      throw new AppError(
-        'setting_conflict',
-        `class_weights names '${unknown[0]}', which is no class of this data set.`,
-        { details: { unknown: unknown.slice(0, 100), classes: labels.slice(0, 100) } },
-      );
-    }
-  }
 }
 
 function augmentationOf({ augmentation }: Hyperparameters): Augmentation | undefined {

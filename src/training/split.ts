@@ -1,5 +1,5 @@
-import { AppError } from '../errors.js';
 import type { DatasetEntry } from '../schemas.js';
+import { classWithoutTrainingImages } from './check-training.js';
 import { seededRandom, shuffled } from './random.js';
 
 /** Indices of images by part; together they are all images. */
@@ -21,7 +21,7 @@ export interface SplitOptions {
  * Divide a data set.
  *  - Splits that came with it stay. Without a test part, its validation part is the held-out one.
  *  - Otherwise a share of each class is held out by the seed; a class with one image keeps it for training.
- * @throws AppError `class_without_training_images`, `too_few_classes`
+ * @throws AppError `class_without_training_images`
  */
 export function splitDataset(entries: readonly Pick<DatasetEntry, 'label' | 'split'>[], options: SplitOptions): Parts {
   const indices = (part: string) =>
@@ -34,23 +34,9 @@ export function splitDataset(entries: readonly Pick<DatasetEntry, 'label' | 'spl
     const divided = holdOut(entries, train, options.validationFraction, options.seed, 'validation');
     [train, validation] = [divided.kept, divided.held];
   }
-  const labels = new Set(entries.map(({ label }) => label));
-  if (labels.size < 2) {
-    throw new AppError(
-      'too_few_classes',
-      `A classifier needs at least two classes; this data set has ${labels.size === 1 ? `one, '${[...labels][0]}'` : 'none'}. Add images of another class.`,
-      { details: { classes: [...labels] } },
-    );
-  }
   const trained = new Set(train.map((index) => entries[index]!.label));
-  const missing = [...labels].filter((label) => !trained.has(label));
-  if (missing.length > 0) {
-    throw new AppError(
-      'class_without_training_images',
-      `No training image for ${missing.length === 1 ? 'the class' : `${missing.length} classes, such as`} '${missing[0]}'. Add images of it to the training part.`,
-      { details: { classes: missing.slice(0, 100) } },
-    );
-  }
+  const missing = [...new Set(entries.map(({ label }) => label))].filter((label) => !trained.has(label));
+  if (missing.length > 0) throw classWithoutTrainingImages(missing);
   return { source: given ? 'given' : 'seeded', train, validation, test };
 }
 

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import multipart from '@fastify/multipart';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { type FastifyInstance, type FastifySchema, fastify, LogController } from 'fastify';
+import type { Log } from '../log.js';
+import { authenticate } from './authenticate.js';
+import { datasetRoutes } from './dataset-routes.js';
+import type { ApiDependencies } from './dependencies.js';
+import { jobRoutes } from './job-routes.js';
+import { measureRequests } from './metrics.js';
+import { modelRoutes } from './model-routes.js';
+import { predictionRoutes } from './prediction-routes.js';
+import { handleErrors, Problem } from './problem.js';
+import { backboneRoutes, healthRoutes, metricsRoute } from './system-routes.js';
+import { validateStrictly } from './validation.js';
+
+/** How often Node looks for requests that take too long. */
+const CONNECTIONS_CHECK_MS = 5000;
+
+/** The whole HTTP service as a function of what it needs; `app.inject` or `app.listen` does the rest. */
+export async function buildApp(dependencies: ApiDependencies, options: { log?: Log } = {}): Promise<FastifyInstance> {
+  const { config, metrics } = dependencies;
+  const app = fastify({
+    ...(options.log ? { loggerInstance: options.log } : { logger: false }),
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    requestTimeout: config.REQUEST_TIMEOUT_SECONDS * 1000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 300 },
+    http: { connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
+  }).withTypeProvider<TypeBoxTypeProvider>() as unknown as FastifyInstance;
+  validateStrictly(app);
+  handleErrors(app);
+  measureRequests(app, metrics);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url;
+    const level = route === '/livez' || route === '/readyz' || route === '/metrics' ? 'debug' : 'info';
+    request.log[level](
+      { method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'request',
+    );
+  });
+  await app.register(multipart, { throwFileSizeLimit: false });
+  await describeApi(app);
+  await app.register(healthRoutes(dependencies));
+  await app.register(async (scope) => {
+    authenticate(scope, config.API_KEYS);
+    for (const routes of [datasetRoutes, jobRoutes, modelRoutes, predictionRoutes, backboneRoutes, metricsRoute]) {
+      await scope.register(routes(dependencies));
+    }
+  });
+  return app;
+}
+
+/** OpenAPI from the schemas, at /openapi.json and, to read and try, at /docs. */
+async function describeApi(app: FastifyInstance): Promise<void> {
+  app.addSchema(Problem);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Graft',
+        version: '1',
+        description:
+          'Fine-tune and serve image classifiers: photos in, a trained, versioned, served model out. Errors are `application/problem+json` with a stable `code`.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+      security: [{ key: [] }, {}],
+    },
+    transform: ({ schema, url, route }) => {
+      const described = { ...(schema as FastifySchema & { response?: Record<string, unknown> }) };
+      if (route.config?.body) described.body = { content: route.config.body };
+      described.response = {
+        ...described.response,
+        default: {
+          description: 'A problem',
+          content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+        },
+      };
+      return { schema: described, url };
+    },
+    refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`) },
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}

@@ -1,0 +1,91 @@
+import type { Readable } from 'node:stream';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
+import { AppError } from '../errors.js';
+import { Dataset, DatasetId, DatasetSummary } from '../schemas.js';
+import { clientLeft } from './client-left.js';
+import type { ApiDependencies } from './dependencies.js';
+import { ListQuery, listOf } from './list.js';
+import { archiveBody, takeRawBodies } from './raw-bodies.js';
+import { claimedDigest, rawName, readForm } from './upload.js';
+
+const Parameters = Type.Object({ id: DatasetId });
+
+export function datasetRoutes({ datasets, jobs, config }: ApiDependencies): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    takeRawBodies(app);
+
+    app.post(
+      '/v1/datasets',
+      {
+        schema: {
+          tags: ['Data sets'],
+          summary: 'Upload an archive of labelled photos',
+          description:
+            'A zip, tar or tar.gz as the form field `file` or as the raw body, of any size up to MAX_UPLOAD_BYTES. Labels come from class folders, optionally under `train/`, `validation/` and `test/`, or from a `labels.csv`, `metadata.csv` or `metadata.jsonl` with `file_name` and `label`. The answer names every file that was not taken, and why.',
+          response: { 201: Dataset },
+        },
+        config: { body: archiveBody() },
+      },
+      async (request, reply) => {
+        const { tenant } = request;
+        const signal = clientLeft(reply);
+        const expectedSha256 = claimedDigest(request);
+        const create = (source: Readable, name: string | null) =>
+          datasets.create({ tenant, source, name, signal, ...(expectedSha256 && { expectedSha256 }) });
+        let dataset: Dataset | undefined;
+        if (request.isMultipart()) {
+          await readForm(request, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: 1 }, async (part) => {
+            dataset = await create(part.file, part.filename ?? null);
+          });
+        } else {
+          dataset = await create(request.raw, rawName(request));
+        }
+        if (!dataset) throw new AppError('missing_file', 'The form has no file. Send the archive as the field `file`.');
+        return reply.status(201).header('location', `/v1/datasets/${dataset.id}`).send(dataset);
+      },
+    );
+
+    app.get(
+      '/v1/datasets',
+      {
+        schema: {
+          tags: ['Data sets'],
+          summary: 'List data sets, newest first',
+          querystring: ListQuery,
+          response: { 200: listOf(DatasetSummary) },
+        },
+      },
+      ({ tenant, query }) => datasets.list(tenant, query),
+    );
+
+    app.get(
+      '/v1/datasets/:id',
+      { schema: { tags: ['Data sets'], summary: 'Show a data set', params: Parameters, response: { 200: Dataset } } },
+      ({ tenant, params }) => datasets.get(tenant, params.id),
+    );
+
+    app.delete(
+      '/v1/datasets/:id',
+      {
+        schema: {
+          tags: ['Data sets'],
+          summary: 'Delete a data set; models trained on it stay',
+          params: Parameters,
+          response: { 204: Type.Null() },
+        },
+      },
+      async ({ tenant, params }, reply) => {
+        await datasets.get(tenant, params.id);
+        if (await jobs.uses(tenant, params.id)) {
+          throw new AppError(
+            'dataset_in_use',
+            `A job that has not ended needs data set '${params.id}'. Cancel it, or wait for its end.`,
+          );
+        }
+        await datasets.delete(tenant, params.id);
+        return reply.status(204).send(null);
+      },
+    );
+  };
+}

@@ -1,0 +1,25 @@
+import type { Artifacts } from '../artifacts/artifacts.js';
+import type { Config } from '../config.js';
+import type { Datasets } from '../datasets/datasets.js';
+import type { JobQueue } from '../jobs/job-queue.js';
+import type { Jobs } from '../jobs/jobs.js';
+import type { Predictor } from '../prediction/predictor.js';
+import type { Registry } from '../registry/registry.js';
+import type { Dataset, JobSettings } from '../schemas.js';
+import type { Backbones } from '../vision/backbone.js';
+import type { Metrics } from './metrics.js';
+
+/** All that routes need; the entry point makes it. */
+export interface ApiDependencies {
+  config: Config;
+  datasets: Datasets;
+  jobs: Jobs;
+  queue: JobQueue;
+  registry: Registry;
+  backbones: Backbones;
+  predictor: Predictor;
+  artifacts: Artifacts;
+  metrics: Metrics;
+  /** Refuses settings that do not fit the data set. */
+  checkTraining: (dataset: Dataset, settings: JobSettings) => void;
+}

@@ -1,0 +1,163 @@
+import { buffer } from 'node:stream/consumers';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { type Static, Type } from '@sinclair/typebox';
+import type { ErrorObject } from 'ajv';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../errors.js';
+import type { VersionReference } from '../registry/registry.js';
+import { AliasName, BackboneId, ModelName, VersionNumber } from '../schemas.js';
+import { clientLeft } from './client-left.js';
+import type { ApiDependencies } from './dependencies.js';
+import { invalid } from './problem.js';
+import { imagesBody, takeRawBodies } from './raw-bodies.js';
+import { readBody, readForm } from './upload.js';
+import { compileCheck } from './validation.js';
+
+const Query = Type.Object(
+  {
+    top_k: Type.Integer({ minimum: 1, maximum: 10_000, default: 5, description: 'Predictions per image, best first' }),
+  },
+  { additionalProperties: false },
+);
+const JsonBody = Type.Object(
+  { images: Type.Array(Type.String({ description: 'An image file as base64' }), { minItems: 1 }) },
+  { additionalProperties: false },
+);
+const Prediction = Type.Object(
+  {
+    model: ModelName,
+    version: VersionNumber,
+    backbone: BackboneId,
+    results: Type.Array(
+      Type.Object({
+        name: Type.String({ description: 'File name in the form, or the place in the request' }),
+        predictions: Type.Array(Type.Object({ label: Type.String(), score: Type.Number() })),
+      }),
+      { description: 'One per image, in order' },
+    ),
+    timings: Type.Object({
+      decode_ms: Type.Number(),
+      queue_ms: Type.Number(),
+      inference_ms: Type.Number(),
+      total_ms: Type.Number(),
+    }),
+  },
+  { additionalProperties: false },
+);
+
+interface NamedImage {
+  name: string;
+  bytes: Uint8Array;
+}
+
+const checkJsonBody = compileCheck(JsonBody);
+
+export function predictionRoutes({ registry, predictor, config }: ApiDependencies): FastifyPluginAsyncTypebox {
+  const readImages = async (request: FastifyRequest): Promise<NamedImage[]> => {
+    const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+    if (type === 'multipart/form-data') return readImagesForm(request);
+    if (type === 'application/json') return readImagesJson(await readBody(request.raw, config.MAX_PREDICT_BYTES));
+    // `curl --data-binary` says application/x-www-form-urlencoded; the bytes decide.
+    return [{ name: 'body', bytes: await readBody(request.raw, config.MAX_PREDICT_BYTES) }];
+  };
+
+  const readImagesForm = async (request: FastifyRequest): Promise<NamedImage[]> => {
+    const images: NamedImage[] = [];
+    let total = 0;
+    await readForm(request, { fileSize: config.MAX_IMAGE_BYTES, files: config.MAX_PREDICT_IMAGES }, async (part) => {
+      const bytes = await buffer(part.file);
+      const name = part.filename ?? part.fieldname;
+      total += bytes.length;
+      if (part.file.truncated) {
+        throw new AppError('image_too_large', `${name}: the file is larger than ${config.MAX_IMAGE_BYTES} bytes.`);
+      }
+      if (total > config.MAX_PREDICT_BYTES) {
+        throw new AppError(
+          'too_large',
+          `The form is larger than ${config.MAX_PREDICT_BYTES} bytes (MAX_PREDICT_BYTES).`,
+        );
+      }
+      images.push({ name, bytes });
+    });
+    return images;
+  };
+
+  const readImagesJson = (body: Buffer): NamedImage[] => {
+    let value: unknown;
+    try {
+      value = JSON.parse(body.toString('utf8'));
+    } catch (error) {
+      throw new AppError('invalid_json', `The body is not valid JSON: ${(error as Error).message.slice(0, 200)}.`);
+    }
+    if (!checkJsonBody(value)) throw invalid(checkJsonBody.errors as ErrorObject[], 'body');
+    return (value as Static<typeof JsonBody>).images.map((text, index) => {
+      const name = `images.${index}`;
+      const base64 = text.replace(/^data:image\/[\w.+-]+;base64,/, '').replace(/\s/g, '');
+      if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(base64)) {
+        throw new AppError('invalid_request', `body: ${name} is not base64.`);
+      }
+      return { name, bytes: Buffer.from(base64, 'base64') };
+    });
+  };
+
+  const predict = async (request: FastifyRequest, reply: FastifyReply, reference: VersionReference) => {
+    const { model } = request.params as { model: string };
+    const { top_k: topK } = request.query as Static<typeof Query>;
+    // The body is not read for a model that is not there.
+    const manifest = await registry.resolve(request.tenant, model, reference);
+    const images = await readImages(request);
+    if (images.length === 0) throw new AppError('missing_file', 'The form has no image.');
+    if (images.length > config.MAX_PREDICT_IMAGES) {
+      throw new AppError(
+        'too_large',
+        `${images.length} images in one request; at most ${config.MAX_PREDICT_IMAGES} (MAX_PREDICT_IMAGES).`,
+      );
+    }
+    const { results, timings } = await predictor.predict({
+      tenant: request.tenant,
+      manifest,
+      images,
+      topK,
+      signal: clientLeft(reply),
+    });
+    return {
+      model,
+      version: manifest.version,
+      backbone: manifest.backbone.id,
+      results: results.map(({ predictions }, index) => ({ name: images[index]!.name, predictions })),
+      timings,
+    };
+  };
+
+  const options = (summary: string) => ({
+    schema: { tags: ['Predictions'], summary, querystring: Query, response: { 200: Prediction } },
+    config: { body: imagesBody(JsonBody) },
+  });
+
+  return async (app) => {
+    takeRawBodies(app);
+    const params = (schema: Record<string, typeof ModelName | typeof VersionNumber>) => Type.Object(schema);
+
+    const latest = options('Classify images with the newest version');
+    app.post(
+      '/v1/models/:model/predict',
+      { ...latest, schema: { ...latest.schema, params: params({ model: ModelName }) } },
+      (request, reply) => predict(request, reply, 'latest'),
+    );
+    const numbered = options('Classify images with one version');
+    app.post(
+      '/v1/models/:model/versions/:version/predict',
+      {
+        ...numbered,
+        schema: { ...numbered.schema, params: Type.Object({ model: ModelName, version: VersionNumber }) },
+      },
+      (request, reply) => predict(request, reply, request.params),
+    );
+    const aliased = options('Classify images with the version an alias points at');
+    app.post(
+      '/v1/models/:model/aliases/:alias/predict',
+      { ...aliased, schema: { ...aliased.schema, params: Type.Object({ model: ModelName, alias: AliasName }) } },
+      (request, reply) => predict(request, reply, request.params.alias === 'latest' ? 'latest' : request.params),
+    );
+  };
+}

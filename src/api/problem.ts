@@ -1,0 +1,158 @@
+/**
+ * api/ speaks HTTP: schemas, routes, errors, OpenAPI. Routes only translate; what they need comes in as `ApiDependencies`.
+ *
+ * This file: errors as `application/problem+json` (RFC 9457).
+ */
+import { Type } from '@sinclair/typebox';
+import type { ErrorObject } from 'ajv';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AppError, ERRORS, type ErrorCode } from '../errors.js';
+
+export const Problem = Type.Object(
+  {
+    type: Type.String({ description: '`urn:graft:error:` and the code' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'Stable; for programs', enum: Object.keys(ERRORS) }),
+    detail: Type.String({ description: 'What was wrong, where, and what to do' }),
+    request_id: Type.String(),
+  },
+  { $id: 'Problem', additionalProperties: true, title: 'Problem' },
+);
+
+/** Answer every error of the app as a problem; what is not an `AppError` is logged and masked. */
+export function handleErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const known = translate(error);
+    if (known.status >= 500) request.log.error({ err: error }, known.message);
+    return sendProblem(request, reply, known);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0];
+    return sendProblem(
+      request,
+      reply,
+      new AppError('not_found', `There is no ${request.method} ${path}. The routes are listed at /docs.`),
+    );
+  });
+}
+
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: AppError): FastifyReply {
+  if (error.code === 'overloaded' || error.code === 'queue_unavailable') reply.header('retry-after', '1');
+  if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
+  // Of an upload that was refused early the rest is not read: the connection cannot be used again.
+  if (!request.raw.complete && request.raw.headers['content-length'] !== '0') reply.header('connection', 'close');
+  return reply
+    .status(error.status)
+    .type('application/problem+json')
+    .serializer(JSON.stringify)
+    .send({
+      type: `urn:graft:error:${error.code}`,
+      title: ERRORS[error.code].title,
+      status: error.status,
+      code: error.code,
+      detail: error.message,
+      ...error.details,
+      request_id: request.id,
+    });
+}
+
+/** Codes of Fastify and its plug-ins that are the client's doing. */
+const FOREIGN: Record<string, [ErrorCode, string]> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'This Content-Type is not understood here.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['invalid_json', 'The body is empty where JSON was expected.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['invalid_json', 'The body is not valid JSON.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['too_large', 'The body is too large.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['invalid_request', 'Content-Length does not match the body.'],
+  FST_REQ_FILE_TOO_LARGE: ['too_large', 'A file of the form is too large.'],
+  FST_PARTS_LIMIT: ['invalid_multipart', 'The form has too many parts.'],
+  FST_FILES_LIMIT: ['invalid_multipart', 'The form has too many files.'],
+  FST_FIELDS_LIMIT: ['invalid_multipart', 'The form has too many fields.'],
+  FST_PROTO_VIOLATION: ['invalid_multipart', 'A field of the form has a name that is not allowed.'],
+  FST_INVALID_MULTIPART_CONTENT_TYPE: ['unsupported_media_type', 'A multipart form was expected.'],
+  FST_ERR_BAD_URL: ['invalid_request', 'The URL is not valid.'],
+};
+
+function translate(error: FastifyError): AppError {
+  if (error instanceof AppError) return error;
+  if (error.validation) return invalid(error.validation as ErrorObject[], error.validationContext ?? 'request');
+  const foreign = FOREIGN[error.code];
+  if (foreign) return new AppError(foreign[0], foreign[1], { cause: error });
+  if (
+    /boundary|multipart|unexpected end of form/i.test(error.message) &&
+    !(error.statusCode && error.statusCode >= 500)
+  ) {
+    return new AppError('invalid_multipart', 'The multipart body is broken off or has no boundary.', { cause: error });
+  }
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    const json = error.name === 'SyntaxError' || /JSON/.test(error.message);
+    return new AppError(
+      json ? 'invalid_json' : 'invalid_request',
+      json ? 'The body is not valid JSON.' : error.message,
+    );
+  }
+  return new AppError('internal', 'Something went wrong here. It was logged under this request id.', { cause: error });
+}
+
+/** One sentence for all faults of a request, and each by itself in `errors`. */
+export function invalid(errors: ErrorObject[], where: string): AppError {
+  const faults = new Map<string, string>();
+  const branched = new Set(errors.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath));
+  for (const error of errors) {
+    // The branches of an anyOf each complain; its own row says what is allowed.
+    if (error.keyword !== 'anyOf' && [...branched].some((path) => error.instancePath.startsWith(path))) {
+      if (error.keyword === 'additionalProperties' && error.instancePath !== '')
+        faults.set(pathOf(error), wordsOf(error));
+      continue;
+    }
+    faults.set(pathOf(error), wordsOf(error));
+  }
+  const list = [...faults].map(([path, reason]) => ({ path: path || where, reason }));
+  const sentence = list.map(({ path, reason }) => `${path} ${reason}`).join('; ');
+  return new AppError('invalid_request', `${where}: ${sentence}.`, { details: { errors: list } });
+}
+
+function pathOf({ instancePath, keyword, params }: ErrorObject): string {
+  const path = instancePath.slice(1).replaceAll('/', '.');
+  const extra = keyword === 'required' ? params.missingProperty : params.additionalProperty;
+  return [path, extra].filter((part) => part !== undefined && part !== '').join('.');
+}
+
+interface Shape {
+  const?: unknown;
+  enum?: unknown[];
+  type?: string;
+  anyOf?: Shape[];
+  minimum?: number;
+  exclusiveMinimum?: number;
+  maximum?: number;
+  description?: string;
+}
+
+function wordsOf({ keyword, params, message, parentSchema }: ErrorObject): string {
+  switch (keyword) {
+    case 'required':
+      return 'is missing';
+    case 'additionalProperties':
+      return 'is not known here';
+    case 'enum':
+      return `must be one of ${params.allowedValues.map((value: unknown) => JSON.stringify(value)).join(', ')}`;
+    case 'anyOf':
+      return `must be ${shapeWords(parentSchema as Shape)}`;
+    case 'pattern': {
+      const { description } = parentSchema as Shape;
+      return description ? `is not valid (${description})` : (message ?? 'is not valid');
+    }
+    default:
+      return message ?? 'is not valid';
+  }
+}
+
+function shapeWords(shape: Shape): string {
+  if (shape.anyOf) return shape.anyOf.map(shapeWords).join(' or ');
+  if (shape.const !== undefined) return JSON.stringify(shape.const);
+  if (shape.enum) return shape.enum.map((value) => JSON.stringify(value)).join(' or ');
+  const from = shape.minimum ?? shape.exclusiveMinimum;
+  const range = [from !== undefined && `from ${from}`, shape.maximum !== undefined && `to ${shape.maximum}`];
+  return [shape.type === 'integer' ? 'a whole number' : `a ${shape.type}`, ...range.filter(Boolean)].join(' ');
+}

@@ -1,0 +1,61 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../errors.js';
+import type { ByteRange } from '../storage/contract.js';
+
+export interface SentFile {
+  bytes: number;
+  /** Hexadecimal; the ETag and `Repr-Digest` (RFC 9530). */
+  sha256: string;
+  type: string;
+  /** Name to save it under; shown in the browser without one. */
+  filename?: string;
+  open: (range: ByteRange | undefined) => Promise<Readable> | Readable;
+}
+
+/** Answer with an immutable file: `ETag`, `If-None-Match`, `Range`, `If-Range`, `Repr-Digest`. */
+export async function sendFile(request: FastifyRequest, reply: FastifyReply, file: SentFile): Promise<FastifyReply> {
+  const etag = `"${file.sha256}"`;
+  reply
+    .header('etag', etag)
+    .header('accept-ranges', 'bytes')
+    .header('cache-control', 'private, max-age=31536000, immutable')
+    .header('repr-digest', `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`);
+  const unless = request.headers['if-none-match'];
+  if (unless?.split(',').some((tag) => [etag, '*', `W/${etag}`].includes(tag.trim()))) return reply.status(304).send();
+  if (file.filename) reply.header('content-disposition', `attachment; filename="${file.filename}"`);
+  reply.type(file.type);
+  const wanted = request.headers['if-range'];
+  const range = wanted === undefined || wanted === etag ? parseRange(request.headers.range, file.bytes) : undefined;
+  if (range === 'unsatisfiable') {
+    reply.header('content-range', `bytes */${file.bytes}`).removeHeader('content-disposition');
+    throw new AppError('range_not_satisfiable', `The file has ${file.bytes} bytes; the range lies outside.`);
+  }
+  if (range) reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${file.bytes}`);
+  reply.header('content-length', range ? range.end - range.start + 1 : file.bytes);
+  if (request.method === 'HEAD') return reply.send();
+  return reply.send(await file.open(range));
+}
+
+/** One range of bytes; several at once are answered with the whole file, as RFC 9110 allows. */
+function parseRange(header: string | undefined, bytes: number): ByteRange | undefined | 'unsatisfiable' {
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '') ?? [];
+  if (first === undefined || last === undefined || (first === '' && last === '')) return undefined;
+  const start = first === '' ? Math.max(0, bytes - Number(last)) : Number(first);
+  const end = first === '' || last === '' ? bytes - 1 : Math.min(Number(last), bytes - 1);
+  if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
+  return start >= bytes || start > end ? 'unsatisfiable' : { start, end };
+}
+
+/** Pieces of memory as one stream, or a range of it. */
+export function streamPieces(pieces: Uint8Array[], range: ByteRange | undefined): Readable {
+  const [start, end] = [range?.start ?? 0, range?.end ?? Number.POSITIVE_INFINITY];
+  let offset = 0;
+  const parts: Uint8Array[] = [];
+  for (const piece of pieces) {
+    const part = piece.subarray(Math.max(0, start - offset), Math.max(0, end + 1 - offset));
+    if (part.length > 0) parts.push(part);
+    offset += piece.length;
+  }
+  return Readable.from(parts, { objectMode: false });
+}

@@ -1,0 +1,54 @@
+import { AppError } from '../errors.js';
+import type { Dataset, JobSettings } from '../schemas.js';
+
+/**
+ * Refuse what cannot become a model, before it waits in a queue: what a schema cannot see.
+ * @throws AppError `too_few_classes`, `class_without_training_images` or `setting_conflict`
+ */
+export function checkTraining(dataset: Pick<Dataset, 'classes'>, settings: JobSettings): void {
+  const labels = dataset.classes.map(({ label }) => label);
+  if (labels.length < 2) {
+    throw new AppError(
+      'too_few_classes',
+      `A classifier needs at least two classes; this data set has ${labels.length === 1 ? `one, '${labels[0]}'` : 'none'}. Add images of another class.`,
+      { details: { classes: labels } },
+    );
+  }
+  const untrained = dataset.classes.filter(({ splits }) => splits?.train === 0).map(({ label }) => label);
+  if (untrained.length > 0) throw classWithoutTrainingImages(untrained);
+  checkSettings(settings, labels);
+}
+
+export function classWithoutTrainingImages(labels: string[]): AppError {
+  const which = labels.length === 1 ? 'the class' : `${labels.length} classes, such as`;
+  return new AppError(
+    'class_without_training_images',
+    `No training image for ${which} '${labels[0]}'. Add images of it to the training part.`,
+    { details: { classes: labels.slice(0, 100) } },
+  );
+}
+
+function checkSettings(settings: JobSettings, labels: string[]): void {
+  const wanted = settings.hyperparameters ?? {};
+  const isSet = (value: unknown) => value !== undefined && value !== 'auto';
+  const conflict = (message: string) => new AppError('setting_conflict', message);
+  if (wanted.optimizer === 'lbfgs') {
+    if (settings.head === 'mlp') throw conflict('optimizer lbfgs fits the linear head only; use adam for mlp.');
+    if (isSet(wanted.learning_rate) || isSet(wanted.batch_size)) {
+      throw conflict('optimizer lbfgs has no learning_rate and no batch_size; leave them out or use adam.');
+    }
+  }
+  if (settings.head === 'linear' && (isSet(wanted.hidden_units) || isSet(wanted.dropout))) {
+    throw conflict('hidden_units and dropout belong to the mlp head; leave them out or use head mlp.');
+  }
+  if (typeof wanted.class_weights === 'object') {
+    const unknown = Object.keys(wanted.class_weights).filter((label) => !labels.includes(label));
+    if (unknown.length > 0) {
+      throw new AppError(
+        'setting_conflict',
+        `class_weights names '${unknown[0]}', which is no class of this data set.`,
+        { details: { unknown: unknown.slice(0, 100), classes: labels.slice(0, 100) } },
+      );
+    }
+  }
+}

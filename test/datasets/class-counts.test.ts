@@ -1,0 +1,42 @@
+import t from 'tap';
+import { classWarnings, countClasses, countSplits } from '../../src/datasets/class-counts.js';
+import type { DatasetEntry, Split } from '../../src/schemas.js';
+
+function entries(...labels: [label: string, split?: Split][]): DatasetEntry[] {
+  const rest = { name: '', offset: 0, bytes: 1, sha256: '', width: 1, height: 1 };
+  return labels.map(([label, split]) => ({ ...rest, label, ...(split && { split }) }));
+}
+
+t.test('classes are counted, by code point, whatever they are called', (t) => {
+  t.same(countClasses(entries(['b'], ['__proto__'], ['🐈'], ['b'], ['\uffee'], ['B'])), [
+    { label: 'B', images: 1 },
+    { label: '__proto__', images: 1 },
+    { label: 'b', images: 2 },
+    { label: '\uffee', images: 1 },
+    { label: '🐈', images: 1 },
+  ]);
+  t.end();
+});
+
+t.test('splits are counted where there are any', (t) => {
+  const found = entries(['a', 'train'], ['a', 'test'], ['b', 'train']);
+  t.same(countClasses(found), [
+    { label: 'a', images: 2, splits: { train: 1, validation: 0, test: 1 } },
+    { label: 'b', images: 1, splits: { train: 1, validation: 0, test: 0 } },
+  ]);
+  t.same(countSplits(found), { train: 2, validation: 0, test: 1 });
+  t.equal(countSplits(entries(['a'])), null);
+  t.end();
+});
+
+t.test('one class, small classes, untrained classes and look-alikes are warned of', (t) => {
+  const warnings = (...labels: [string, Split?][]) => classWarnings(countClasses(entries(...labels)));
+  t.match(warnings(...Array(5).fill(['a'])), [/only one class, "a"/]);
+  t.match(warnings(...Array(5).fill(['a']), ['b']), [/fewer than 5 images: "b" \(1\)/]);
+  t.match(warnings(...Array(5).fill(['a', 'train']), ...Array(5).fill(['b', 'test'])), [
+    /without training images: "b"/,
+  ]);
+  t.match(warnings(...Array(5).fill(['Cat']), ...Array(5).fill(['cat'])), [/"Cat" and "cat" differ only by case/]);
+  t.same(warnings(...Array(5).fill(['a']), ...Array(5).fill(['b'])), []);
+  t.end();
+});

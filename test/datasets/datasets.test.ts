@@ -1,0 +1,297 @@
+import { createHash } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import t from 'tap';
+import { AppError } from '../../src/errors.js';
+import { Dataset, type DatasetEntry } from '../../src/schemas.js';
+import type { Storage } from '../../src/storage/contract.js';
+import { FileStorage } from '../../src/storage/file-storage.js';
+import { tar, zip } from '../helpers/archives.js';
+import { datasetsIn, images, inspectImage, pieces, sharedFolder } from '../helpers/datasets.js';
+
+const small = zip(await images('cat/1.png', 'dog/1.png'));
+
+t.test('an archive becomes a pack, an index and a manifest', async (t) => {
+  const { create, datasets, storage } = datasetsIn(t.testdir());
+  const files = await images('pets/cat/1.png', 'pets/cat/2.png', 'pets/dog/1.png', 'pets/cover.png');
+  const archive = zip([...files, { name: 'pets/.DS_Store' }, { name: '__MACOSX/pets/._1.png', bytes: 'x' }]);
+  const dataset = await create(archive);
+  t.match(dataset, {
+    id: /^ds_[0-9a-z]{26}$/,
+    name: 'test',
+    format: 'zip',
+    bytes: archive.length,
+    sha256: createHash('sha256').update(archive).digest('hex'),
+    images: 3,
+    splits: null,
+    layout: { kind: 'class_folders', root: 'pets' },
+    class_count: 2,
+    classes: [
+      { label: 'cat', images: 2 },
+      { label: 'dog', images: 1 },
+    ],
+    refused_count: 1,
+    refused: [{ name: 'pets/cover.png', code: 'no_class_folder' }],
+    duplicate_count: 0,
+    ignored: 2,
+    warnings: [/fewer than 5 images: "cat" \(2\), "dog" \(1\)/],
+  });
+  t.ok(Date.parse(dataset.created_at));
+  t.same(Object.keys(dataset).sort(), Object.keys(Dataset.properties).sort());
+  t.same(await datasets.get('default', dataset.id), dataset);
+
+  const prefix = `tenants/default/datasets/${dataset.id}`;
+  t.same(await storage.list(prefix), ['index.ndjson', 'manifest.json', 'pack']);
+  const index = await text((await storage.get(`${prefix}/index.ndjson`))!.stream);
+  const entries: DatasetEntry[] = index
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const opened = await datasets.open('default', dataset.id);
+  t.same(opened.manifest, dataset);
+  t.same(opened.entries, entries);
+  for (const [i, entry] of entries.entries()) {
+    const bytes = await opened.readImage(entry);
+    t.ok(bytes.equals(files[i]!.bytes), entry.name);
+    t.match(entry, { name: files[i]!.name, bytes: bytes.length, width: 6, height: 4 });
+    t.equal(entry.sha256, createHash('sha256').update(bytes).digest('hex'));
+  }
+});
+
+t.test('the same bytes are kept once, whatever label they have', async (t) => {
+  const { create, datasets, storage } = datasetsIn(t.testdir());
+  const [a, b] = await images('a', 'b');
+  const dataset = await create(
+    zip([
+      { ...a!, name: 'train/cat/1.png' },
+      { ...a!, name: 'test/cat/2.png' },
+      { ...a!, name: 'train/dog/3.png' },
+      { ...b!, name: 'train/dog/4.png' },
+      { ...b!, name: 'train/dog/5.png' },
+    ]),
+  );
+  t.same(dataset.duplicates, [
+    { name: 'train/cat/1.png', same_as: 'test/cat/2.png', kind: 'across_splits' },
+    { name: 'train/dog/3.png', same_as: 'test/cat/2.png', kind: 'other_label' },
+    { name: 'train/dog/5.png', same_as: 'train/dog/4.png', kind: 'same_class' },
+  ]);
+  t.match(dataset, { images: 3, duplicate_count: 3, splits: { train: 2, validation: 0, test: 1 } });
+  t.match(dataset.warnings.join(), /different labels/);
+  const { entries, readImage } = await datasets.open('default', dataset.id);
+  t.same(
+    entries.map(({ name, offset, label, split }) => [name, offset, label, split]),
+    [
+      ['test/cat/2.png', 0, 'cat', 'test'],
+      ['train/dog/3.png', 0, 'dog', 'train'],
+      ['train/dog/4.png', a!.bytes.length, 'dog', 'train'],
+    ],
+  );
+  for (const entry of entries) t.equal((await readImage(entry)).length, entry.bytes);
+  const pack = await storage.head(`tenants/default/datasets/${dataset.id}/pack`);
+  t.equal(pack?.bytes, a!.bytes.length + b!.bytes.length);
+});
+
+t.test('a labels file decides, wherever in the archive it stands', async (t) => {
+  const { create } = datasetsIn(t.testdir());
+  const files = await images('x/a.png', 'x/b.png', 'x/c.png', 'x/cat/d.png');
+  const labels = {
+    name: 'x/labels.csv',
+    bytes: '\ufefffile_name,label\r\na.png,"ca\u0301t, black"\r\nb.png,dog\r\ncat/d.png,__proto__\r\nz.png,dog\r\n',
+  };
+  for (const archive of [zip([labels, ...files]), zip([...files, labels]), tar([...files, labels])]) {
+    t.match(await create(archive), {
+      layout: { kind: 'labels_file', root: 'x', labels_file: 'x/labels.csv' },
+      classes: [
+        { label: '__proto__', images: 1 },
+        { label: 'c\u00e1t, black', images: 1 },
+        { label: 'dog', images: 1 },
+      ],
+      refused: [{ name: 'x/c.png', code: 'not_listed' }],
+      warnings: [/x\/labels\.csv lists 1 file that is not in the archive: x\/z\.png/, String],
+    });
+  }
+});
+
+t.test('a labels file that cannot be used is an error, never a reason to fall back on folders', async (t) => {
+  const { create, leftovers } = datasetsIn(t.testdir());
+  const files = await images('cat/1.png', 'dog/1.png');
+  const damaged = { name: 'labels.csv', bytes: 'file_name,label\ncat/1.png,x', says: { crc32: 1 } };
+  await t.rejects(create(zip([...files, damaged])), { code: 'no_labels', message: /labels\.csv.*checksum/ });
+  await t.rejects(create(zip([...files, { name: 'labels.csv', bytes: 'a,b\n' }])), { code: 'no_labels' });
+  t.same(await leftovers(), []);
+});
+
+t.test('labels that other programs trip over are only labels', async (t) => {
+  const { create, datasets } = datasetsIn(t.testdir());
+  const labels = ['CON', '__proto__', 'a\u2028b', 'constructor', 'dot.', 'hasOwnProperty', '🐈'];
+  const dataset = await create(zip(await images(...labels.map((label) => `${label}/1.png`))));
+  t.same(
+    dataset.classes,
+    labels.map((label) => ({ label, images: 1 })),
+  );
+  t.same(
+    (await datasets.open('default', dataset.id)).entries.map(({ label }) => label),
+    labels,
+  );
+});
+
+t.test('a list is newest first, in pages, and skips what has no manifest', async (t) => {
+  const { create, datasets, storage } = datasetsIn(t.testdir());
+  t.same(await datasets.list('default', { limit: 10 }), { data: [], has_more: false });
+  const ids: string[] = [];
+  for (let i = 0; i < 3; i += 1) {
+    ids.unshift((await create(small)).id);
+    // Ids sort by the millisecond.
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await storage.put('tenants/default/datasets/ds_00000000000000000000000000/pack', 'x');
+  const page = async (limit: number, after?: string) => {
+    const { data, has_more } = await datasets.list('default', { limit, after });
+    return [data.map(({ id }) => id), has_more];
+  };
+  t.same(await page(10), [ids, false]);
+  t.same(await page(3), [ids, false]);
+  t.same(await page(2), [ids.slice(0, 2), true]);
+  t.same(await page(2, ids[1]), [ids.slice(2), false]);
+  await datasets.delete('default', ids[1]!);
+  t.same(await page(2, ids[1]), [ids.slice(2), false], 'after an id that is gone');
+  t.same((await datasets.list('other', { limit: 10 })).data, []);
+  t.notOk('refused' in (await datasets.list('default', { limit: 1 })).data[0]!, 'a summary is short');
+});
+
+t.test('what is deleted, or of another tenant, or no id, is not found', async (t) => {
+  const { create, datasets, leftovers } = datasetsIn(t.testdir());
+  const { id } = await create(small);
+  const { entries, readImage } = await datasets.open('default', id);
+  await t.rejects(datasets.get('other', id), { code: 'dataset_not_found' });
+  await datasets.delete('default', id);
+  for (const gone of [id, '../../x', 'ds_', '']) {
+    await t.rejects(datasets.get('default', gone), { code: 'dataset_not_found' });
+    await t.rejects(datasets.open('default', gone), { code: 'dataset_not_found' });
+    await t.rejects(datasets.delete('default', gone), { code: 'dataset_not_found' });
+  }
+  await t.rejects(readImage(entries[0]!), { code: 'dataset_not_found' });
+  t.same(await leftovers(), []);
+});
+
+t.test('an upload with another digest than announced is refused', async (t) => {
+  const { datasets, leftovers } = datasetsIn(t.testdir());
+  const create = (expectedSha256: string) =>
+    datasets.create({ tenant: 'default', source: pieces(small), name: null, expectedSha256 });
+  await t.rejects(create('0'.repeat(64)), { code: 'digest_mismatch' });
+  t.same(await leftovers(), []);
+  const sha256 = createHash('sha256').update(small).digest('hex');
+  t.match(await create(sha256.toUpperCase()), { sha256, name: null });
+});
+
+t.test('an upload that is too large, fails, or is left by its sender leaves nothing', async (t) => {
+  const limits = { maxUploadBytes: 1000, maxEntries: 100, maxRatio: 200, maxImageBytes: 1e6 };
+  const { datasets, leftovers } = datasetsIn(t.testdir(), { limits });
+  const create = (source: Readable, signal?: AbortSignal) =>
+    datasets.create({ tenant: 'default', source, name: null, signal });
+  await t.rejects(create(pieces(Buffer.alloc(1001), 100)), { code: 'archive_too_large', details: { max_bytes: 1000 } });
+  t.same(await leftovers(), []);
+
+  const failing = Readable.from(
+    (async function* () {
+      yield small.subarray(0, 100);
+      throw new Error('the line broke');
+    })(),
+  );
+  await t.rejects(create(failing), { message: 'the line broke' });
+  t.same(await leftovers(), []);
+
+  const closing = new Readable({ read() {} });
+  closing.push(small.subarray(0, 100));
+  const closed = create(closing);
+  setImmediate(() => closing.destroy());
+  await t.rejects(closed, { code: 'client_closed_request' });
+  t.same(await leftovers(), []);
+
+  const controller = new AbortController();
+  const aborted = create(new Readable({ read() {} }), controller.signal);
+  setImmediate(() => controller.abort());
+  await t.rejects(aborted, { code: 'client_closed_request' });
+  t.same(await leftovers(), []);
+});
+
+t.test('a client that leaves while images are checked leaves nothing', async (t) => {
+  const controller = new AbortController();
+  const { datasets, leftovers } = datasetsIn(t.testdir(), {
+    concurrency: 1,
+    inspectImage: async (bytes) => {
+      controller.abort();
+      return inspectImage(bytes);
+    },
+  });
+  const upload = { tenant: 'default', source: pieces(small), name: null, signal: controller.signal };
+  await t.rejects(datasets.create(upload), { code: 'client_closed_request' });
+  t.same(await leftovers(), []);
+});
+
+t.test('whatever else breaks comes out as it is, and nothing is left', async (t) => {
+  const inspector = datasetsIn(t.testdir(), { inspectImage: () => Promise.reject(new TypeError('a fault of ours')) });
+  await t.rejects(inspector.create(small), new TypeError('a fault of ours'));
+  t.same(await inspector.leftovers(), []);
+
+  for (const part of ['pack', 'index.ndjson', 'manifest.json']) {
+    const storage = failingAt(part, new FileStorage({ root: join(t.testdir(), 'data') }));
+    const full = datasetsIn(t.testdir(), { storage });
+    await t.rejects(full.create(small), { code: 'storage_full' }, part);
+    t.same(await full.leftovers(), [], part);
+  }
+});
+
+t.test('uploads at the same time do not get into each other', async (t) => {
+  const { create, leftovers } = datasetsIn(t.testdir());
+  const made = await Promise.allSettled([small, Buffer.from('x'), small, zip([]), small].map(create));
+  t.same(
+    made.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'],
+  );
+  t.equal((await leftovers()).length, 3);
+});
+
+const clothing = sharedFolder('datasets/clothing');
+t.test('real photos are taken in, as a zip and as a tar', { skip: !clothing && 'no photos here' }, async (t) => {
+  const { create, datasets } = datasetsIn(t.testdir());
+  const files = [];
+  for (const entry of await readdir(clothing!, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || !/(hat|skirt)$/.test(entry.parentPath)) continue;
+    files.push({ name: path.slice(clothing!.length + 1), bytes: await readFile(path) });
+  }
+  for (const archive of [zip(files), tar(files)]) {
+    const dataset = await create(archive);
+    t.equal(dataset.images + dataset.duplicates.filter(({ kind }) => kind !== 'other_label').length, files.length);
+    t.match(dataset, { refused: [], layout: { kind: 'split_folders', root: '' }, class_count: 2 });
+    const { entries, readImage } = await datasets.open('default', dataset.id);
+    const last = entries.at(-1)!;
+    t.ok((await readImage(last)).equals(files.find(({ name }) => name === last.name)!.bytes));
+  }
+});
+
+t.test('imagenet-val is read by its labels file', { skip: !clothing && 'no photos here' }, async (t) => {
+  const { create } = datasetsIn(t.testdir());
+  const folder = sharedFolder('datasets/imagenet-val')!;
+  const names = await readdir(folder);
+  const files = await Promise.all(names.map(async (name) => ({ name, bytes: await readFile(join(folder, name)) })));
+  t.match(await create(tar(files)), { layout: { kind: 'labels_file', labels_file: 'labels.csv' }, refused: [] });
+});
+
+/** A storage whose disk is full when an object of this name comes, after it has taken some of it. */
+function failingAt(name: string, storage: Storage): Storage {
+  return {
+    get: (...args) => storage.get(...args),
+    head: (...args) => storage.head(...args),
+    list: (...args) => storage.list(...args),
+    delete: (...args) => storage.delete(...args),
+    put: async (key, body, options) => {
+      if (!key.endsWith(name)) return storage.put(key, body, options);
+      if (body instanceof Readable) for await (const _ of body) break;
+      throw new AppError('storage_full', 'The disk is full.');
+    },
+  };
+}
