@@ -45,8 +45,8 @@ export interface TrainingOptions {
   onEvent: (event: Pick<JobEvent, 'type' | 'message' | 'data'>) => void;
 }
 
-/** Three folds tell settings apart as well as ten do, in a third of the time; above this many images one part is enough. */
-const FOLDS = 3;
+/** Few images need more folds to tell settings apart, and can afford them; many need none. */
+const foldsFor = (images: number) => (images <= 1000 ? 5 : 3);
 const MOST_FOLDED_IMAGES = 20_000;
 const LARGE_VALIDATION_FRACTION = 0.1;
 const DEFAULT_TEST_FRACTION = 0.2;
@@ -122,7 +122,9 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     dimensions: backbone.card.features.dimensions,
     labels,
   };
-  const folds = parts.validation.length > 0 ? new Map<number, number>() : dealFolds(images, parts.train, FOLDS, seed);
+  const foldCount = foldsFor(parts.train.length);
+  const folds =
+    parts.validation.length > 0 ? new Map<number, number>() : dealFolds(images, parts.train, foldCount, seed);
   if ([...folds.values()].every((fold) => fold < 0)) folds.clear();
   const request = {
     engine,
@@ -130,7 +132,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     train: parts.train,
     validation: parts.validation,
     folds,
-    foldCount: FOLDS,
+    foldCount,
     finalFit: settings.refit === 'none' ? parts.train : known,
     head: settings.head ?? 'auto',
     hyperparameters,
@@ -191,7 +193,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       train: parts.train.length,
       validation: parts.validation.length,
       test: parts.test.length,
-      folds: folds.size > 0 ? FOLDS : 0,
+      folds: folds.size > 0 ? foldCount : 0,
       final_fit: finalImages,
     },
     settings: {
