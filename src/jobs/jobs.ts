@@ -159,16 +159,16 @@ export class Jobs {
       id,
       status,
       phase: status === 'running' ? (live?.phase ?? null) : null,
-      progress: status === 'succeeded' ? 1 : (live?.progress ?? 0),
+      progress: status === 'succeeded' ? 1 : (rounded(live?.progress, 4) ?? 0),
       images: live
         ? {
             done: live.images_done,
             total: live.images_total,
             cached: live.images_cached,
-            per_second: live.images_per_second,
+            per_second: rounded(live.images_per_second, 1),
           }
         : null,
-      seconds_left: status === 'running' ? (live?.seconds_left ?? null) : null,
+      seconds_left: status === 'running' ? rounded(live?.seconds_left, 1) : null,
       queue_position: position,
       metrics: live?.metrics ?? null,
       dataset: record.dataset,
@@ -237,4 +237,8 @@ function canonical(value: unknown): string {
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
       : inner,
   );
+}
+
+function rounded(value: number | null | undefined, digits: number): number | null {
+  return value === null || value === undefined ? null : Number(value.toFixed(digits));
 }
