@@ -64,14 +64,15 @@ export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promi
   const values = shown.flatMap((row) => {
     const total = matrix[row]!.reduce((a, b) => a + b, 0);
     return shown.map((column) => ({
-      truth: labels[row],
-      guess: labels[column],
+      truth: row,
+      guess: column,
       images: matrix[row]![column],
       share: total > 0 ? matrix[row]![column]! / total : 0,
     }));
   });
   const cell = Math.max(18, Math.min(52, 640 / shown.length));
-  const order = shown.map((k) => labels[k]!);
+  // Classes are numbers to Vega, which uses values as keys of objects: a label may be `__proto__`.
+  const labelExpr = `${JSON.stringify(labels)}[datum.value]`;
   const some = shown.length < labels.length ? `, the ${shown.length} most confused of ${labels.length} classes` : '';
   return toSvg({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -80,8 +81,8 @@ export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promi
     width: { step: cell },
     height: { step: cell },
     encoding: {
-      x: { field: 'guess', type: 'nominal', sort: order, title: 'predicted', axis: { labelAngle: -40 } },
-      y: { field: 'truth', type: 'nominal', sort: order, title: 'true class' },
+      x: { field: 'guess', type: 'ordinal', title: 'predicted', axis: { labelAngle: -40, labelExpr } },
+      y: { field: 'truth', type: 'ordinal', title: 'true class', axis: { labelExpr } },
     },
     layer: [
       {
