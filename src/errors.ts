@@ -65,6 +65,7 @@ export const ERRORS = {
   shutting_down: { status: 503, title: 'The server is shutting down', retryable: true },
   redis_missing: { status: 500, title: 'There is no redis-server', retryable: false },
   redis_failed: { status: 500, title: 'The redis-server does not start', retryable: true },
+  process_failed: { status: 500, title: 'A part of the service does not run', retryable: true },
   data_folder_in_use: { status: 500, title: 'Another Graft uses the data folder', retryable: false },
   config_invalid: { status: 500, title: 'The settings are not valid', retryable: false },
   internal: { status: 500, title: 'Something went wrong here', retryable: true },

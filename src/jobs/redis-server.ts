@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -63,6 +63,10 @@ export async function startRedis({ folder, appendOnly = true, signal }: RedisSer
 
   const child = spawn('redis-server', ['-'], { cwd: home, detached: true, stdio: ['pipe', 'ignore', 'pipe'] });
   const exited = new Promise<void>((done) => child.once('close', () => done()));
+  const stop = async () => {
+    await end(child, exited);
+    await rm(join(home, 'owner.json'), { force: true });
+  };
   try {
     await spawned(child);
     const complaint = collect(child);
@@ -73,18 +77,10 @@ export async function startRedis({ folder, appendOnly = true, signal }: RedisSer
     child.stdin!.end(settings({ home, appendOnly, listen: address.listen }));
     await answers({ url: address.url, exited, complaint, home, signal });
   } catch (error) {
-    await end(child, exited);
+    await stop();
     throw error;
   }
-  return {
-    url: address.url,
-    pid: child.pid!,
-    exited,
-    stop: async () => {
-      await end(child, exited);
-      await rm(join(home, 'owner.json'), { force: true });
-    },
-  };
+  return { url: address.url, pid: child.pid!, exited, stop };
 }
 
 /** Stop the Redis of an owner that died without stopping it. */
@@ -178,6 +174,7 @@ function clientOf(url: string): Redis {
     retryStrategy: () => null,
     connectTimeout: 1000,
     commandTimeout: 1000,
+    disconnectTimeout: 100, // a timer that would hold up the end of a process
   });
   client.on('error', () => {});
   return client;
@@ -244,8 +241,10 @@ async function readOwner(home: string): Promise<Owner | undefined> {
 
 async function writeOwner(home: string, owner: Owner): Promise<void> {
   const path = join(home, 'owner.json');
-  await rm(path, { force: true }); // so that the mode below holds
-  await writeFile(path, JSON.stringify(owner), { mode: 0o600 });
+  const draft = `${path}.${process.pid}`;
+  await rm(draft, { force: true }); // so that the mode below holds
+  await writeFile(draft, JSON.stringify(owner), { mode: 0o600 });
+  await rename(draft, path);
 }
 
 function isAlive(pid: number): boolean {

@@ -16,7 +16,7 @@ export function connectRedis(url: string, log: Log, options: RedisOptions = {}):
     ...options,
   };
   const redis = url.startsWith('unix://')
-    ? new Redis({ ...shared, path: new URL(url).pathname })
+    ? new Redis({ ...shared, path: decodeURIComponent(new URL(url).pathname) })
     : new Redis(url, shared);
   let away = false;
   redis.on('error', (error) => {

@@ -1,6 +1,8 @@
 import { type GraphIndex, imageInputsOf, mapSize } from './graph-index.js';
 import type { Layout } from './image-input.js';
+import type { GraphNode } from './model-proto.js';
 import { pruneGraph } from './prune-graph.js';
+import { intAttribute } from './read-node.js';
 
 /** A spatial map inside a network. */
 export interface Level {
@@ -16,29 +18,39 @@ const AFTER_JOIN = new Set(['BatchNormalization', 'Clip', 'HardSwish', 'LeakyRel
 /** What can be the last of a stage in a network without branches. */
 const LAYERS = new Set([...AFTER_JOIN, 'AveragePool', 'Conv', 'Elu', 'LRN', 'MaxPool', 'Mul', 'Selu']);
 
+/** Largest side of a map that is worth pooling, px: a quarter of the input, or this. Larger ones know edges and colours. */
+const SMALL_SIDE = 32;
+
 /**
  * The ends of a network's stages below its top, shallow first: at most `count`, the deepest ones.
  *
- * Networks are built of blocks whose branches meet in an addition or a concatenation; the activation that follows belongs
- * to the block. Blocks in a row with the same channels and size are a stage, and its last block is its end. A stage of
- * one block counts only where it is the last of its size (in DenseNet every block adds channels). At sizes without
- * blocks (VGG, MobileNet v1) the last layer counts. Ends of the top's own channels and size are left out.
+ * Networks are built of blocks. A block ends where branches meet in an addition or a concatenation, with the activation
+ * that follows, or in a convolution without activation that the next block reads (MobileNet v2, EfficientNet). Blocks in
+ * a row with the same channels and size are a stage, and its last block is its end. A stage of one block counts only
+ * where it is the last of its size (in DenseNet every block adds channels). In a network without blocks (VGG, MobileNet
+ * v1) the last layer of each size counts. Ends of the top's own channels and size are left out.
  */
 export function findLevels(index: GraphIndex, { top, count }: { top: string; count: number }): Level[] {
   if (count <= 0) return [];
   const topMap = mapAt(top, index);
+  const image = mapAt(index.graph.input?.[0]?.name ?? '', index);
+  const largest = Math.max(SMALL_SIDE, Math.max(image?.height ?? 0, image?.width ?? 0) / 4);
   const blocks: Level[] = [];
   const layers = new Map<string, Level>();
   for (const node of pruneGraph(index.graph, [top]).node!) {
-    const name = node.output?.[0] ?? '';
-    const map = mapAt(name, index);
-    if (!map || map.height * map.width < 4) continue;
-    const inputs = imageInputsOf(node, index);
-    const sum = node.opType === 'Add' || node.opType === 'Sum';
-    const joins = (sum && inputs.every((input) => isLike(mapAt(input, index), map))) || node.opType === 'Concat';
-    if (joins && inputs.length > 1) blocks.push(activated(map, index));
+    const map = mapAt(node.output?.[0] ?? '', index);
+    if (!map || map.height * map.width < 4 || Math.max(map.height, map.width) > largest) continue;
+    if (joins(node, map, index)) blocks.push(activated(map, index));
+    else if (isLinearBottleneck(node, map.name, index)) blocks.push(map);
     else if (LAYERS.has(node.opType ?? '')) layers.set(sizeOf(map), map);
   }
+  const ends = blocks.length > 0 ? stageEnds(blocks) : [...layers.values()];
+  const topSize = topMap && sizeOf(topMap);
+  return ends.filter((end) => !isLike(end, topMap) && (blocks.length > 0 || sizeOf(end) !== topSize)).slice(-count);
+}
+
+/** The last block of each stage. */
+function stageEnds(blocks: Level[]): Level[] {
   const stages: { end: Level; blocks: number }[] = [];
   for (const block of blocks) {
     const last = stages.at(-1);
@@ -46,15 +58,23 @@ export function findLevels(index: GraphIndex, { top, count }: { top: string; cou
     else stages.push({ end: block, blocks: 1 });
   }
   const lastOfSize = new Map(stages.map(({ end }) => [sizeOf(end), end]));
-  const order = new Map((index.graph.node ?? []).map((node, i) => [node.output?.[0] ?? '', i]));
-  const topSize = topMap && topMap.height * topMap.width > 1 ? sizeOf(topMap) : undefined;
-  return [
-    ...stages.filter(({ end, blocks }) => blocks > 1 || lastOfSize.get(sizeOf(end)) === end).map(({ end }) => end),
-    ...[...layers.values()].filter((layer) => !lastOfSize.has(sizeOf(layer)) && sizeOf(layer) !== topSize),
-  ]
-    .filter((end) => !isLike(end, topMap))
-    .sort((a, b) => order.get(a.name)! - order.get(b.name)!)
-    .slice(-count);
+  return stages.filter(({ end, blocks }) => blocks > 1 || lastOfSize.get(sizeOf(end)) === end).map(({ end }) => end);
+}
+
+/** Whether a node brings branches of the network together: maps of one size added, or put side by side. */
+function joins(node: GraphNode, map: Level, index: GraphIndex): boolean {
+  const inputs = imageInputsOf(node, index);
+  if (inputs.length < 2) return false;
+  if (node.opType === 'Concat') return true;
+  return (node.opType === 'Add' || node.opType === 'Sum') && inputs.every((name) => isLike(mapAt(name, index), map));
+}
+
+/** Whether a block ends here without activation: a convolution over all channels that the next convolution reads. */
+function isLinearBottleneck(node: GraphNode, name: string, index: GraphIndex): boolean {
+  const conv = node.opType === 'BatchNormalization' ? index.maker.get(node.input?.[0] ?? '') : node;
+  if (conv?.opType !== 'Conv' || intAttribute(conv, 'group', 1) !== 1) return false;
+  const readers = index.readers.get(name)?.map(({ opType }) => opType) ?? [];
+  return readers.includes('Conv') && readers.every((opType) => opType === 'Conv' || opType === 'Add');
 }
 
 /** A tensor as a map; undefined where it is not known to be one. */

@@ -42,8 +42,12 @@ export interface ImportOptions {
   maxBytes?: number;
 }
 
-/** Four depths pooled: 90 % instead of 87 % on clothing with MobileNetV2, at no cost in the backbone. */
-const DEFAULT_LEVELS = 4;
+/**
+ * The last features and four depths below them, where the network has so many. Logistic regression on clothing (713 photos
+ * held out) gained 2 points with MobileNet v2 and v1 and 4 with SqueezeNet, and lost 0.8 with ResNet-50 v2 up to stage 3.
+ * The backbone takes no longer.
+ */
+const DEFAULT_LEVELS = 5;
 /** What most classifiers are trained at, px. */
 const DEFAULT_SIZE = 224;
 /** Room for the largest classifiers in use (VGG-19: 575 MB); a protobuf cannot pass 2 GiB. */
@@ -66,10 +70,10 @@ export async function importBackbone(options: ImportOptions): Promise<ImportedBa
   const bytes = await readModelFile(file, options.maxBytes ?? DEFAULT_MAX_BYTES);
   const model = decodeModel(bytes);
   checkModel(model);
+  const declared = imageInputOf(model.graph!, size);
   const renamed = reservedNames(model.graph!);
-  model.graph = renameTensors(model.graph!, renamed);
-  const input = imageInputOf(model.graph, size);
-  model.graph = withoutConstants(model.graph, input);
+  const input = { ...declared, name: renamed.get(declared.name) ?? declared.name };
+  model.graph = withoutConstants(renameTensors(model.graph!, renamed), input);
   const index = await batchedIndex(model, input);
   const named = options.features;
   const top = findFeatures(index, named === undefined ? undefined : (renamed.get(named) ?? named));

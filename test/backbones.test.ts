@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { PACKAGE_ROOT } from '../src/config.js';
+import { fileOf, plain } from './helpers/onnx-models.js';
+
+const modelsDir = t.testdir({ 'network.onnx': Buffer.from(fileOf(plain)) });
+const network = join(modelsDir, 'network.onnx');
+
+function backbones(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(PACKAGE_ROOT, 'build/src/backbones.js'), ...args],
+    {
+      encoding: 'utf8',
+      env: { ...process.env, MODELS_DIR: modelsDir },
+    },
+  );
+  return { status, stdout, stderr };
+}
+
+t.test('import, list, verify and remove say what they did', async (t) => {
+  t.match(backbones('list'), { status: 0, stdout: /no backbones/ });
+  const imported = backbones('import', network, '--id', 'tiny', '--preset', 'tf', '--levels', '2', '--licence', 'MIT');
+  t.match(imported, {
+    status: 0,
+    stderr: '',
+    stdout: /10 \(4 at 8×8, 6 at 4×4\)[\s\S]*tf: it was asked for[\s\S]*5 classes/,
+  });
+  t.match(backbones('list'), { status: 0, stdout: /^tiny +10 features +16×16 px .*MIT\n$/ });
+  t.match(backbones('verify'), { status: 0, stdout: 'tiny: ok\n' });
+  appendFileSync(join(modelsDir, 'tiny', 'model.onnx'), 'x');
+  t.match(backbones('verify'), { status: 1, stdout: /damaged/, stderr: /1 of 1/ });
+  t.match(backbones('remove', 'tiny'), { status: 0, stdout: 'Removed tiny.\n' });
+});
+
+t.test('what cannot be done is told in one sentence, with exit code 1', async (t) => {
+  const wrong: [string[], RegExp][] = [
+    [['import', join(modelsDir, 'nothing.onnx'), '--id', 'x'], /cannot be read/],
+    [['import', join(PACKAGE_ROOT, 'package.json'), '--id', 'x'], /not an ONNX model/],
+    [['import', network], /needs --id/],
+    [['import', network, '--id', 'x', '--levels', 'many'], /--levels must be a number/],
+    [['import', '--unknown'], /Unknown option '--unknown'/],
+    [['remove', 'nothing'], /no backbone "nothing"/],
+    [['dance'], /no command dance/],
+  ];
+  for (const [args, sentence] of wrong) {
+    const { status, stdout, stderr } = backbones(...args);
+    t.match({ status, stdout, stderr }, { status: 1, stdout: '', stderr: sentence }, args.join(' '));
+    t.equal(stderr.trim().split('\n').length, 1);
+  }
+});
+
+t.test('without a command it tells how it is used', async (t) => {
+  t.match(backbones(), { status: 0, stdout: /^Usage:/ });
+});
