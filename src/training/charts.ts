@@ -71,8 +71,10 @@ export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promi
     }));
   });
   const cell = Math.max(18, Math.min(52, 640 / shown.length));
-  // Classes are numbers to Vega, which uses values as keys of objects: a label may be `__proto__`.
-  const labelExpr = `${JSON.stringify(labels)}[datum.value]`;
+  // Classes are numbers to Vega, and their names are read behind a `=`: it looks up values, and even the texts in its
+  // expressions, in plain objects, and a label may be `constructor` or `__proto__`.
+  const named = asciiJson(labels.map((label) => `=${label}`));
+  const labelExpr = `slice(${named}[datum.value], 1)`;
   const some = shown.length < labels.length ? `, the ${shown.length} most confused of ${labels.length} classes` : '';
   return toSvg({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -107,6 +109,14 @@ export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promi
     ],
     config: CONFIG,
   });
+}
+
+/** JSON in ASCII: Vega's expressions end a line at U+2028, even within a string. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 async function toSvg(spec: TopLevelSpec): Promise<string> {
