@@ -33,7 +33,8 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, fil
   }
   if (range) reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${file.bytes}`);
   reply.header('content-length', range ? range.end - range.start + 1 : file.bytes);
-  if (request.method === 'HEAD') return reply.send();
+  // An empty stream: without one, Fastify would say that the length is 0.
+  if (request.method === 'HEAD') return reply.send(Readable.from([]));
   return reply.send(await file.open(range));
 }
 

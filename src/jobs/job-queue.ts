@@ -52,8 +52,10 @@ export class JobQueue {
   /** 1 for the job that runs next; null when it is not waiting. Costs one look through the waiting ids. */
   async position(id: string): Promise<number | null> {
     const key = this.#queue.toKey('wait');
-    const [index, length] = await withDeadline(Promise.all([this.#redis.lpos(key, id), this.#redis.llen(key)]), 500);
-    return index === null ? null : length - index; // BullMQ adds on the left and takes from the right
+    // In one transaction: a worker may take the job between two calls.
+    const [place, length] = (await withDeadline(this.#redis.multi().lpos(key, id).llen(key).exec(), 500)) ?? [];
+    const index = place?.[1];
+    return typeof index === 'number' ? Number(length?.[1]) - index : null; // BullMQ adds left and takes from the right
   }
 
   async counts(): Promise<Record<string, number>> {

@@ -64,14 +64,17 @@ export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promi
   const values = shown.flatMap((row) => {
     const total = matrix[row]!.reduce((a, b) => a + b, 0);
     return shown.map((column) => ({
-      truth: labels[row],
-      guess: labels[column],
+      truth: row,
+      guess: column,
       images: matrix[row]![column],
       share: total > 0 ? matrix[row]![column]! / total : 0,
     }));
   });
   const cell = Math.max(18, Math.min(52, 640 / shown.length));
-  const order = shown.map((k) => labels[k]!);
+  // Classes are numbers to Vega, and their names are read behind a `=`: it looks up values, and even the texts in its
+  // expressions, in plain objects, and a label may be `constructor` or `__proto__`.
+  const named = asciiJson(labels.map((label) => `=${label}`));
+  const labelExpr = `slice(${named}[datum.value], 1)`;
   const some = shown.length < labels.length ? `, the ${shown.length} most confused of ${labels.length} classes` : '';
   return toSvg({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -80,8 +83,8 @@ export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promi
     width: { step: cell },
     height: { step: cell },
     encoding: {
-      x: { field: 'guess', type: 'nominal', sort: order, title: 'predicted', axis: { labelAngle: -40 } },
-      y: { field: 'truth', type: 'nominal', sort: order, title: 'true class' },
+      x: { field: 'guess', type: 'ordinal', title: 'predicted', axis: { labelAngle: -40, labelExpr } },
+      y: { field: 'truth', type: 'ordinal', title: 'true class', axis: { labelExpr } },
     },
     layer: [
       {
@@ -106,6 +109,14 @@ export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promi
     ],
     config: CONFIG,
   });
+}
+
+/** JSON in ASCII: Vega's expressions end a line at U+2028, even within a string. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 async function toSvg(spec: TopLevelSpec): Promise<string> {

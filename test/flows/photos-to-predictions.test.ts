@@ -1,0 +1,389 @@
+/** From photos to predictions, over HTTP alone, with real processes. */
+import sharp, { type Sharp } from 'sharp';
+import t from 'tap';
+import type { Dataset, Job, JobEvent, Report, VersionManifest } from '../../src/schemas.js';
+import { form, isProblem, send } from '../helpers/http.js';
+import { photo, photos, pixels, submit, upload } from '../helpers/photos.js';
+import { serviceForTest } from '../helpers/service.js';
+import { zip } from '../helpers/archives.js';
+
+interface Answered {
+  model: string;
+  version: number;
+  backbone: string;
+  results: { name: string; predictions: { label: string; score: number }[] }[];
+  timings: Record<string, number>;
+}
+interface Model {
+  name: string;
+  latest: VersionManifest;
+  versions: number[];
+  aliases: { alias: string; version: number }[];
+}
+
+const LABELS = ['apple', 'birch', 'cloud', 'daisy'];
+const service = await serviceForTest(t);
+const { url, json, ended } = service;
+const files = await photos(LABELS, 24);
+const archive = zip(files.map((file) => ({ ...file, stored: true })));
+const settings = { model: 'leaves', seed: 7, head: 'linear' as const };
+let dataset: Dataset;
+let first: Job;
+
+const predict = (bytes: Buffer, path = '/v1/models/leaves/predict', headers: Record<string, string> = {}) =>
+  json<Answered>(path, { method: 'POST', body: new Uint8Array(bytes), headers });
+
+function sseEvents(text: string): { id: string; event: string; data: JobEvent }[] {
+  return text
+    .split('\n\n')
+    .filter((block) => block.startsWith('id:'))
+    .map((block) => {
+      const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)![1]!;
+      return { id: field('id'), event: field('event'), data: JSON.parse(field('data')) as JobEvent };
+    });
+}
+
+await t.test('an archive is taken in as a form and as a raw body, and both say the same', async (t) => {
+  const { body, headers } = form([{ name: 'file', value: archive, filename: 'leaves.zip', type: 'application/zip' }]);
+  const asForm = await send(url, '/v1/datasets', { method: 'POST', body, headers });
+  t.equal(asForm.status, 201, asForm.text.slice(0, 300));
+  dataset = JSON.parse(asForm.text);
+  t.equal(asForm.headers.location, `/v1/datasets/${dataset.id}`);
+  const raw = await upload(service, files, { headers: { 'content-type': 'application/zip' } });
+  const { id: _a, created_at: _b, name, ...same } = dataset;
+  const { id: otherId, created_at: _d, name: otherName, ...other } = raw;
+  t.same(other, same);
+  t.equal(name, 'leaves.zip');
+  t.equal(otherName, null);
+  t.equal(dataset.images, 96);
+  t.same(
+    dataset.classes.map(({ label, images }) => [label, images]),
+    LABELS.map((label) => [label, 24]),
+  );
+  t.same([dataset.refused, dataset.duplicates], [[], []]);
+  t.same(await json(`/v1/datasets/${dataset.id}`), dataset);
+  const list = await json<{ data: { id: string }[]; has_more: boolean }>('/v1/datasets?limit=1');
+  t.same([list.data.map(({ id }) => id), list.has_more], [[otherId], true]);
+  const next = await json<{ data: { id: string }[]; has_more: boolean }>(`/v1/datasets?limit=1&after=${otherId}`);
+  t.same([next.data.map(({ id }) => id), next.has_more], [[dataset.id], false]);
+  await json(`/v1/datasets/${otherId}`, { method: 'DELETE', status: 204 });
+  await json(`/v1/datasets/${otherId}`, { status: 404 });
+});
+
+await t.test('a job goes through its phases, its progress never falls, and its events can be followed', async (t) => {
+  const created = await json<Job>('/v1/jobs', {
+    method: 'POST',
+    body: JSON.stringify({ dataset: dataset.id, ...settings }),
+    headers: { 'content-type': 'application/json' },
+    status: 202,
+  });
+  t.ok(['queued', 'running'].includes(created.status));
+  t.match(created, { dataset: dataset.id, model: 'leaves', version: null, backbone: 'rootstock_s', error: null });
+  const following = send(url, `/v1/jobs/${created.id}/events`, { headers: { accept: 'text/event-stream' } });
+  const seen: Job[] = [];
+  for (;;) {
+    const job = await json<Job>(`/v1/jobs/${created.id}`);
+    seen.push(job);
+    if (!['queued', 'running'].includes(job.status)) break;
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+  first = seen.at(-1)!;
+  t.match(first, { status: 'succeeded', progress: 1, version: 1, phase: null, seconds_left: null, error: null });
+  t.ok(first.accuracy! > 0.8, `accuracy ${first.accuracy}`);
+  const order = ['queued', 'running', 'succeeded'];
+  for (const [i, job] of seen.entries()) {
+    const before = seen[i - 1];
+    if (!before) continue;
+    t.ok(job.progress >= before.progress, `progress ${before.progress} → ${job.progress}`);
+    t.ok(order.indexOf(job.status) >= order.indexOf(before.status), `${before.status} → ${job.status}`);
+  }
+  const stream = await following;
+  t.equal(stream.headers['content-type'], 'text/event-stream');
+  const events = sseEvents(stream.text);
+  t.same(
+    events.map(({ id }) => Number(id)),
+    events.map((_, i) => i + 1),
+  );
+  t.equal(events[0]!.event, 'created');
+  t.equal(events.at(-1)!.event, 'succeeded');
+  t.same(
+    events.filter(({ event }) => event === 'phase').map(({ data }) => data.data.phase),
+    ['extracting', 'training', 'evaluating', 'publishing'],
+  );
+  const list = await json<{ data: JobEvent[] }>(`/v1/jobs/${created.id}/events`);
+  t.same(
+    events.map(({ data }) => data),
+    list.data,
+    'JSON and SSE are the same events',
+  );
+  const rest = await send(url, `/v1/jobs/${created.id}/events`, {
+    headers: { accept: 'text/event-stream', 'last-event-id': '3' },
+  });
+  t.same(sseEvents(rest.text), events.slice(3), 'Last-Event-ID resumes');
+  const after = await json<{ data: JobEvent[] }>(`/v1/jobs/${created.id}/events?after=3`);
+  t.same(after.data, list.data.slice(3));
+});
+
+await t.test('the model, its versions and its report agree with each other', async (t) => {
+  const model = await json<Model>('/v1/models/leaves');
+  t.match(model, { name: 'leaves', versions: [1], aliases: [] });
+  t.same(model.latest, await json('/v1/models/leaves/versions/1'));
+  t.same(await json('/v1/models/leaves/versions'), { data: [model.latest], has_more: false });
+  t.same((await json<{ data: Model[] }>('/v1/models')).data, [model]);
+  t.match(model.latest, { job: first.id, dataset: dataset.id, head: 'linear', labels: LABELS });
+  t.equal(model.latest.accuracy, first.accuracy);
+
+  const report = await json<Report>('/v1/models/leaves/versions/1/report');
+  const { evaluation, split, timings } = report;
+  const { confusion, classes, ...figures } = evaluation!;
+  t.match(report, { model: 'leaves', job: first.id, dataset: { id: dataset.id, images: 96, classes: 4 } });
+  t.match(report.settings, { head: 'linear', seed: 7 });
+  t.equal(split.train + split.validation + split.test, 96);
+  t.equal(figures.on, 'test');
+  t.equal(figures.images, split.test);
+  t.same(confusion.labels, LABELS);
+  const total = confusion.matrix.flat().reduce((a, b) => a + b, 0);
+  const near = (a: number | null, b: number | null, what: string) =>
+    t.ok(a === b || Math.abs(a! - b!) < 1e-9, `${what}: ${a} = ${b}`);
+  t.equal(total, figures.images);
+  near(figures.accuracy, confusion.matrix.reduce((sum, row, k) => sum + row[k]!, 0) / total, 'accuracy');
+  near(first.accuracy, figures.accuracy, 'accuracy of the job');
+  for (const [k, row] of classes.entries()) {
+    const support = confusion.matrix[k]!.reduce((a, b) => a + b, 0);
+    const predicted = confusion.matrix.reduce((sum, other) => sum + other[k]!, 0);
+    const hits = confusion.matrix[k]![k]!;
+    t.equal(row.label, LABELS[k]);
+    t.equal(row.support, support);
+    near(row.recall, support ? hits / support : null, 'recall');
+    near(row.precision, predicted ? hits / predicted : null, 'precision');
+    near(row.f1, support ? (2 * hits) / (support + predicted) : null, 'f1');
+  }
+  near(figures.balanced_accuracy, classes.reduce((sum, { recall }) => sum + recall!, 0) / 4, 'balanced accuracy');
+  near(figures.macro_f1, classes.reduce((sum, { f1 }) => sum + f1!, 0) / 4, 'macro f1');
+  t.equal(
+    figures.calibration.bins.reduce((sum, { images }) => sum + images, 0),
+    figures.images,
+  );
+  t.ok(report.curves.length > 0);
+  t.ok(timings.total_seconds >= timings.features_seconds);
+  t.equal(timings.images_cached, 0);
+  for (const chart of ['curves', 'confusion']) {
+    const svg = await send(url, `/v1/models/leaves/versions/1/report/${chart}.svg`);
+    t.equal(svg.headers['content-type'], 'image/svg+xml');
+    t.match(svg.text, /^<svg[\s\S]*<\/svg>\s*$/);
+    t.ok((await sharp(svg.body).metadata()).width! > 100, `${chart}.svg can be drawn`);
+  }
+});
+
+await t.test('an image is classified however it is sent', async (t) => {
+  const bytes = await photo(2, 999_999);
+  const one = await predict(bytes, undefined, { 'content-type': 'image/jpeg' });
+  t.match(one, { model: 'leaves', version: 1, backbone: 'rootstock_s' });
+  const { predictions } = one.results[0]!;
+  t.equal(predictions[0]!.label, 'cloud');
+  t.same(predictions.map(({ label }) => label).sort(), LABELS);
+  t.ok(Math.abs(predictions.reduce((sum, { score }) => sum + score, 0) - 1) < 1e-4);
+  t.same(
+    predictions.map(({ score }) => score),
+    predictions.map(({ score }) => score).sort((a, b) => b - a),
+  );
+  for (const name of ['decode_ms', 'queue_ms', 'inference_ms', 'total_ms']) t.ok(one.timings[name]! >= 0, name);
+
+  const untyped = await send(url, '/v1/models/leaves/predict', { method: 'POST', body: bytes });
+  t.equal(untyped.status, 200, untyped.text);
+  t.same((JSON.parse(untyped.text) as Answered).results[0]!.predictions, predictions, 'no content type');
+  for (const type of ['application/x-www-form-urlencoded', 'application/octet-stream', 'image/png']) {
+    t.same((await predict(bytes, undefined, { 'content-type': type })).results[0]!.predictions, predictions, type);
+  }
+  const others = [await photo(0, 5), await photo(1, 5), await photo(3, 5)];
+  const { body, headers } = form(
+    [bytes, ...others].map((value, i) => ({ name: 'images', value, filename: `${i}.jpg`, type: 'image/jpeg' })),
+  );
+  const many = await predict(body, '/v1/models/leaves/predict?top_k=1', headers);
+  t.same(
+    many.results.map(({ name, predictions: [best] }) => [name, best!.label]),
+    [
+      ['0.jpg', 'cloud'],
+      ['1.jpg', 'apple'],
+      ['2.jpg', 'birch'],
+      ['3.jpg', 'daisy'],
+    ],
+  );
+  t.ok(many.results.every((result) => result.predictions.length === 1));
+  t.ok(Math.abs(many.results[0]!.predictions[0]!.score - predictions[0]!.score) < 1e-4, 'a batch changes nothing');
+  const base64 = await json<Answered>('/v1/models/leaves/versions/1/predict?top_k=2', {
+    method: 'POST',
+    body: JSON.stringify({
+      images: [bytes.toString('base64'), `data:image/jpeg;base64,${others[0]!.toString('base64')}`],
+    }),
+    headers: { 'content-type': 'application/json' },
+  });
+  t.same(
+    base64.results.map((result) => result.predictions.length),
+    [2, 2],
+  );
+  t.same(
+    base64.results.map((result) => result.predictions[0]!.label),
+    ['cloud', 'apple'],
+  );
+});
+
+await t.test('EXIF orientation 1 to 8 does not change the answer', async (t) => {
+  const [width, height] = [64, 48];
+  const upright = Buffer.concat([pixels(0, 1, width, height / 2), pixels(2, 1, width, height / 2)]);
+  const raw = (image: Buffer, w: number, h: number) => sharp(image, { raw: { width: w, height: h, channels: 3 } });
+  const turn = async (image: Sharp) => {
+    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+    return raw(data, info.width, info.height);
+  };
+  const flopped = async () => turn(raw(upright, width, height).flop());
+  const stored: (() => Promise<Sharp>)[] = [
+    async () => raw(upright, width, height),
+    flopped,
+    async () => turn(raw(upright, width, height).rotate(180)),
+    async () => turn(raw(upright, width, height).flip()),
+    async () => turn((await flopped()).rotate(270)),
+    async () => turn(raw(upright, width, height).rotate(270)),
+    async () => turn((await flopped()).rotate(90)),
+    async () => turn(raw(upright, width, height).rotate(90)),
+  ];
+  const answers: { orientation: number; format: string; predictions: { label: string; score: number }[] }[] = [];
+  let upJpeg: Map<string, number> | undefined;
+  for (const [i, make] of stored.entries()) {
+    for (const format of ['png', 'webp'] as const) {
+      const image = (await make()).withMetadata({ orientation: i + 1 });
+      const bytes = await (format === 'png' ? image.png() : image.webp({ lossless: true })).toBuffer();
+      t.same(await sharp(bytes).autoOrient().removeAlpha().raw().toBuffer(), upright, 'the test turns it rightly');
+      answers.push({ orientation: i + 1, format, predictions: (await predict(bytes)).results[0]!.predictions });
+    }
+    const jpeg = await (await make())
+      .withMetadata({ orientation: i + 1 })
+      .jpeg({ quality: 100, chromaSubsampling: '4:4:4' })
+      .toBuffer();
+    const { predictions } = (await predict(jpeg)).results[0]!;
+    upJpeg ??= new Map(predictions.map(({ label, score }) => [label, score]));
+    for (const { label, score } of predictions) {
+      // JPEG is not the same after a turn, but nearly.
+      t.ok(Math.abs(score - upJpeg.get(label)!) < 0.05, `JPEG ${i + 1}: ${label} ${score} ≈ ${upJpeg.get(label)}`);
+    }
+  }
+  for (const { orientation, format, predictions } of answers) {
+    t.same(predictions, answers[0]!.predictions, `${format}, orientation ${orientation}`);
+  }
+});
+
+await t.test(
+  'a new version is served the moment its job has succeeded, and no prediction fails meanwhile',
+  async (t) => {
+    const bytes = await photo(1, 77);
+    let going = true;
+    const versions: number[][] = [[], [], []];
+    const statuses = new Map<number, number>();
+    const loops = versions.map(async (seen) => {
+      while (going) {
+        const answer = await send(url, '/v1/models/leaves/predict', { method: 'POST', body: bytes });
+        statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+        if (answer.status === 200) seen.push((JSON.parse(answer.text) as Answered).version);
+      }
+    });
+    const job = await submit(service, { dataset: dataset.id, ...settings });
+    const done = await ended(job.id);
+    const next = await predict(bytes);
+    going = false;
+    await Promise.all(loops);
+    t.match(done, { status: 'succeeded', version: 2 });
+    t.equal(next.version, 2);
+    t.same([...statuses.keys()], [200], 'every prediction was answered');
+    t.comment(`${statuses.get(200)} predictions while it trained`);
+    for (const seen of versions) {
+      t.equal(seen[0], 1);
+      t.same(seen, [...seen].sort(), 'no answer goes back to the version before');
+    }
+  },
+);
+
+await t.test('the second run takes all features from the cache and ends with the same digest', async (t) => {
+  const [one, two] = await Promise.all([
+    json<VersionManifest>('/v1/models/leaves/versions/1'),
+    json<VersionManifest>('/v1/models/leaves/versions/2'),
+  ]);
+  t.equal(two.digest, one.digest, 'same data, settings and seed');
+  const report = await json<Report>('/v1/models/leaves/versions/2/report');
+  t.equal(report.timings.images_cached, 96);
+  t.equal(report.timings.images_per_second, null);
+});
+
+await t.test('an alias is promoted, refused to a writer who looked too early, rolled back, and protects', async (t) => {
+  const put = (body: unknown, alias = 'production') =>
+    send(url, `/v1/models/leaves/aliases/${alias}`, {
+      method: 'PUT',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    });
+  const set = await put({ version: 1, expected: null });
+  t.same([set.status, JSON.parse(set.text)], [200, { alias: 'production', version: 1, previous: null }]);
+  const bytes = await photo(3, 4);
+  const by = '/v1/models/leaves/aliases/production/predict';
+  t.equal((await predict(bytes, by)).version, 1);
+  t.equal((await predict(bytes)).version, 2, 'latest is another');
+  t.equal((await predict(bytes, '/v1/models/leaves/aliases/latest/predict')).version, 2);
+  t.equal((await put({ version: 2, expected: 1 })).status, 200);
+  t.equal((await predict(bytes, by)).version, 2);
+  isProblem(t, await put({ version: 1, expected: 1 }), 412, 'alias_conflict', 'stale');
+  isProblem(t, await put({ version: 1, expected: null }), 412, 'alias_conflict', 'already there');
+  t.equal((await predict(bytes, by)).version, 2, 'a conflict changes nothing');
+  const race = await Promise.all(Array.from({ length: 6 }, () => put({ version: 1, expected: 2 })));
+  t.same(race.map(({ status }) => status).sort(), [200, 412, 412, 412, 412, 412], 'one of six wins');
+  t.equal((await predict(bytes, by)).version, 1, 'rolled back');
+  isProblem(t, await put({ version: 9 }), 404, 'version_not_found', 'unknown version');
+  isProblem(t, await put({ version: 1 }, 'latest'), 400, 'invalid_request', 'latest is computed');
+
+  const remove = (path: string) => send(url, path, { method: 'DELETE' });
+  isProblem(t, await remove('/v1/models/leaves/versions/1'), 409, 'version_in_use', 'version with an alias');
+  t.equal((await remove('/v1/models/leaves/aliases/production')).status, 204);
+  isProblem(t, await remove('/v1/models/leaves/aliases/production'), 404, 'alias_not_found', 'twice');
+  isProblem(t, await send(url, by, { method: 'POST', body: bytes }), 404, 'alias_not_found', 'predict');
+  t.equal((await remove('/v1/models/leaves/versions/2')).status, 204);
+  isProblem(t, await remove('/v1/models/leaves/versions/2'), 404, 'version_not_found', 'twice');
+  t.equal((await predict(bytes)).version, 1, 'latest is what is left');
+});
+
+await t.test(
+  'one call with photos and settings becomes a data set and a job, and its number is a new one',
+  async (t) => {
+    const { body, headers } = form([
+      { name: 'model', value: 'leaves' },
+      { name: 'seed', value: '8' },
+      { name: 'hyperparameters', value: '{"epochs": 20}' },
+      { name: 'file', value: archive, filename: 'leaves.zip' },
+      { name: 'description', value: 'after the file' },
+    ]);
+    const answer = await send(url, '/v1/jobs', { method: 'POST', body, headers });
+    t.equal(answer.status, 202, answer.text);
+    const created = JSON.parse(answer.text) as Job;
+    t.equal(answer.headers.location, `/v1/jobs/${created.id}`);
+    t.match(created.settings, { seed: 8, hyperparameters: { epochs: 20 }, description: 'after the file' });
+    t.not(created.dataset, dataset.id);
+    const job = await ended(created.id);
+    t.match(job, { status: 'succeeded', version: 3 }, 'the number of a deleted version is not used again');
+    const manifest = await json<VersionManifest>('/v1/models/leaves/versions/3');
+    t.equal(manifest.description, 'after the file');
+    const bad = form([
+      { name: 'model', value: 'Not A Name' },
+      { name: 'file', value: archive, filename: 'leaves.zip' },
+    ]);
+    const before = await json<{ data: unknown[] }>('/v1/datasets');
+    isProblem(t, await send(url, '/v1/jobs', { method: 'POST', ...bad }), 400, 'invalid_request', 'bad field');
+    t.same(await json('/v1/datasets'), before, 'what becomes no job leaves no data set');
+  },
+);
+
+await t.test('a deleted model is gone, and its data set can be deleted too', async (t) => {
+  t.equal((await send(url, '/v1/models/leaves', { method: 'DELETE' })).status, 204);
+  for (const path of ['', '/versions', '/versions/1', '/versions/1/report', '/versions/1/artifact']) {
+    isProblem(t, await send(url, `/v1/models/leaves${path}`), 404, 'model_not_found', path);
+  }
+  isProblem(t, await send(url, '/v1/models/leaves', { method: 'DELETE' }), 404, 'model_not_found', 'twice');
+  t.same(await json('/v1/models'), { data: [], has_more: false });
+  t.equal((await send(url, `/v1/datasets/${dataset.id}`, { method: 'DELETE' })).status, 204);
+});
