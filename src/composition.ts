@@ -8,7 +8,8 @@ import { inspectImage } from './vision/images.js';
 export function datasetsOptions(config: Config, storage: Storage): DatasetsOptions {
   return {
     storage,
-    temporaryFolder: join(config.DATA_DIR, '.tmp', 'uploads'),
+    // Where the storage puts what is half-written: one sweep removes what a crash leaves of either.
+    temporaryFolder: join(config.DATA_DIR, '.tmp'),
     limits: {
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
       maxEntries: config.MAX_ARCHIVE_ENTRIES,
