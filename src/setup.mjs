@@ -51,8 +51,8 @@ function take(flag) {
   return true;
 }
 
-/** Tests always start their own Redis; a service needs none when it is told of one, or drives a service elsewhere. */
+/** Tests and the demo start their own Redis, but for a demo of a service elsewhere; `npm start` may be told of one. */
 function usesAnotherRedis() {
   const { REDIS_URL, GRAFT_URL } = process.env;
-  return Boolean(REDIS_URL || (name === 'demo' && (GRAFT_URL || rest.some((word) => /^--url(=|$)/.test(word)))));
+  return Boolean(name === 'demo' ? GRAFT_URL || rest.some((word) => /^--url(=|$)/.test(word)) : REDIS_URL);
 }

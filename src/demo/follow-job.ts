@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError, type ErrorCode } from '../errors.js';
+import type { Job, JobEvent } from '../schemas.js';
+import { formatPercent, formatSeconds, plural } from '../terminal/format.js';
+import type { Screen } from '../terminal/screen.js';
+import type { Client } from './client.js';
+
+const POLL_MS = 150;
+
+export interface FollowJobOptions {
+  client: Client;
+  screen: Screen;
+  job: string;
+  signal: AbortSignal;
+}
+
+/**
+ * Show a job until it ends: a bar for the whole, and a line for each phase that is over.
+ * @throws AppError with the code of the job when it failed or was cancelled.
+ */
+export async function followJob({ client, screen, job: id, signal }: FollowJobOptions): Promise<Job> {
+  let after = 0;
+  let phase: { name: string; since: number } | undefined;
+  for (;;) {
+    // the job first: what its events tell is then at least as new, and nothing is missed at the end
+    const job = await client.get<Job>(`/v1/jobs/${id}`);
+    const { data: events } = await client.get<{ data: JobEvent[] }>(`/v1/jobs/${id}/events?after=${after}`);
+    for (const event of events) {
+      after = event.seq;
+      const at = Date.parse(event.at);
+      if (['phase', 'restarted', 'succeeded'].includes(event.type)) {
+        if (phase && event.type !== 'restarted') screen.line(phaseLine(phase.name, job, (at - phase.since) / 1000));
+        phase = event.type === 'phase' ? { name: String(event.data.phase), since: at } : undefined;
+      }
+      if (event.type === 'warning' || event.type === 'restarted')
+        screen.line(`  ${screen.paint.yellow(event.message)}`);
+    }
+    if (job.status === 'succeeded') return job;
+    if (job.status === 'failed' || job.status === 'cancelled') {
+      throw new AppError(
+        (job.error?.code ?? 'job_cancelled') as ErrorCode,
+        job.error?.message ?? 'The job was cancelled.',
+      );
+    }
+    screen.progress(job.progress, now(job));
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+/** What happens at this moment, beside the bar. */
+function now({ status, phase, queue_position, images, seconds_left, metrics }: Job): string {
+  if (status === 'queued') return queue_position ? `waiting, place ${queue_position} in the queue` : 'waiting';
+  const left = seconds_left === null ? '' : `, ${formatSeconds(seconds_left)} left`;
+  if (phase === 'extracting' && images) {
+    const rate = images.per_second === null ? '' : ` ${Math.round(images.per_second)}/s`;
+    return `features ${images.done}/${images.total}${rate}${left}`;
+  }
+  if (phase === 'training' && metrics) {
+    const accuracy = metrics.validation_accuracy;
+    return `head, epoch ${metrics.epoch}${accuracy === null ? '' : `, ${formatPercent(accuracy)} right`}`;
+  }
+  return phase ?? 'starting';
+}
+
+function phaseLine(name: string, { images, metrics }: Job, seconds: number): string {
+  const [title, detail] = describe(name, images, metrics);
+  return `  ${title.padEnd(9)} ${formatSeconds(seconds).padStart(6)}   ${detail}`;
+}
+
+function describe(name: string, images: Job['images'], metrics: Job['metrics']): [title: string, detail: string] {
+  switch (name) {
+    case 'extracting': {
+      if (!images) return ['features', ''];
+      const rate = images.per_second === null ? '' : `, ${Math.round(images.per_second)} a second`;
+      const cached = images.cached > 0 ? `, ${images.cached} of them known already` : '';
+      return ['features', `${plural(images.total, 'photo')} through the backbone${rate}${cached}`];
+    }
+    case 'training':
+      return ['head', metrics ? `${metrics.head}, ${plural(metrics.epoch, 'epoch')} in the last fit` : ''];
+    case 'evaluating':
+      return ['report', 'on photos held out'];
+    default:
+      return ['publish', 'a numbered version that never changes'];
+  }
+}

@@ -1,0 +1,92 @@
+import type { Evaluation, Report } from '../schemas.js';
+import { bar } from '../terminal/bar.js';
+import { cut, formatCount, formatPercent, plural } from '../terminal/format.js';
+import type { Screen } from '../terminal/screen.js';
+import { printTable } from '../terminal/table.js';
+
+const MOST_CLASSES = 15;
+const MOST_CONFUSIONS = 8;
+
+/** Classes that a matrix in 80 columns still shows, and the least width of a column. */
+const MATRIX_CLASSES = 10;
+const MIN_CELL = 6;
+
+const CORNER = 'is ╲ taken for';
+
+const SOURCES: Record<Evaluation['on'], string> = {
+  test: 'that it was never shown',
+  validation: 'of the validation part',
+  cross_validation: 'by cross-validation',
+};
+
+/** Accuracy, figures per class, and what is taken for what. */
+export function showReport(screen: Screen, { evaluation, warnings }: Report): void {
+  const { paint } = screen;
+  if (!evaluation) {
+    screen.line('  No photos were held out, so nobody knows how good it is.');
+  } else {
+    const { accuracy, images, on } = evaluation;
+    screen.line(
+      `  Accuracy ${paint.bold(paint.green(formatPercent(accuracy)))} on ${plural(images, 'photo')} ${SOURCES[on]}`,
+    );
+    screen.line();
+    showClasses(screen, evaluation);
+    screen.line();
+    if (evaluation.confusion.labels.length <= MATRIX_CLASSES) showMatrix(screen, evaluation);
+    else showConfusions(screen, evaluation);
+  }
+  for (const warning of warnings) screen.line(`  ${paint.yellow(warning)}`);
+}
+
+function showClasses(screen: Screen, { classes }: Evaluation): void {
+  const { line, paint } = screen;
+  const worstFirst = [...classes].sort((a, b) => (a.f1 ?? 2) - (b.f1 ?? 2));
+  const shown = classes.length <= MOST_CLASSES ? classes : worstFirst.slice(0, MOST_CLASSES);
+  printTable(
+    screen,
+    [
+      { title: 'class', maxWidth: 24 },
+      { title: 'photos', align: 'right' },
+      { title: 'precision', align: 'right' },
+      { title: 'recall', align: 'right' },
+      { title: 'F1', align: 'right' },
+      { title: '' },
+    ],
+    shown.map(({ label, support, precision, recall, f1 }) => [
+      label,
+      formatCount(support),
+      ...[precision, recall, f1].map(formatPercent),
+      bar(f1 ?? 0, 16).trimEnd(),
+    ]),
+    (cell, row, column) => (column === 5 ? ((shown[row]!.f1 ?? 0) < 0.6 ? paint.yellow : paint.green)(cell) : cell),
+  );
+  if (shown.length < classes.length) line(paint.dim(`  the ${shown.length} weakest of ${classes.length} classes`));
+}
+
+/** Rows are what is in the photo, columns what the model said. */
+function showMatrix({ line, paint, width }: Screen, { confusion: { labels, matrix } }: Evaluation): void {
+  const longest = Math.max(...labels.map((label) => [...label].length));
+  const first = Math.min(16, Math.max(longest, CORNER.length));
+  const cell = Math.max(MIN_CELL, Math.min(longest + 2, Math.floor((width - 2 - first) / labels.length)));
+  const heads = labels.map((label) => cut(label, cell - 1).padStart(cell));
+  line(paint.dim(`  ${CORNER.padEnd(first)}${heads.join('')}`));
+  matrix.forEach((row, truth) => {
+    const cells = row.map((count, said) => {
+      const text = (count === 0 ? '·' : formatCount(count)).padStart(cell);
+      return (count === 0 ? paint.dim : truth === said ? paint.green : paint.yellow)(text);
+    });
+    line(`  ${cut(labels[truth]!, first).padEnd(first)}${cells.join('')}`);
+  });
+}
+
+function showConfusions({ line, paint }: Screen, { confusion: { labels, matrix } }: Evaluation): void {
+  const pairs = matrix
+    .flatMap((row, truth) => row.map((count, said) => ({ truth, said, count })))
+    .filter(({ truth, said, count }) => truth !== said && count > 0)
+    .sort((a, b) => b.count - a.count)
+    .slice(0, MOST_CONFUSIONS);
+  line(pairs.length === 0 ? '  Nothing was taken for anything else.' : paint.dim('  most often taken for another'));
+  for (const { truth, said, count } of pairs) {
+    line(`  ${formatCount(count).padStart(4)} × ${cut(labels[truth]!, 28)} → ${paint.yellow(cut(labels[said]!, 28))}`);
+  }
+}
