@@ -116,6 +116,9 @@ export class Backbones {
       throw new AppError('backbone_invalid', `${path}: ${fault ? `${fault.path} ${fault.message}` : 'wrong id'}.`);
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+      if (error instanceof SyntaxError) {
+        throw new AppError('backbone_invalid', `${path} is not JSON: ${error.message}.`, { cause: error });
+      }
       throw error;
     }
   }
