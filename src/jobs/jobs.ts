@@ -54,7 +54,7 @@ export class Jobs {
       if (await this.#store.record(tenant, id)) return { job: await this.get(tenant, id), replayed: true };
     }
     const record: JobRecord = { id, tenant, created_at: new Date().toISOString(), dataset, settings };
-    await this.#store.create(record);
+    if (!(await this.#store.create(record))) return { job: await this.get(tenant, id), replayed: true };
     try {
       await this.#addEvent(id, { type: 'created', message: 'The job is queued', data: {} });
       await this.#queue.add({ id, tenant });
@@ -86,7 +86,7 @@ export class Jobs {
     if (result) {
       if (result.status === 'cancelled') return this.get(tenant, id);
       throw new AppError('job_finished', `Job '${id}' has already ${result.status}; there is nothing to cancel.`, {
-        details: { job: id, status: result.status },
+        details: { job: id, job_status: result.status },
       });
     }
     await this.#store.requestCancel(record);
