@@ -47,12 +47,12 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
     .type('application/problem+json')
     .serializer(JSON.stringify)
     .send({
+      ...error.details,
       type: `urn:graft:error:${error.code}`,
       title: ERRORS[error.code].title,
       status: error.status,
       code: error.code,
       detail: error.message,
-      ...error.details,
       request_id: request.id,
     });
 }

@@ -87,7 +87,7 @@ export class Jobs {
     if (result) {
       if (result.status === 'cancelled') return this.get(tenant, id);
       throw new AppError('job_finished', `Job '${id}' has already ${result.status}; there is nothing to cancel.`, {
-        details: { job: id, status: result.status },
+        details: { job: id, job_status: result.status },
       });
     }
     await this.#store.requestCancel(record);
