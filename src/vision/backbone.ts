@@ -10,6 +10,10 @@ import { listBackbones, readCard } from './installed-backbones.js';
 /** A loaded backbone: one ONNX Runtime session in a thread of its own, kept for the life of the process (sessions leak). */
 export interface Backbone {
   readonly card: BackboneCard;
+  /** What it runs on: `cpu`, `cuda` or `webgpu`. */
+  readonly provider: string;
+  /** Why it does not run on what was tried before. */
+  readonly without: string[];
   /**
    * Features of a batch; the event loop stays free.
    * @param pixels uint8 `[count, height, width, 3]`, RGB
@@ -18,19 +22,28 @@ export interface Backbone {
   embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
 }
 
-/** What the process computes backbones with, for reports. */
-export const BACKBONE_ENGINE = 'onnxruntime-node cpu';
+/** What backbones may run on; `auto`: CUDA where it is installed, else the CPU. */
+export type ExecutionProvider = 'auto' | 'cpu' | 'cuda' | 'webgpu';
+
+export interface BackbonesOptions {
+  folder: string;
+  /** Cores that one pass uses. */
+  threads: number;
+  provider?: ExecutionProvider;
+  /** Called when a backbone is in memory. */
+  onLoad?: (backbone: Backbone) => void;
+}
 
 /** The backbones in a folder, each loaded once when first needed. */
 export class Backbones {
   readonly #folder: string;
-  readonly #threads: number;
-  readonly #loaded = new Map<string, Promise<Backbone>>();
+  readonly #options: BackbonesOptions;
+  readonly #loading = new Map<string, Promise<Backbone>>();
+  readonly #loaded = new Map<string, Backbone>();
 
-  /** @param options threads: cores that one pass uses */
-  constructor(options: { folder: string; threads: number }) {
+  constructor(options: BackbonesOptions) {
     this.#folder = options.folder;
-    this.#threads = options.threads;
+    this.#options = options;
   }
 
   /** Cards of all backbones in the folder, sorted by id. */
@@ -52,9 +65,9 @@ export class Backbones {
     }
   }
 
-  /** Whether the backbone is in memory. */
-  isLoaded(id: string): boolean {
-    return this.#loaded.has(id);
+  /** The backbone, if it is in memory. */
+  loaded(id: string): Backbone | undefined {
+    return this.#loaded.get(id);
   }
 
   /**
@@ -62,13 +75,15 @@ export class Backbones {
    * @throws AppError `backbone_not_found` or `backbone_invalid`
    */
   load(id: string): Promise<Backbone> {
-    const known = this.#loaded.get(id);
+    const known = this.#loading.get(id);
     if (known) return known;
     const forget = () => {
-      if (this.#loaded.get(id) === loading) this.#loaded.delete(id);
+      if (this.#loading.get(id) !== loading) return;
+      this.#loading.delete(id);
+      this.#loaded.delete(id);
     };
-    const loading = this.card(id).then((card) => startThread(card, this.#file(card), this.#threads, forget));
-    this.#loaded.set(id, loading);
+    const loading = this.#start(id, forget);
+    this.#loading.set(id, loading);
     loading.catch(forget);
     return loading;
   }
@@ -80,15 +95,25 @@ export class Backbones {
     throw unusable(card, `${this.#file(card)} is not the file its card describes`);
   }
 
+  async #start(id: string, onEnd: () => void): Promise<Backbone> {
+    const { threads, provider = 'auto', onLoad } = this.#options;
+    const card = await this.card(id);
+    const { sha256, input, features } = card;
+    const providers = provider === 'auto' ? ['cuda', 'cpu'] : [provider];
+    const data = { file: this.#file(card), card: { sha256, input, features }, threads, providers };
+    const backbone = await startThread(card, data, onEnd);
+    this.#loaded.set(id, backbone);
+    onLoad?.(backbone);
+    return backbone;
+  }
+
   #file(card: BackboneCard): string {
     return join(this.#folder, card.id, card.file);
   }
 }
 
 /** Start the thread; `onEnd` is called when it has died. It does not keep the process alive unless it works. */
-function startThread(card: BackboneCard, file: string, threads: number, onEnd: () => void): Promise<Backbone> {
-  const { sha256, input, features } = card;
-  const workerData: ThreadData = { file, card: { sha256, input, features }, threads };
+function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => void): Promise<Backbone> {
   const thread = new Worker(new URL('./backbone-thread.js', import.meta.url), { workerData });
   const pending = new Map<number, { resolve: (features: Float32Array) => void; reject: (error: unknown) => void }>();
   let next = 0;
@@ -123,6 +148,8 @@ function startThread(card: BackboneCard, file: string, threads: number, onEnd: (
           thread.unref();
           resolve({
             card,
+            provider: message.provider,
+            without: message.without,
             embed: (pixels, count) =>
               new Promise((answer, refuse) => {
                 const request: EmbedRequest = { id: next++, pixels, count };
