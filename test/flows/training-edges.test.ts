@@ -38,7 +38,7 @@ for (const [labels, perClass] of [
     [1, 2, 9],
   ],
 ] as [string[], number | number[]][]) {
-  for (const head of ['auto', 'linear', 'mlp'] as const) {
+  for (const head of perClass === 1 && labels.length === 2 ? (['auto', 'linear', 'mlp'] as const) : ['auto' as const]) {
     t.test(`${labels.length} classes of ${perClass} images give a model (head ${head})`, async (t) => {
       const dataset = await upload(service, await photos(labels, perClass, { seed: 3 }));
       const model = `few-${labels.length}-${String(perClass).replaceAll(',', '-')}-${head}`;
