@@ -77,7 +77,19 @@ async function describeApi(app: FastifyInstance): Promise<void> {
     transform: ({ schema, url, route }) => {
       const described = { ...(schema as FastifySchema & { response?: Record<string, unknown> }) };
       if (route.config?.body) described.body = { content: route.config.body };
+      const { produces } = described as { produces?: string[] };
       described.response = {
+        ...(produces && {
+          200: {
+            description: 'The file',
+            content: Object.fromEntries(
+              produces.map((type) => [
+                type,
+                { schema: type.startsWith('text/') ? { type: 'string' } : { type: 'string', format: 'binary' } },
+              ]),
+            ),
+          },
+        }),
         ...described.response,
         default: {
           description: 'A problem',
