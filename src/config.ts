@@ -54,6 +54,13 @@ export const ConfigSchema = Type.Object(
       default: 'rootstock_s',
       minLength: 1,
     }),
+    EXECUTION_PROVIDER: Type.Union(
+      (['auto', 'cpu', 'cuda', 'webgpu'] as const).map((provider) => Type.Literal(provider)),
+      {
+        description: 'What backbones run on (auto, cpu, cuda, webgpu); auto: CUDA where it is installed, else the CPU.',
+        default: 'auto',
+      },
+    ),
     BACKBONE_THREADS: Type.Integer({
       description: 'Threads of the backbone; 0: as many as there are cores.',
       default: 0,

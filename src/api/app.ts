@@ -70,13 +70,26 @@ async function describeApi(app: FastifyInstance): Promise<void> {
           'Fine-tune and serve image classifiers: photos in, a trained, versioned, served model out. Errors are `application/problem+json` with a stable `code`.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
+      tags: ['Data sets', 'Jobs', 'Models', 'Predictions', 'Backbones', 'Service'].map((name) => ({ name })),
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
       security: [{ key: [] }, {}],
     },
     transform: ({ schema, url, route }) => {
       const described = { ...(schema as FastifySchema & { response?: Record<string, unknown> }) };
       if (route.config?.body) described.body = { content: route.config.body };
+      const { produces } = described as { produces?: string[] };
       described.response = {
+        ...(produces && {
+          200: {
+            description: 'The file',
+            content: Object.fromEntries(
+              produces.map((type) => [
+                type,
+                { schema: type.startsWith('text/') ? { type: 'string' } : { type: 'string', format: 'binary' } },
+              ]),
+            ),
+          },
+        }),
         ...described.response,
         default: {
           description: 'A problem',
@@ -87,6 +100,10 @@ async function describeApi(app: FastifyInstance): Promise<void> {
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`) },
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
+  const css = '.swagger-ui .topbar { display: none }';
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: 'Graft API', css: [{ filename: 'graft.css', content: css }] },
+  });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 }

@@ -200,6 +200,7 @@ export function modelRoutes({ registry, artifacts }: ApiDependencies): FastifyPl
           summary: 'One file of a version',
           description: 'By the path in its manifest; `tf.loadLayersModel(…/files/head/model.json)` works.',
           params: Type.Object({ model: ModelName, version: VersionNumber, '*': Type.String({ description: 'Path' }) }),
+          produces: ['application/json', 'application/octet-stream', 'image/svg+xml', 'text/markdown'],
         },
       },
       (request, reply) => sendStored(request, reply, request.params['*'], request.params),

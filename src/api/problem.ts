@@ -47,12 +47,12 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
     .type('application/problem+json')
     .serializer(JSON.stringify)
     .send({
+      ...error.details,
       type: `urn:graft:error:${error.code}`,
       title: ERRORS[error.code].title,
       status: error.status,
       code: error.code,
       detail: error.message,
-      ...error.details,
       request_id: request.id,
     });
 }
@@ -97,15 +97,18 @@ function translate(error: FastifyError): AppError {
 /** One sentence for all faults of a request, and each by itself in `errors`. */
 export function invalid(errors: ErrorObject[], where: string): AppError {
   const faults = new Map<string, string>();
-  const branched = new Set(errors.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath));
+  const branched = errors.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath);
+  const isInside = (error: ErrorObject, path: string) =>
+    error.instancePath.startsWith(`${path}/`) ||
+    (error.instancePath === path && error.keyword === 'additionalProperties');
+  // The branches of an anyOf each complain. A fault inside of one of them says most; else the anyOf says what is allowed.
+  const explained = new Set(branched.filter((path) => errors.some((error) => isInside(error, path))));
   for (const error of errors) {
-    // The branches of an anyOf each complain; its own row says what is allowed.
-    if (error.keyword !== 'anyOf' && [...branched].some((path) => error.instancePath.startsWith(path))) {
-      if (error.keyword === 'additionalProperties' && error.instancePath !== '')
-        faults.set(pathOf(error), wordsOf(error));
-      continue;
-    }
-    faults.set(pathOf(error), wordsOf(error));
+    const { instancePath, keyword } = error;
+    const says = branched
+      .filter((path) => instancePath === path || instancePath.startsWith(`${path}/`))
+      .every((path) => (explained.has(path) ? isInside(error, path) : keyword === 'anyOf'));
+    if (says) faults.set(pathOf(error), wordsOf(error));
   }
   const list = [...faults].map(([path, reason]) => ({ path: path || where, reason }));
   const sentence = list.map(({ path, reason }) => `${path} ${reason}`).join('; ');
@@ -154,5 +157,10 @@ function shapeWords(shape: Shape): string {
   if (shape.enum) return shape.enum.map((value) => JSON.stringify(value)).join(' or ');
   const from = shape.minimum ?? shape.exclusiveMinimum;
   const range = [from !== undefined && `from ${from}`, shape.maximum !== undefined && `to ${shape.maximum}`];
-  return [shape.type === 'integer' ? 'a whole number' : `a ${shape.type}`, ...range.filter(Boolean)].join(' ');
+  return [
+    shape.type === 'integer'
+      ? 'a whole number'
+      : `${shape.type === 'object' || shape.type === 'array' ? 'an' : 'a'} ${shape.type}`,
+    ...range.filter(Boolean),
+  ].join(' ');
 }

@@ -57,10 +57,11 @@ export class JobStore {
     this.#storage = options.storage;
   }
 
-  /** Write the record. When this resolves, the job will run, whatever dies. */
-  async create(record: JobRecord): Promise<void> {
+  /** Write the record. When this resolves, the job will run, whatever dies. @returns false if it was there already */
+  async create(record: JobRecord): Promise<boolean> {
     await this.#storage.put(`pending/${record.id}.${record.tenant}`, '');
-    await writeJson(this.#storage, `${keyOf(record)}/job.json`, record, { ifAbsent: true });
+    const { created } = await writeJson(this.#storage, `${keyOf(record)}/job.json`, record, { ifAbsent: true });
+    return created;
   }
 
   /** @throws AppError `job_not_found` */

@@ -54,7 +54,8 @@ export class Jobs {
       if (await this.#store.record(tenant, id)) return { job: await this.get(tenant, id), replayed: true };
     }
     const record: JobRecord = { id, tenant, created_at: new Date().toISOString(), dataset, settings };
-    await this.#store.create(record);
+    // A request with the same key may have come at the same moment.
+    if (!(await this.#store.create(record))) return { job: await this.get(tenant, id), replayed: true };
     try {
       await this.#addEvent(id, { type: 'created', message: 'The job is queued', data: {} });
       await this.#queue.add({ id, tenant });
@@ -86,7 +87,7 @@ export class Jobs {
     if (result) {
       if (result.status === 'cancelled') return this.get(tenant, id);
       throw new AppError('job_finished', `Job '${id}' has already ${result.status}; there is nothing to cancel.`, {
-        details: { job: id, status: result.status },
+        details: { job: id, job_status: result.status },
       });
     }
     await this.#store.requestCancel(record);
@@ -208,16 +209,23 @@ export async function finishJob(
   job: PendingJob,
   outcome: Omit<JobResult, 'finished_at'>,
 ): Promise<JobResult> {
-  const result = { ...outcome, finished_at: new Date().toISOString() };
-  if (await store.finish(job, result)) {
-    const { status, error, version, accuracy } = result;
-    const message = error ? error.message : SENTENCES[status];
-    await bounded(live.addEvent(job.id, { type: status, message, data: { version, accuracy, error } }));
-  }
+  const proposed = { ...outcome, finished_at: new Date().toISOString() };
+  const decided = await store.finish(job, proposed);
+  const result = decided ? proposed : ((await store.result(job)) ?? proposed);
+  const { status, error, version, accuracy } = result;
+  const last: NewEvent = {
+    type: status,
+    message: error ? error.message : SENTENCES[status],
+    data: { version, accuracy, error },
+  };
+  if (decided) await bounded(live.addEvent(job.id, last));
   const events = (await bounded(live.events(job.id))) ?? [];
+  // Redis was away or wiped, or whoever decided has not come to say so: the end is told all the same.
+  if (events.every(({ type }) => type !== status))
+    events.push({ seq: events.length + 1, at: result.finished_at, ...last });
   await store.settle(job, events);
   await bounded(live.forgetLater(job.id));
-  return (await store.result(job)) ?? result;
+  return result;
 }
 
 /** Redis is a courtesy here: the result stands without it. */

@@ -15,6 +15,8 @@ export interface TestService {
   worker: ChildProcess;
   /** Start another worker beside those that run. */
   startWorker(env?: NodeJS.ProcessEnv): Promise<ChildProcess>;
+  /** Start another server on the same data. */
+  startServer(env?: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; url: string }>;
   /** JSON of a request; `status` is checked. */
   json<T>(path: string, init?: RequestInit & { status?: number }): Promise<T>;
   /** Wait until a job has ended. */
@@ -73,6 +75,7 @@ export async function serviceForTest(
     server,
     worker,
     startWorker,
+    startServer: (env) => start('server', env),
     stop,
     async json<T>(path: string, { status = 200, ...init }: RequestInit & { status?: number } = {}) {
       const response = await fetch(url + path, init);
