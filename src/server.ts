@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { addGauge, createMetrics } from './api/metrics.js';
 import { buildApp } from './api/app.js';
+import { watchConnections } from './api/close-idle.js';
 import { Artifacts } from './artifacts/artifacts.js';
 import { backbonesOptions, datasetsOptions } from './composition.js';
 import { type Config, loadConfig } from './config.js';
@@ -76,12 +77,14 @@ async function main(config: Config): Promise<void> {
     { log },
   );
 
+  const closeIdle = watchConnections(app.server);
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
     stopping = true;
     log.info('stopping: open requests are finished first');
     setTimeout(() => process.exit(0), config.SHUTDOWN_SECONDS * 1000).unref();
+    setInterval(closeIdle, 50).unref();
     await app.close();
     await queue.close();
     redis.disconnect();
