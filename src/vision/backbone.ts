@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors.js';
 import type { BackboneCard } from '../schemas.js';
+import './no-telemetry.js'; // here, because a thread changes only a copy of the environment
 import type { EmbedRequest, ThreadData, ThreadMessage } from './backbone-thread.js';
 import { listBackbones, readCard } from './installed-backbones.js';
 

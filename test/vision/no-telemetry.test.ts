@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -7,7 +7,6 @@ import t from 'tap';
 import { PACKAGE_ROOT } from '../../src/config.js';
 
 t.test('a process that loads a backbone leaves no identifier of the machine behind, and no events', async (t) => {
-  const home = t.testdir();
   const module = pathToFileURL(join(PACKAGE_ROOT, 'build/src/vision/backbone.js')).href;
   const program = `
     const { Backbones } = await import(${JSON.stringify(module)});
@@ -15,9 +14,10 @@ t.test('a process that loads a backbone leaves no identifier of the machine behi
     console.log('loaded');`;
   // CI: ONNX Runtime is silent there by itself
   const { CI: _, ORT_DISABLE_TELEMETRY: __, XDG_CACHE_HOME: ___, ...env } = process.env;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
-    env: { ...env, HOME: home },
-  });
+  const file = join(t.testdir({ home: {} }), 'program.mjs');
+  await writeFile(file, program);
+  const home = join(file, '..', 'home');
+  const { stdout } = await promisify(execFile)(process.execPath, [file], { env: { ...env, HOME: home } });
   t.equal(stdout, 'loaded\n');
   t.same(await readdir(home), []);
 });
