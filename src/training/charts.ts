@@ -61,27 +61,30 @@ export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promi
     .sort((a, b) => errors[b]! - errors[a]!)
     .slice(0, MOST_CLASSES)
     .sort((a, b) => a - b);
-  const values = shown.flatMap((row) => {
+  // Classes go in by place: Vega looks values up in plain objects, where a class called `constructor` finds a function.
+  const values = shown.flatMap((row, truth) => {
     const total = matrix[row]!.reduce((a, b) => a + b, 0);
-    return shown.map((column) => ({
-      truth: labels[row],
-      guess: labels[column],
+    return shown.map((column, guess) => ({
+      truth,
+      guess,
       images: matrix[row]![column],
       share: total > 0 ? matrix[row]![column]! / total : 0,
     }));
   });
   const cell = Math.max(18, Math.min(52, 640 / shown.length));
-  const order = shown.map((k) => labels[k]!);
+  const names = shown.map((k) => labels[k]!);
+  const labelExpr = 'names[datum.value]';
   const some = shown.length < labels.length ? `, the ${shown.length} most confused of ${labels.length} classes` : '';
   return toSvg({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: `Accuracy ${(accuracy * 100).toFixed(1)} % on ${images} held-out images${some}`,
     data: { values },
+    params: [{ name: 'names', value: names }],
     width: { step: cell },
     height: { step: cell },
     encoding: {
-      x: { field: 'guess', type: 'nominal', sort: order, title: 'predicted', axis: { labelAngle: -40 } },
-      y: { field: 'truth', type: 'nominal', sort: order, title: 'true class' },
+      x: { field: 'guess', type: 'ordinal', title: 'predicted', axis: { labelAngle: -40, labelExpr } },
+      y: { field: 'truth', type: 'ordinal', title: 'true class', axis: { labelExpr } },
     },
     layer: [
       {
@@ -91,7 +94,7 @@ export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promi
             field: 'share',
             type: 'quantitative',
             legend: null,
-            scale: { domain: [0, 1], range: ['#ffffff', '#1f6feb'] },
+            scale: { domain: [0, 1], range: ['#ffffff', '#1f6feb'], interpolate: 'rgb' },
           },
         },
       },
