@@ -30,7 +30,11 @@ export async function buildApp(dependencies: ApiDependencies, options: { log?: L
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300 },
     frameworkErrors: refuseUrl,
-    http: { connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
+    // Given to Node as well: below its limit for headers (60 s), one that is set after creation alone never fires.
+    http: {
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      requestTimeout: config.REQUEST_TIMEOUT_SECONDS * 1000,
+    },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as FastifyInstance;
   validateStrictly(app);
   handleErrors(app);
