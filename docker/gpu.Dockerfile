@@ -15,9 +15,11 @@ RUN npx tsc -p tsconfig.json && rm build/.tsbuildinfo
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /graft
 COPY package.json package-lock.json .npmrc ./
-# `cuda12` downloads the CUDA provider from NuGet, about 400 MB. Heads train on WebAssembly here as well: they take
-# seconds, and tfjs-node-gpu wants CUDA 11.2, which this base has not.
-RUN ONNXRUNTIME_NODE_INSTALL=cuda12 TFJS_NODE_CDN_STORAGE=http://127.0.0.1:9/ npm ci --omit=dev
+# Heads train on WebAssembly here as well: they take seconds, and tfjs-node-gpu wants CUDA 11.2, which this base has not.
+# So libtensorflow is looked for where nobody answers, and npm drops the optional package.
+RUN TFJS_NODE_CDN_STORAGE=http://127.0.0.1:9/ npm ci --omit=dev
+# The CUDA provider, about 400 MB from NuGet; called by hand, because npm 11 runs no install script of this package.
+RUN ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js
 RUN find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 -type d \
     ! -path "*/linux/$(node -p process.arch)" -exec rm -r {} +
 

@@ -7,7 +7,7 @@ import { loadConfig } from './config.js';
 import { AppError } from './errors.js';
 import { importBackbone } from './vision/onnx/import-backbone.js';
 import type { ImportedBackbone } from './vision/onnx/imported-backbone.js';
-import { listBackbones, readCard, removeBackbone, verifyBackbone } from './vision/onnx/installed-backbones.js';
+import { listBackbones, readCard, removeBackbone, verifyBackbone } from './vision/installed-backbones.js';
 
 const USAGE = `Usage:
   npm run backbones -- import FILE.onnx --id ID [options]   make a backbone of an ONNX image network

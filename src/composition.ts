@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { Config } from './config.js';
 import type { DatasetsOptions } from './datasets/datasets.js';
 import type { Storage } from './storage/contract.js';
+import type { BackbonesOptions } from './vision/backbone.js';
 import { inspectImage } from './vision/images.js';
 
 export function datasetsOptions(config: Config, storage: Storage): DatasetsOptions {
   return {
     storage,
-    temporaryFolder: join(config.DATA_DIR, '.tmp', 'uploads'),
+    // Where the storage puts what is half-written: one sweep removes what a crash leaves of either.
+    temporaryFolder: join(config.DATA_DIR, '.tmp'),
     limits: {
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
       maxEntries: config.MAX_ARCHIVE_ENTRIES,
@@ -18,4 +20,8 @@ export function datasetsOptions(config: Config, storage: Storage): DatasetsOptio
     inspectImage: (bytes) => inspectImage(bytes, { maxPixels: config.MAX_IMAGE_PIXELS }),
     concurrency: 4,
   };
+}
+
+export function backbonesOptions(config: Config): BackbonesOptions {
+  return { folder: config.MODELS_DIR, threads: config.BACKBONE_THREADS, provider: config.EXECUTION_PROVIDER };
 }

@@ -12,6 +12,9 @@ const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 
 const positive = (description: string, value: number) => Type.Integer({ description, default: value, minimum: 1 });
+/** At most what a timer of Node can wait, 2³¹ ms: a longer one ends at once. */
+const seconds = (description: string, value: number) =>
+  Type.Integer({ description, default: value, minimum: 1, maximum: 2_147_483 });
 
 /** Names are environment variables. An empty default means: not set. */
 export const ConfigSchema = Type.Object(
@@ -51,6 +54,13 @@ export const ConfigSchema = Type.Object(
       default: 'rootstock_s',
       minLength: 1,
     }),
+    EXECUTION_PROVIDER: Type.Union(
+      (['auto', 'cpu', 'cuda', 'webgpu'] as const).map((provider) => Type.Literal(provider)),
+      {
+        description: 'What backbones run on (auto, cpu, cuda, webgpu); auto: CUDA where it is installed, else the CPU.',
+        default: 'auto',
+      },
+    ),
     BACKBONE_THREADS: Type.Integer({
       description: 'Threads of the backbone; 0: as many as there are cores.',
       default: 0,
@@ -73,7 +83,7 @@ export const ConfigSchema = Type.Object(
       maximum: 20,
     }),
     FEATURE_CACHE_BYTES: positive('Size at which the feature cache is emptied and starts anew.', 20 * GiB),
-    JOB_TIMEOUT_SECONDS: positive('Longest time one job may run.', 6 * 3600),
+    JOB_TIMEOUT_SECONDS: seconds('Longest time one job may run.', 6 * 3600),
     JOB_MEMORY_MB: positive('JavaScript heap of the process that runs a job.', 4096),
     MAX_UPLOAD_BYTES: positive('Largest archive.', 16 * GiB),
     MAX_ARCHIVE_ENTRIES: positive('Most files in one archive.', 500_000),
@@ -82,8 +92,8 @@ export const ConfigSchema = Type.Object(
     MAX_IMAGE_PIXELS: positive('Largest image, width times height.', 50_000_000),
     MAX_PREDICT_BYTES: positive('Largest body of a prediction.', 64 * MiB),
     MAX_PREDICT_IMAGES: positive('Most images in one prediction request.', 256),
-    REQUEST_TIMEOUT_SECONDS: positive('Longest time a request may take to arrive.', 3600),
-    SHUTDOWN_SECONDS: positive('Longest time to finish open requests when stopping.', 20),
+    REQUEST_TIMEOUT_SECONDS: seconds('Longest time a request may take to arrive.', 3600),
+    SHUTDOWN_SECONDS: seconds('Longest time to finish open requests when stopping.', 20),
   },
   { additionalProperties: false },
 );
@@ -113,7 +123,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const values: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries<TSchema>(ConfigSchema.properties)) {
     const text = env[name]?.trim();
-    const value = text === undefined || text === '' ? schema.default : Value.Convert(schema, text);
+    const value = text === undefined || text === '' ? schema.default : read(schema, text);
     if (Value.Check(schema, value)) values[name] = value;
     else faults.push(`${name}=${shown(name, text)}: ${expectation(schema)}. ${schema.description}`);
   }
@@ -154,6 +164,11 @@ export function settingsTable(): string {
     return `| \`${name}\` | ${value} | ${schema.description} |`;
   });
   return ['| setting | default | what it does |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** Whole numbers in plain digits only: TypeBox's own conversion would read 1e9 as 1. */
+function read(schema: TSchema, text: string): unknown {
+  return schema.type === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
 function expectation(schema: TSchema): string {

@@ -8,7 +8,7 @@ import { FileStorage } from './storage/file-storage.js';
 import { runTraining } from './training/run-training.js';
 import { Backbones } from './vision/backbone.js';
 import { FeatureCache } from './vision/feature-cache.js';
-import { datasetsOptions } from './composition.js';
+import { backbonesOptions, datasetsOptions } from './composition.js';
 
 const tell = (message: JobMessage, then: () => void = () => undefined) => {
   if (process.connected) process.send!(message, then);
@@ -32,7 +32,7 @@ async function run({ tenant, id, dataset, settings }: RunMessage['record']): Pro
       settings,
       datasets: new Datasets(datasetsOptions(config, storage)),
       registry: new Registry({ storage }),
-      backbones: new Backbones({ folder: config.MODELS_DIR, threads: config.BACKBONE_THREADS }),
+      backbones: new Backbones(backbonesOptions(config)),
       cache,
       limits: { maxPixels: config.MAX_IMAGE_PIXELS },
       onProgress: (progress) => tell({ type: 'progress', progress }),

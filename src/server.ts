@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { addGauge, createMetrics } from './api/metrics.js';
 import { buildApp } from './api/app.js';
 import { Artifacts } from './artifacts/artifacts.js';
-import { datasetsOptions } from './composition.js';
+import { backbonesOptions, datasetsOptions } from './composition.js';
 import { type Config, loadConfig } from './config.js';
 import { Datasets } from './datasets/datasets.js';
 import { AppError, isErrno } from './errors.js';
@@ -29,7 +29,10 @@ async function main(config: Config): Promise<void> {
   const log = createLog('server', config.LOG_LEVEL);
   const storage = new FileStorage({ root: config.DATA_DIR });
   const registry = new Registry({ storage });
-  const backbones = new Backbones({ folder: config.MODELS_DIR, threads: config.BACKBONE_THREADS });
+  const backbones = new Backbones({
+    ...backbonesOptions(config),
+    onLoad: ({ card, provider, without }) => log.info({ backbone: card.id, provider, without }, 'backbone loaded'),
+  });
   const redis = connectRedis(config.REDIS_URL, log);
   const subscriber = connectRedis(config.REDIS_URL, log);
   const queue = new JobQueue({ redis, attempts: config.JOB_ATTEMPTS });

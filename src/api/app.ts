@@ -75,6 +75,7 @@ async function describeApi(app: FastifyInstance): Promise<void> {
           'Fine-tune and serve image classifiers: photos in, a trained, versioned, served model out. Errors are `application/problem+json` with a stable `code`.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
+      tags: ['Data sets', 'Jobs', 'Models', 'Predictions', 'Backbones', 'Service'].map((name) => ({ name })),
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
       security: [{ key: [] }, {}],
     },
@@ -104,6 +105,10 @@ async function describeApi(app: FastifyInstance): Promise<void> {
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`) },
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
+  const css = '.swagger-ui .topbar { display: none }';
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: 'Graft API', css: [{ filename: 'graft.css', content: css }] },
+  });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 }

@@ -12,6 +12,8 @@ const Backbone = Type.Composite([
   Type.Object({
     default: Type.Boolean(),
     loaded: Type.Boolean({ description: 'Whether this server has it in memory' }),
+    provider: Type.Union([Type.String(), Type.Null()], { description: 'What it runs on: cpu, cuda, webgpu' }),
+    without: Type.Array(Type.String(), { description: 'What was tried before, and why it does not run there' }),
   }),
 ]);
 
@@ -76,7 +78,9 @@ export function backboneRoutes({ backbones, config }: ApiDependencies): FastifyP
         data: (await backbones.list()).map((card) => ({
           ...card,
           default: card.id === config.DEFAULT_BACKBONE,
-          loaded: backbones.isLoaded(card.id),
+          loaded: backbones.loaded(card.id) !== undefined,
+          provider: backbones.loaded(card.id)?.provider ?? null,
+          without: backbones.loaded(card.id)?.without ?? [],
         })),
         has_more: false,
       }),

@@ -62,7 +62,7 @@ export class JobQueue {
     return withDeadline(this.#queue.getJobCounts('waiting', 'active', 'delayed'), 500);
   }
 
-  /** @throws AppError `queue_unavailable` when Redis does not answer or may throw jobs away */
+  /** @throws AppError `queue_unavailable` when Redis does not answer */
   async check(): Promise<void> {
     await withDeadline(this.#redis.ping());
   }

@@ -57,10 +57,7 @@ export class JobStore {
     this.#storage = options.storage;
   }
 
-  /**
-   * Write the record. When this resolves, the job will run, whatever dies.
-   * @returns whether this call wrote it; false: a request with the same Idempotency-Key was faster
-   */
+  /** Write the record. When this resolves, the job will run, whatever dies. @returns false if it was there already */
   async create(record: JobRecord): Promise<boolean> {
     await this.#storage.put(`pending/${record.id}.${record.tenant}`, '');
     const { created } = await writeJson(this.#storage, `${keyOf(record)}/job.json`, record, { ifAbsent: true });

@@ -1,4 +1,4 @@
-import { type Job as QueueJob, Worker } from 'bullmq';
+import { DelayedError, type Job as QueueJob, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { ERRORS } from '../errors.js';
 import type { Log } from '../log.js';
@@ -53,6 +53,7 @@ export class JobWorker {
   readonly #stopping = new AbortController();
   readonly #reconciling: NodeJS.Timeout;
   readonly #marks = new Map<string, number>();
+  #reconciled: Promise<void> | undefined;
 
   constructor(options: JobWorkerOptions) {
     this.#options = options;
@@ -78,15 +79,23 @@ export class JobWorker {
 
   /**
    * Put every job that was promised and has not ended into the queue, if it is not there: after Redis was wiped, or a
-   * server died between recording and queueing.
+   * server died between recording and queueing. One run at a time.
    */
-  async reconcile(): Promise<void> {
+  reconcile(): Promise<void> {
+    this.#reconciled ??= this.#reconcile().finally(() => {
+      this.#reconciled = undefined;
+    });
+    return this.#reconciled;
+  }
+
+  async #reconcile(): Promise<void> {
     const { store, queue, log, live } = this.#options;
     try {
       for (const pending of await store.pending()) {
         if (this.#stopping.signal.aborted) return;
-        if (await store.result(pending)) {
-          await finishJob(store, live, pending, (await store.result(pending))!);
+        const result = await store.result(pending);
+        if (result) {
+          await finishJob(store, live, pending, result);
         } else if (await store.record(pending.tenant, pending.id)) {
           if (await queue.has(pending.id)) continue;
           await queue.add(pending);
@@ -197,7 +206,6 @@ export class JobWorker {
 
   /** Give the job to the next worker without waiting for the lock to run out. */
   async #handBack(queued: QueueJob<PendingJob>): Promise<never> {
-    const { DelayedError } = await import('bullmq');
     await queued.moveToDelayed(Date.now() + 1, queued.token);
     throw new DelayedError();
   }

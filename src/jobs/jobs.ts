@@ -54,6 +54,7 @@ export class Jobs {
       if (await this.#store.record(tenant, id)) return { job: await this.get(tenant, id), replayed: true };
     }
     const record: JobRecord = { id, tenant, created_at: new Date().toISOString(), dataset, settings };
+    // A request with the same key may have come at the same moment.
     if (!(await this.#store.create(record))) return { job: await this.get(tenant, id), replayed: true };
     try {
       await this.#addEvent(id, { type: 'created', message: 'The job is queued', data: {} });
@@ -159,16 +160,16 @@ export class Jobs {
       id,
       status,
       phase: status === 'running' ? (live?.phase ?? null) : null,
-      progress: status === 'succeeded' ? 1 : (live?.progress ?? 0),
+      progress: status === 'succeeded' ? 1 : (rounded(live?.progress, 4) ?? 0),
       images: live
         ? {
             done: live.images_done,
             total: live.images_total,
             cached: live.images_cached,
-            per_second: live.images_per_second,
+            per_second: rounded(live.images_per_second, 1),
           }
         : null,
-      seconds_left: status === 'running' ? (live?.seconds_left ?? null) : null,
+      seconds_left: status === 'running' ? rounded(live?.seconds_left, 1) : null,
       queue_position: position,
       metrics: live?.metrics ?? null,
       dataset: record.dataset,
@@ -208,16 +209,23 @@ export async function finishJob(
   job: PendingJob,
   outcome: Omit<JobResult, 'finished_at'>,
 ): Promise<JobResult> {
-  const result = { ...outcome, finished_at: new Date().toISOString() };
-  if (await store.finish(job, result)) {
-    const { status, error, version, accuracy } = result;
-    const message = error ? error.message : SENTENCES[status];
-    await bounded(live.addEvent(job.id, { type: status, message, data: { version, accuracy, error } }));
-  }
+  const proposed = { ...outcome, finished_at: new Date().toISOString() };
+  const decided = await store.finish(job, proposed);
+  const result = decided ? proposed : ((await store.result(job)) ?? proposed);
+  const { status, error, version, accuracy } = result;
+  const last: NewEvent = {
+    type: status,
+    message: error ? error.message : SENTENCES[status],
+    data: { version, accuracy, error },
+  };
+  if (decided) await bounded(live.addEvent(job.id, last));
   const events = (await bounded(live.events(job.id))) ?? [];
+  // Redis was away or wiped, or whoever decided has not come to say so: the end is told all the same.
+  if (events.every(({ type }) => type !== status))
+    events.push({ seq: events.length + 1, at: result.finished_at, ...last });
   await store.settle(job, events);
   await bounded(live.forgetLater(job.id));
-  return (await store.result(job)) ?? result;
+  return result;
 }
 
 /** Redis is a courtesy here: the result stands without it. */
@@ -237,4 +245,8 @@ function canonical(value: unknown): string {
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
       : inner,
   );
+}
+
+function rounded(value: number | null | undefined, digits: number): number | null {
+  return value === null || value === undefined ? null : Number(value.toFixed(digits));
 }

@@ -1,6 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { AppError } from '../errors.js';
 import type { Log } from '../log.js';
+import { redisAddress } from './redis-url.js';
 
 /** Prefix of all keys of ours in Redis. */
 export const REDIS_PREFIX = 'graft';
@@ -10,14 +11,12 @@ const DEADLINE_MS = 2000;
 
 /** Connect to `redis://…`, `rediss://…` or `unix:///…`; reconnects for ever. */
 export function connectRedis(url: string, log: Log, options: RedisOptions = {}): Redis {
-  const shared: RedisOptions = {
+  const redis = new Redis({
+    ...redisAddress(url),
     maxRetriesPerRequest: null,
     retryStrategy: (attempt) => Math.min(100 * attempt, 1000),
     ...options,
-  };
-  const redis = url.startsWith('unix://')
-    ? new Redis({ ...shared, path: decodeURIComponent(new URL(url).pathname) })
-    : new Redis(url, shared);
+  });
   let away = false;
   redis.on('error', (error) => {
     if (!away) log.warn({ err: error }, 'Redis cannot be reached; trying again until it answers');

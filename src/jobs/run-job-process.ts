@@ -57,14 +57,21 @@ export function runJobProcess(options: JobProcessOptions): Promise<JobProcessOut
     });
     child.on('message', (message: JobMessage) => {
       if (message.type === 'progress' || message.type === 'event') onMessage(message);
-      else if (message.type === 'done') outcome ??= { kind: 'done', ...message };
+      else if (message.type === 'done')
+        outcome ??= { kind: 'done', version: message.version, accuracy: message.accuracy };
       else outcome ??= { kind: 'failed', code: message.code, message: message.message };
     });
-    child.on('error', reject);
-    child.on('close', (code, killedBy) => {
+    const tidyUp = () => {
       clearTimeout(timeout);
       clearTimeout(killing);
       signal.removeEventListener('abort', onAbort);
+    };
+    child.on('error', (error) => {
+      tidyUp();
+      reject(error);
+    });
+    child.on('close', (code, killedBy) => {
+      tidyUp();
       resolve(outcome ?? { kind: 'crashed', reason: crashReason(code, killedBy, stderr) });
     });
     child.send({ type: 'run', record } satisfies RunMessage, () => undefined);

@@ -108,11 +108,6 @@ export class Predictor {
     }
   }
 
-  /** Load a backbone before the first request needs it. */
-  async warm(backbone: string): Promise<void> {
-    await this.#options.backbones.load(backbone);
-  }
-
   async #decode(bytes: Uint8Array, manifest: VersionManifest, signal?: AbortSignal): Promise<Uint8Array> {
     if (signal?.aborted) throw new AppError('client_closed_request', 'The client left before its turn.');
     const { card } = await this.#options.backbones.load(manifest.backbone.id);

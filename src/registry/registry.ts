@@ -33,8 +33,10 @@ export interface Publication {
   files: Map<string, Uint8Array | string>;
 }
 
-/** How many revisions of the aliases stay behind the one that holds. */
+/** How many revisions of the aliases stay, with the one that holds. */
 const OLD_REVISIONS = 20;
+/** Younger ones stay, too: a slow writer must find the name of its next revision taken, or its change would be lost. */
+const YOUNG_MS = 3600_000;
 
 export class Registry {
   readonly #storage: Storage;
@@ -46,6 +48,7 @@ export class Registry {
   /**
    * Publish the version of a job; the same one, however often it is called.
    * @returns the manifest that holds, which may be another attempt's
+   * @throws AppError `version_not_found` when it was published before, and deleted
    */
   async publish(publication: Publication): Promise<VersionManifest> {
     const { tenant, job, model } = publication;
@@ -53,6 +56,11 @@ export class Registry {
     const folder = versionKey(tenant, model, version);
     const published = await readJson<VersionManifest>(this.#storage, `${folder}/manifest.json`);
     if (published) return published;
+    if (await this.#storage.head(`${folder}/deleted.json`)) {
+      throw new AppError('version_not_found', `Version ${version} of '${model}', which this job made, was deleted.`, {
+        details: { model, version },
+      });
+    }
     const files: VersionManifest['files'] = [];
     for (const [path, content] of publication.files) {
       const bytes = Buffer.from(content as Uint8Array);
@@ -73,14 +81,17 @@ export class Registry {
   /** The version that a job published, if it did. */
   async publishedBy(tenant: string, model: string, job: string): Promise<VersionManifest | undefined> {
     const claimed = await readJson<{ version: number }>(this.#storage, claimKey(tenant, job));
-    return claimed && (await this.#manifest(tenant, model, claimed.version));
+    const manifest = claimed && (await this.#manifest(tenant, model, claimed.version));
+    return manifest?.job === job ? manifest : undefined;
   }
 
   /** Take away what a job that will not publish left behind. A published version stays. */
   async abandon(tenant: string, model: string, job: string): Promise<void> {
     const claimed = await readJson<{ version: number }>(this.#storage, claimKey(tenant, job));
     if (!claimed || (await this.#manifest(tenant, model, claimed.version))) return;
-    await this.#storage.delete(`${versionKey(tenant, model, claimed.version)}/files`);
+    const folder = versionKey(tenant, model, claimed.version);
+    const owner = await readJson<{ job: string }>(this.#storage, `${folder}/claim.json`);
+    if (owner?.job === job) await this.#storage.delete(`${folder}/files`);
   }
 
   /** Names of models that have a version, sorted. */
@@ -223,9 +234,16 @@ export class Registry {
         { ifAbsent: true },
       );
       if (!created) continue; // somebody else was faster: look again
-      const old = revision + 1 - OLD_REVISIONS;
-      if (old > 0) await this.#storage.delete(`${folder}/${String(old).padStart(9, '0')}.json`);
+      await this.#forgetRevisions(folder);
       return { previous };
+    }
+  }
+
+  async #forgetRevisions(folder: string): Promise<void> {
+    for (const name of (await this.#storage.list(folder)).slice(0, -OLD_REVISIONS)) {
+      const found = await this.#storage.head(`${folder}/${name}`);
+      if (found && Date.now() - found.modifiedAt.getTime() < YOUNG_MS) return; // those after it are younger
+      await this.#storage.delete(`${folder}/${name}`);
     }
   }
 
@@ -243,7 +261,13 @@ export class Registry {
   async #claim(tenant: string, model: string, job: string): Promise<number> {
     const key = claimKey(tenant, job);
     const known = await readJson<{ version: number }>(this.#storage, key);
-    if (known) return known.version;
+    if (known) {
+      // Deleting the model takes the claim with it; then the number may be another job's by now.
+      const claim = `${versionKey(tenant, model, known.version)}/claim.json`;
+      await writeJson(this.#storage, claim, { job }, { ifAbsent: true });
+      if ((await readJson<{ job: string }>(this.#storage, claim))?.job === job) return known.version;
+      await this.#storage.delete(key);
+    }
     for (let version = ((await this.#numbers(tenant, model))[0] ?? 0) + 1; ; version += 1) {
       const claim = `${versionKey(tenant, model, version)}/claim.json`;
       if (!(await writeJson(this.#storage, claim, { job }, { ifAbsent: true })).created) continue;

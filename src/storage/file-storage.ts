@@ -9,6 +9,9 @@ import type { ByteRange, ListOptions, ObjectHead, PutOptions, Storage, StoredObj
 /** Folder for half-written objects and for what is being removed; `sweep` empties it. */
 const TEMPORARY = '.tmp';
 
+/** A folder may be deleted between its making and its use; that often in a row it is something else. */
+const MOST_TRIES = 10;
+
 /**
  * The file driver. A put
  *  1. writes to a temporary name in `.tmp/` and fsyncs the file,
@@ -39,10 +42,19 @@ export class FileStorage implements Storage {
       } finally {
         await file.close();
       }
-      await mkdirSynced(dirname(target));
-      if (ifAbsent) await link(temporary, target);
-      else await rename(temporary, target);
-      await syncFolder(dirname(target));
+      for (let tries = 1; ; tries += 1) {
+        try {
+          await mkdirSynced(dirname(target));
+          if (ifAbsent) await link(temporary, target);
+          else await rename(temporary, target);
+          break;
+        } catch (error) {
+          if (!isErrno(error, 'ENOENT') || tries === MOST_TRIES) throw error; // the folder was deleted in between
+        }
+      }
+      await syncFolder(dirname(target)).catch((error: unknown) => {
+        if (!isErrno(error, 'ENOENT')) throw error; // deleted again, with its folder
+      });
       return { created: true };
     } catch (error) {
       if (ifAbsent && isErrno(error, 'EEXIST')) return { created: false };

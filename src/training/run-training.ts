@@ -16,7 +16,7 @@ import type {
 } from '../schemas.js';
 import { Augmentation as AugmentationSchema } from '../schemas.js';
 import type { Registry } from '../registry/registry.js';
-import { type Backbones, BACKBONE_ENGINE } from '../vision/backbone.js';
+import type { Backbones } from '../vision/backbone.js';
 import { loadEngine } from '../vision/engine.js';
 import type { FeatureCache } from '../vision/feature-cache.js';
 import { folded } from '../vision/head.js';
@@ -187,7 +187,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       sha256: backbone.card.sha256,
       dimensions: backbone.card.features.dimensions,
     },
-    engines: { backbone: BACKBONE_ENGINE, head: engine.name },
+    engines: { backbone: `onnxruntime-node ${backbone.provider}`, head: engine.name },
     split: {
       source: planned.source,
       train: parts.train.length,

@@ -1,122 +1,179 @@
+import { readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Value } from '@sinclair/typebox/value';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { AppError, isErrno } from '../errors.js';
-import { BackboneCard } from '../schemas.js';
+import { Worker } from 'node:worker_threads';
+import { AppError } from '../errors.js';
+import type { BackboneCard } from '../schemas.js';
+import type { EmbedRequest, ThreadData, ThreadMessage } from './backbone-thread.js';
+import { listBackbones, readCard } from './installed-backbones.js';
 
-/** A loaded backbone: one ONNX Runtime session, kept for the life of the process (sessions leak when released). */
+/** A loaded backbone: one ONNX Runtime session in a thread of its own, kept for the life of the process (sessions leak). */
 export interface Backbone {
   readonly card: BackboneCard;
+  /** What it runs on: `cpu`, `cuda` or `webgpu`. */
+  readonly provider: string;
+  /** Why it does not run on what was tried before. */
+  readonly without: string[];
   /**
-   * Features of a batch.
+   * Features of a batch; the event loop stays free.
    * @param pixels uint8 `[count, height, width, 3]`, RGB
    * @returns float32 `[count, D]`
    */
   embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
 }
 
-/** What the process computes backbones with, for reports. */
-export const BACKBONE_ENGINE = 'onnxruntime-node cpu';
+/** What backbones may run on; `auto`: CUDA where it is installed, else the CPU. */
+export type ExecutionProvider = 'auto' | 'cpu' | 'cuda' | 'webgpu';
+
+export interface BackbonesOptions {
+  folder: string;
+  /** Cores that one pass uses. */
+  threads: number;
+  provider?: ExecutionProvider;
+  /** Called when a backbone is in memory. */
+  onLoad?: (backbone: Backbone) => void;
+}
 
 /** The backbones in a folder, each loaded once when first needed. */
 export class Backbones {
   readonly #folder: string;
-  readonly #threads: number;
-  readonly #loaded = new Map<string, Promise<Backbone>>();
+  readonly #options: BackbonesOptions;
+  readonly #loading = new Map<string, Promise<Backbone>>();
+  readonly #loaded = new Map<string, Backbone>();
 
-  constructor(options: { folder: string; threads: number }) {
+  constructor(options: BackbonesOptions) {
     this.#folder = options.folder;
-    this.#threads = options.threads;
+    this.#options = options;
   }
 
   /** Cards of all backbones in the folder, sorted by id. */
   async list(): Promise<BackboneCard[]> {
-    const names = await readdir(this.#folder, { withFileTypes: true });
-    const cards = names.filter((entry) => entry.isDirectory()).map(({ name }) => this.#read(name));
-    return (await Promise.all(cards)).filter((card) => card !== undefined).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const ids = await listBackbones(this.#folder);
+    const cards = ids.map((id) =>
+      readCard(this.#folder, id).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === 'backbone_not_found') return undefined; // a folder of another kind
+        throw error;
+      }),
+    );
+    return (await Promise.all(cards)).filter((card) => card !== undefined);
   }
 
-  /** @throws AppError `backbone_not_found` that names those that are there */
+  /** @throws AppError `backbone_not_found` that names those that are there, `backbone_invalid` */
   async card(id: string): Promise<BackboneCard> {
-    const card = /^[a-z0-9][a-z0-9._-]*$/.test(id) ? await this.#read(id) : undefined;
-    if (card !== undefined) return card;
-    const known = (await this.list()).map((other) => other.id);
-    throw new AppError('backbone_not_found', `There is no backbone '${id}'. There are: ${known.join(', ')}.`, {
-      details: { backbone: id, known },
-    });
+    try {
+      return await readCard(this.#folder, id);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'backbone_not_found') throw error;
+      const known = await listBackbones(this.#folder);
+      throw new AppError('backbone_not_found', `There is no backbone '${id}'. There are: ${known.join(', ')}.`, {
+        details: { backbone: id, known },
+      });
+    }
   }
 
-  /** Whether the backbone is in memory. */
-  isLoaded(id: string): boolean {
-    return this.#loaded.has(id);
+  /** The backbone, if it is in memory. */
+  loaded(id: string): Backbone | undefined {
+    return this.#loaded.get(id);
   }
 
   /**
-   * The backbone, loaded; its file is checked against the card's SHA-256.
+   * The backbone, loaded; its file is checked against the card's SHA-256. One whose thread has died is loaded anew.
    * @throws AppError `backbone_not_found` or `backbone_invalid`
    */
   load(id: string): Promise<Backbone> {
-    const loading = this.#loaded.get(id) ?? this.#load(id);
-    if (!this.#loaded.has(id)) {
-      this.#loaded.set(id, loading);
-      loading.catch(() => this.#loaded.delete(id));
-    }
+    const known = this.#loading.get(id);
+    if (known) return known;
+    const forget = () => {
+      if (this.#loading.get(id) !== loading) return;
+      this.#loading.delete(id);
+      this.#loaded.delete(id);
+    };
+    const loading = this.#start(id, forget);
+    this.#loading.set(id, loading);
+    loading.catch(forget);
     return loading;
   }
 
-  /** The bytes of the backbone's ONNX file, checked. */
+  /** The bytes of the backbone's ONNX file, checked. @throws AppError `backbone_invalid` */
   async bytes(card: BackboneCard): Promise<Buffer> {
-    const bytes = await readFile(join(this.#folder, card.id, card.file));
-    if (createHash('sha256').update(bytes).digest('hex') !== card.sha256) {
-      throw new AppError('backbone_invalid', `models/${card.id}/${card.file} is not the file its card describes.`, {
-        details: { backbone: card.id },
-      });
-    }
-    return bytes;
+    const bytes = await readFile(this.#file(card));
+    if (createHash('sha256').update(bytes).digest('hex') === card.sha256) return bytes;
+    throw unusable(card, `${this.#file(card)} is not the file its card describes`);
   }
 
-  async #load(id: string): Promise<Backbone> {
+  async #start(id: string, onEnd: () => void): Promise<Backbone> {
+    const { threads, provider = 'auto', onLoad } = this.#options;
     const card = await this.card(id);
-    const session = await InferenceSession.create(await this.bytes(card), {
-      executionProviders: ['cpu'],
-      intraOpNumThreads: this.#threads,
-      interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-    });
-    const { name: input, width, height } = card.input;
-    const { name: output, dimensions } = card.features;
-    if (!session.inputNames.includes(input) || !session.outputNames.includes(output)) {
-      throw new AppError(
-        'backbone_invalid',
-        `models/${id}/${card.file} has no input '${input}' or output '${output}'.`,
-      );
-    }
-    return {
-      card,
-      async embed(pixels, count) {
-        const images = new Tensor('uint8', pixels, [count, height, width, 3]);
-        const features = (await session.run({ [input]: images }, [output]))[output]!;
-        if (features.dims[0] !== count || features.dims[1] !== dimensions) {
-          throw new AppError('backbone_invalid', `Backbone '${id}' answered features of shape [${features.dims}].`);
-        }
-        return features.data as Float32Array;
-      },
-    };
+    const { sha256, input, features } = card;
+    const providers = provider === 'auto' ? ['cuda', 'cpu'] : [provider];
+    const data = { file: this.#file(card), card: { sha256, input, features }, threads, providers };
+    const backbone = await startThread(card, data, onEnd);
+    this.#loaded.set(id, backbone);
+    onLoad?.(backbone);
+    return backbone;
   }
 
-  async #read(name: string): Promise<BackboneCard | undefined> {
-    const path = join(this.#folder, name, 'backbone.json');
-    try {
-      const card: unknown = JSON.parse(await readFile(path, 'utf8'));
-      if (Value.Check(BackboneCard, card) && card.id === name) return card;
-      const [fault] = Value.Errors(BackboneCard, card);
-      throw new AppError('backbone_invalid', `${path}: ${fault ? `${fault.path} ${fault.message}` : 'wrong id'}.`);
-    } catch (error) {
-      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-      throw error;
-    }
+  #file(card: BackboneCard): string {
+    return join(this.#folder, card.id, card.file);
   }
+}
+
+/** Start the thread; `onEnd` is called when it has died. It does not keep the process alive unless it works. */
+function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => void): Promise<Backbone> {
+  const thread = new Worker(new URL('./backbone-thread.js', import.meta.url), {
+    workerData,
+    execArgv: ['--enable-source-maps'], // not those of this process, which may not be for threads
+  });
+  const pending = new Map<number, { resolve: (features: Float32Array) => void; reject: (error: unknown) => void }>();
+  let next = 0;
+  const settle = (id: number) => {
+    const waiting = pending.get(id);
+    pending.delete(id);
+    if (pending.size === 0) thread.unref();
+    return waiting;
+  };
+  return new Promise((resolve, reject) => {
+    const end = (reason: string) => {
+      const error = unusable(card, reason);
+      reject(error);
+      for (const id of [...pending.keys()]) settle(id)?.reject(error);
+      onEnd();
+    };
+    thread.on('error', (error) => end(error instanceof Error ? error.message : String(error)));
+    thread.on('exit', (code) => end(`its thread ended with code ${code}`));
+    thread.on('message', (message: ThreadMessage) => {
+      switch (message.kind) {
+        case 'features':
+          settle(message.id)?.resolve(message.features);
+          break;
+        case 'failed':
+          settle(message.id)?.reject(unusable(card, message.reason));
+          break;
+        case 'refused':
+          end(message.reason);
+          void thread.terminate();
+          break;
+        case 'ready':
+          thread.unref();
+          resolve({
+            card,
+            provider: message.provider,
+            without: message.without,
+            embed: (pixels, count) =>
+              new Promise((answer, refuse) => {
+                const request: EmbedRequest = { id: next++, pixels, count };
+                pending.set(request.id, { resolve: answer, reject: refuse });
+                thread.ref();
+                thread.postMessage(request);
+              }),
+          });
+      }
+    });
+  });
+}
+
+function unusable(card: BackboneCard, reason: string): AppError {
+  return new AppError('backbone_invalid', `Backbone '${card.id}' cannot be used: ${reason}.`, {
+    details: { backbone: card.id },
+  });
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, open as openFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { isErrno } from '../errors.js';
 import { PIXELS_VERSION } from './images.js';
 
 /** What features depend on: the image's bytes, the backbone, and the variation of a training image (JSON, or empty). */
@@ -13,7 +14,7 @@ export interface FeatureKey {
 
 /**
  * Features of images already seen, float32, in an LMDB on this machine's disk. Any number of processes may share it.
- * A cache and nothing more: it may be deleted at any time, and a damaged one is.
+ * A cache and nothing more: it may be deleted at any time; one whose header is damaged is.
  */
 export class FeatureCache {
   readonly #database: RootDatabase<Buffer, Buffer>;
@@ -26,15 +27,12 @@ export class FeatureCache {
     const path = join(options.folder, 'features');
     await mkdir(path, { recursive: true });
     // Past its size the cache starts anew: images in use come back in one pass, and no bookkeeping is needed per read.
-    const size = await stat(join(path, 'data.mdb')).catch(() => undefined);
-    if (size && size.size > options.maxBytes) await rm(path, { recursive: true, force: true });
-    const settings = { path, encoding: 'binary', keyEncoding: 'binary', maxReaders: 126 } as const;
-    try {
-      return new FeatureCache(open<Buffer, Buffer>(settings));
-    } catch {
+    const file = join(path, 'data.mdb');
+    const size = await stat(file).catch(() => undefined);
+    if ((size && size.size > options.maxBytes) || (await isDamaged(file))) {
       await rm(path, { recursive: true, force: true });
-      return new FeatureCache(open<Buffer, Buffer>(settings));
     }
+    return new FeatureCache(open<Buffer, Buffer>({ path, encoding: 'binary', keyEncoding: 'binary', maxReaders: 126 }));
   }
 
   /** @returns features `[D]`, or undefined */
@@ -57,6 +55,32 @@ export class FeatureCache {
 
   async close(): Promise<void> {
     await this.#database.close();
+  }
+}
+
+/** Where LMDB's two header pages hold their magic number, and the first the size of a page. */
+const MAGIC = 0xbeefc0de;
+const MAGIC_AT = 24;
+const PAGE_SIZE_AT = 48;
+
+/** Whether the header is not LMDB's: opening such a file ends the process (SIGSEGV) instead of throwing. */
+async function isDamaged(path: string): Promise<boolean> {
+  try {
+    const file = await openFile(path, 'r');
+    try {
+      const header = Buffer.alloc(64);
+      const { bytesRead } = await file.read(header, 0, header.length, 0);
+      if (bytesRead === 0) return false; // just made
+      if (bytesRead < header.length || header.readUInt32LE(MAGIC_AT) !== MAGIC) return true;
+      const second = Buffer.alloc(4);
+      await file.read(second, 0, 4, header.readUInt32LE(PAGE_SIZE_AT) + MAGIC_AT);
+      return second.readUInt32LE(0) !== MAGIC;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
   }
 }
 

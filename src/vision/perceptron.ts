@@ -55,13 +55,12 @@ export async function fitPerceptron(options: PerceptronOptions): Promise<Percept
   const gaussian = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   // He initialisation for the relu layer, small weights for the softmax layer.
   const initial = (rows: number, columns: number, deviation: number) =>
-    tf.variable(
-      tf.tensor2d(
-        Float32Array.from({ length: rows * columns }, () => deviation * gaussian()),
-        [rows, columns],
-      ),
+    variableOf(
+      tf,
+      Float32Array.from({ length: rows * columns }, () => deviation * gaussian()),
+      [rows, columns],
     );
-  const zeros = (columns: number) => tf.variable(tf.zeros([1, columns]) as Tensor2D);
+  const zeros = (columns: number) => variableOf(tf, new Float32Array(columns), [1, columns]);
   const hidden = H > 0 ? { w: initial(D, H, Math.sqrt(2 / D)), b: zeros(H) } : undefined;
   const output = { w: initial(H || D, K, 0.01), b: zeros(K) };
   const optimizer = tf.train.adam(options.learningRate);
@@ -185,6 +184,11 @@ export async function fitPerceptron(options: PerceptronOptions): Promise<Percept
     optimizer.dispose();
     tf.dispose(variables);
   }
+}
+
+/** A variable is not disposed of by `tidy`; the tensor it starts from must be. */
+function variableOf(tf: Engine['tf'], values: Float32Array, shape: [number, number]): Variable {
+  return tf.tidy(() => tf.variable(tf.tensor2d(values, shape)) as never);
 }
 
 function meanLoss(logits: Float32Array, images: Int32Array, y: Int32Array, K: number): number {

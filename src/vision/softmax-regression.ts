@@ -4,7 +4,7 @@
  * by L-BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.5; backtracking line search).
  *
  * The images stay on the engine as one matrix; a fit names its images by weights, 0 leaving an image out. So the folds of
- * a cross-validation and all penalties share one copy, and every pass scores the images left out for free.
+ * a cross-validation and all penalties share one copy, and one pass scores all images, those left out, too.
  */
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Engine } from './engine.js';
@@ -29,7 +29,7 @@ export interface FitOptions {
   maxIterations: number;
   /** Stop when the loss falls by less than this share in one iteration. */
   tolerance: number;
-  /** Called after each iteration; `logits` `[N, K]` belong to the parameters it started from. Return false to stop. */
+  /** Called after each iteration; `logits` `[N, K]` belong to the parameters it ended with. Return false to stop. */
   onIteration?: (step: { iteration: number; loss: number; logits: () => Float32Array }) => boolean | undefined;
 }
 

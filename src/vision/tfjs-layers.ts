@@ -18,6 +18,7 @@ export async function writeTfjsLayers(head: Head): Promise<TfjsFiles> {
   const { tf } = await loadEngine();
   const layers = await import('@tensorflow/tfjs-layers');
   const model = layers.sequential({
+    name: 'head', // or TensorFlow.js counts: sequential_1, sequential_2, … and equal heads differ
     layers: head.layers.map(({ inputs, units, activation }, index) =>
       layers.layers.dense({
         units,

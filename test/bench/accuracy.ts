@@ -13,7 +13,7 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { datasetsOptions } from '../../src/composition.js';
+import { backbonesOptions, datasetsOptions } from '../../src/composition.js';
 import { loadConfig } from '../../src/config.js';
 import { Datasets } from '../../src/datasets/datasets.js';
 import { newId } from '../../src/ids.js';
@@ -73,7 +73,7 @@ try {
       ids.push(id);
     }
   } else console.log(`${mobilenet} is not here: mobilenet_v2 is left out.`);
-  const backbones = new Backbones({ folder: config.MODELS_DIR, threads: config.BACKBONE_THREADS });
+  const backbones = new Backbones(backbonesOptions(config));
 
   console.log(
     '| data set | backbone | features | head | Graft | logistic regression | difference, points | features, s | head, s |',

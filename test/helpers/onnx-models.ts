@@ -92,6 +92,19 @@ export const matMulAdd: Parts = {
   constants: [...network.constants, weights('fc_w', 6, 5), weights('fc_b', 5)],
 };
 
+/** ReduceMean with its axes as an input, as since opset 18, and Squeeze likewise. */
+export const recentOpset: Parts = {
+  nodes: [
+    ...network.nodes,
+    node('ReduceMean', 'b', 'pool', ['axes'], { keepdims: 1 }),
+    node('Squeeze', 'pool', 'flat', ['axes']),
+    transposedGemm,
+  ],
+  constants: [...network.constants, ...dense, int64Tensor('axes', [-1, -2])],
+  opset: 18,
+  irVersion: 8,
+};
+
 /** A classifier in the manner of SqueezeNet: 1×1 convolution, Relu, pool, Softmax. */
 export const convClassifier: Parts = {
   nodes: [
@@ -245,15 +258,10 @@ export function constantNode(output: string, value: Tensor): GraphNode {
  * from the inside, since an encoder would recurse.
  */
 export function nested(depth: number): Uint8Array {
-  // From the end: each level puts tag and length before the bytes so far.
   const pieces: number[][] = [];
   let length = 0;
   const wrap = (field: number) => {
-    const head = [(field << 3) | 2];
-    for (let rest = length; ; rest = Math.floor(rest / 128)) {
-      head.push(rest > 127 ? (rest % 128) + 128 : rest);
-      if (rest <= 127) break;
-    }
+    const head = opening(field, length);
     pieces.push(head);
     length += head.length;
   };
@@ -262,4 +270,18 @@ export function nested(depth: number): Uint8Array {
   wrap(1);
   wrap(7);
   return Uint8Array.from(pieces.reverse().flat());
+}
+
+/** The bytes of a file whose graph is `count` nodes of nothing. */
+export function emptyNodes(count: number): Uint8Array {
+  const nodes = new Uint8Array(2 * count).map((_, i) => (i % 2 === 0 ? 10 : 0));
+  return Buffer.concat([Uint8Array.from(opening(7, nodes.length)), nodes]);
+}
+
+/** Tag and length of a message in `field`. */
+function opening(field: number, length: number): number[] {
+  const head = [(field << 3) | 2];
+  let rest = length;
+  for (; rest > 127; rest = Math.floor(rest / 128)) head.push((rest % 128) + 128);
+  return [...head, rest];
 }

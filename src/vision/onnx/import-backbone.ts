@@ -7,6 +7,7 @@ import { type BackboneCard, BackboneId } from '../../schemas.js';
 import { backboneGraph, backboneModel, FEATURES, type FeatureParts, IMAGES, reservedNames } from './backbone-graph.js';
 import { backboneReadme } from './backbone-readme.js';
 import { checkModel, invalid } from './check-model.js';
+import { checkWire } from './check-wire.js';
 import { compareBackbone } from './compare-backbone.js';
 import { findFeatures, type TopFeatures } from './find-features.js';
 import { findLevels, type Level, mapAt } from './find-levels.js';
@@ -68,6 +69,7 @@ export async function importBackbone(options: ImportOptions): Promise<ImportedBa
   const folder = join(modelsDir, id);
   await checkOptions(options, folder);
   const bytes = await readModelFile(file, options.maxBytes ?? DEFAULT_MAX_BYTES);
+  checkWire(bytes);
   const model = decodeModel(bytes);
   checkModel(model);
   const declared = imageInputOf(model.graph!, size);

@@ -1,4 +1,4 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from '../onnx-runtime.js';
 import { invalid } from './check-model.js';
 import { encodeModel, type Model } from './model-proto.js';
 

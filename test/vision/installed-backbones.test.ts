@@ -1,14 +1,9 @@
 import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { importBackbone } from '../../../src/vision/onnx/import-backbone.js';
-import {
-  listBackbones,
-  readCard,
-  removeBackbone,
-  verifyBackbone,
-} from '../../../src/vision/onnx/installed-backbones.js';
-import { fileOf, plain } from '../../helpers/onnx-models.js';
+import { importBackbone } from '../../src/vision/onnx/import-backbone.js';
+import { listBackbones, readCard, removeBackbone, verifyBackbone } from '../../src/vision/installed-backbones.js';
+import { fileOf, plain } from '../helpers/onnx-models.js';
 
 async function installed(t: Test) {
   const modelsDir = t.testdir({ 'network.onnx': Buffer.from(fileOf(plain)), 'catalog.json': '{}', '.tmp': {} });

@@ -4,8 +4,8 @@ import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Value } from '@sinclair/typebox/value';
-import { AppError, isErrno } from '../../errors.js';
-import { BackboneCard, BackboneId } from '../../schemas.js';
+import { AppError, isErrno } from '../errors.js';
+import { BackboneCard, BackboneId } from '../schemas.js';
 
 /**
  * The card of one backbone.

@@ -1,0 +1,132 @@
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { JobMessage } from '../../src/jobs/job-messages.js';
+import { runJobProcess } from '../../src/jobs/run-job-process.js';
+import { jobRecord, stubEntry } from '../helpers/jobs.js';
+
+async function run(
+  t: Test,
+  body: string,
+  options: { timeoutMs?: number; memoryMb?: number; signal?: AbortSignal } = {},
+) {
+  const messages: JobMessage[] = [];
+  const outcome = await runJobProcess({
+    record: jobRecord(),
+    entry: await stubEntry(t, body),
+    memoryMb: 100,
+    timeoutMs: 20_000,
+    signal: new AbortController().signal,
+    onMessage: (message) => messages.push(message),
+    ...options,
+  });
+  return { outcome, messages };
+}
+
+t.test('a job that ends well is done, with its version', async (t) => {
+  const { outcome } = await run(t, `end({ type: 'done', version: 3, accuracy: 0.5 });`);
+  t.same(outcome, { kind: 'done', version: 3, accuracy: 0.5 });
+});
+
+t.test('a job that fails says why', async (t) => {
+  const { outcome } = await run(t, `end({ type: 'failed', code: 'no_images', message: 'None.' });`);
+  t.same(outcome, { kind: 'failed', code: 'no_images', message: 'None.' });
+});
+
+t.test('the process has the record; what it tells arrives in order, all of it, before the end', async (t) => {
+  const { outcome, messages } = await run(
+    t,
+    `for (let i = 1; i <= 50; i += 1) event(record.settings.model + ' ' + i);
+    progress(0.5);
+    end({ type: 'done', version: 1, accuracy: null });`,
+  );
+  t.equal(outcome.kind, 'done');
+  t.equal(messages.length, 51);
+  t.same(
+    messages.slice(0, 50).map((message) => message.type === 'event' && message.event.message),
+    Array.from({ length: 50 }, (_, i) => `cats ${i + 1}`),
+  );
+  t.match(messages[50], { type: 'progress', progress: { progress: 0.5 } });
+});
+
+t.test('a process that exits without a word has crashed, with its exit code', async (t) => {
+  t.same((await run(t, 'process.exit(3);')).outcome, { kind: 'crashed', reason: 'it exited with code 3' });
+  t.same((await run(t, 'process.exit(0);')).outcome, { kind: 'crashed', reason: 'it exited with code 0' });
+});
+
+t.test('a process that is killed has crashed, and the signal is named', async (t) => {
+  const { outcome } = await run(t, `process.kill(process.pid, 'SIGKILL'); hang();`);
+  t.match(outcome, { kind: 'crashed', reason: /SIGKILL/ });
+  t.match((await run(t, `process.kill(process.pid, 'SIGSEGV'); hang();`)).outcome, { reason: /SIGSEGV/ });
+});
+
+t.test('a process that runs out of memory has crashed, and the setting is named', async (t) => {
+  const { outcome } = await run(t, 'const all = []; for (;;) all.push(new Array(1000).fill(Math.random()));', {
+    memoryMb: 20,
+  });
+  t.match(outcome, { kind: 'crashed', reason: /out of memory \(JOB_MEMORY_MB\)/ });
+});
+
+t.test('a process that hangs is ended after the longest time', async (t) => {
+  const { outcome } = await run(t, 'hang();', { timeoutMs: 200 });
+  t.same(outcome, { kind: 'timeout' });
+});
+
+t.test(
+  'a job that is stopped is gone within 1.5 s, even if it ignores SIGTERM or never gives its loop back',
+  async (t) => {
+    for (const body of ['hang();', `process.on('SIGTERM', () => {}); event('up'); hang();`, `event('up'); for (;;);`]) {
+      const stopping = new AbortController();
+      const entry = await stubEntry(t, body);
+      let began = 0;
+      const timer = body === 'hang();' ? setTimeout(() => stop(), 100) : undefined;
+      const stop = () => {
+        began = performance.now();
+        stopping.abort();
+      };
+      const outcome = await runJobProcess({
+        record: jobRecord(),
+        entry,
+        memoryMb: 100,
+        timeoutMs: 20_000,
+        signal: stopping.signal,
+        onMessage: stop,
+      });
+      clearTimeout(timer);
+      t.same(outcome, { kind: 'stopped' });
+      t.ok(performance.now() - began < 1500, body);
+    }
+  },
+);
+
+t.test('a job that is stopped before it starts does not run', async (t) => {
+  const { outcome, messages } = await run(t, `event('ran'); end({ type: 'done', version: 1, accuracy: null });`, {
+    signal: AbortSignal.abort(),
+  });
+  t.same(outcome, { kind: 'stopped' });
+  t.same(messages, []);
+});
+
+t.test('a job that was done when it was asked to stop is done', async (t) => {
+  const stopping = new AbortController();
+  const outcome = await runJobProcess({
+    record: jobRecord(),
+    entry: await stubEntry(t, `tell({ type: 'done', version: 1, accuracy: null }); event('last'); hang();`),
+    memoryMb: 100,
+    timeoutMs: 20_000,
+    signal: stopping.signal,
+    onMessage: () => stopping.abort(),
+  });
+  t.same(outcome, { kind: 'done', version: 1, accuracy: null });
+});
+
+t.test('an entry that is not there is a crash', async (t) => {
+  const outcome = await runJobProcess({
+    record: jobRecord(),
+    entry: join(t.testdir(), 'missing.mjs'),
+    memoryMb: 100,
+    timeoutMs: 20_000,
+    signal: new AbortController().signal,
+    onMessage: () => undefined,
+  });
+  t.same(outcome, { kind: 'crashed', reason: 'it exited with code 1' });
+});

@@ -1,0 +1,263 @@
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { AppError } from '../../src/errors.js';
+import { type Publication, Registry } from '../../src/registry/registry.js';
+import { FileStorage } from '../../src/storage/file-storage.js';
+
+function publication(job: string, change: Partial<Publication> = {}): Publication {
+  const model = change.model ?? 'cats';
+  return {
+    tenant: 'default',
+    job,
+    model,
+    manifest: {
+      model,
+      job,
+      dataset: 'ds_00000000000000000000000000',
+      backbone: { id: 'rootstock_s', sha256: '0'.repeat(64), dimensions: 4 },
+      head: 'linear',
+      labels: ['cat', 'dog'],
+      accuracy: 0.9,
+      description: null,
+      digest: job,
+    },
+    files: new Map<string, Uint8Array | string>([
+      ['labels.json', '["cat","dog"]'],
+      ['head/weights.bin', Buffer.from(`weights of ${job}`)],
+    ]),
+    ...change,
+  };
+}
+
+function registryIn(root: string) {
+  const storage = new FileStorage({ root });
+  return { storage, registry: new Registry({ storage }) };
+}
+
+t.test('publishing twice for one job gives one version', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  const first = await registry.publish(publication('a'));
+  const second = await registry.publish(publication('a'));
+  t.equal(first.version, 1);
+  t.same(second, first);
+  t.same(await registry.versions('default', 'cats'), [1]);
+  t.same(await registry.publishedBy('default', 'cats', 'a'), first);
+  t.equal(await registry.publishedBy('default', 'cats', 'b'), undefined);
+});
+
+t.test('ten jobs that publish at once get the numbers one to ten', async (t) => {
+  const { storage } = registryIn(t.testdir());
+  const jobs = Array.from({ length: 10 }, (_, i) => `job-${i}`);
+  // Each with a registry of its own, as in ten processes.
+  const manifests = await Promise.all(jobs.map((job) => new Registry({ storage }).publish(publication(job))));
+  const registry = new Registry({ storage });
+  t.same(
+    manifests.map(({ version }) => version).sort((a, b) => a - b),
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+  );
+  for (const { version, job } of manifests) {
+    t.equal((await registry.resolve('default', 'cats', { version })).job, job, `version ${version} is its job's`);
+  }
+});
+
+t.test('attempts of one job that publish at once end with one manifest, and all answer with it', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  for (const round of [1, 2, 3]) {
+    const attempts = await Promise.all(Array.from({ length: 4 }, () => registry.publish(publication(`job-${round}`))));
+    for (const manifest of attempts) t.same(manifest, attempts[0]);
+    t.equal((await registry.versions('default', 'cats')).length, round);
+  }
+});
+
+t.test('a version without a manifest is not there, and its number stays taken', async (t) => {
+  const { registry, storage } = registryIn(t.testdir());
+  await registry.publish(publication('a'));
+  await registry.publish(publication('dies'));
+  await storage.delete('tenants/default/models/cats/versions/2/manifest.json');
+  t.same(await registry.versions('default', 'cats'), [1]);
+  t.equal((await registry.resolve('default', 'cats', 'latest')).version, 1);
+  await t.rejects(registry.resolve('default', 'cats', { version: 2 }), { code: 'version_not_found' });
+  t.equal((await registry.publish(publication('b'))).version, 3);
+  t.equal((await registry.publish(publication('dies'))).version, 2, 'the job itself may still finish');
+});
+
+t.test('a model without any version is not there', async (t) => {
+  const { registry, storage } = registryIn(t.testdir());
+  await registry.publish(publication('a'));
+  await storage.delete('tenants/default/models/cats/versions/1/manifest.json');
+  t.same(await registry.models('default'), []);
+  for (const reference of ['latest', { version: 1 }, { alias: 'production' }] as const) {
+    await t.rejects(registry.resolve('default', 'cats', reference), { code: 'model_not_found' });
+  }
+});
+
+t.test('a deleted version is gone and its number is never used again', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  await registry.publish(publication('a'));
+  await registry.publish(publication('b'));
+  await registry.deleteVersion('default', 'cats', 2);
+  t.same(await registry.versions('default', 'cats'), [1]);
+  await t.rejects(registry.deleteVersion('default', 'cats', 2), { code: 'version_not_found' });
+  t.equal((await registry.publish(publication('c'))).version, 3);
+});
+
+t.test('an attempt that comes after its version was deleted does not bring it back', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  await registry.publish(publication('a'));
+  await registry.publish(publication('b'));
+  await registry.deleteVersion('default', 'cats', 2);
+  await t.rejects(registry.publish(publication('b')), { code: 'version_not_found' });
+  t.same(await registry.versions('default', 'cats'), [1]);
+});
+
+t.test('a job whose model was deleted meanwhile never answers with the version of another job', async (t) => {
+  const { registry, storage } = registryIn(t.testdir());
+  await registry.publish(publication('a'));
+  await registry.publish(publication('slow'));
+  await storage.delete('tenants/default/models/cats/versions/2/manifest.json'); // it died before it had published
+  await registry.deleteModel('default', 'cats');
+  t.same(await registry.models('default'), []);
+  t.equal((await registry.publish(publication('b'))).version, 1);
+  t.equal((await registry.publish(publication('c'))).version, 2);
+  t.equal(await registry.publishedBy('default', 'cats', 'slow'), undefined);
+  const slow = await registry.publish(publication('slow'));
+  t.equal(slow.job, 'slow');
+  t.equal(slow.version, 3);
+  t.equal((await registry.publishedBy('default', 'cats', 'slow'))?.version, 3);
+  t.equal((await registry.resolve('default', 'cats', { version: 2 })).job, 'c');
+});
+
+t.test('what a job that will not publish left behind is taken away; what is published stays', async (t) => {
+  const root = t.testdir();
+  const { registry, storage } = registryIn(root);
+  await registry.publish(publication('a'));
+  await registry.publish(publication('b'));
+  await storage.delete('tenants/default/models/cats/versions/2/manifest.json');
+  await registry.abandon('default', 'cats', 'a');
+  await registry.abandon('default', 'cats', 'b');
+  await registry.abandon('default', 'cats', 'never-started');
+  const files = (version: number) => storage.list(`tenants/default/models/cats/versions/${version}/files`);
+  t.equal((await files(1)).length, 2);
+  t.same(await files(2), []);
+});
+
+t.test('an alias points where it was set; setting it again rolls back and says what it was', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  await registry.publish(publication('a'));
+  await registry.publish(publication('b'));
+  const set = (version: number | null) =>
+    registry.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version });
+  t.same(await set(1), { previous: null });
+  t.same(await set(2), { previous: 1 });
+  t.equal((await registry.resolve('default', 'cats', { alias: 'production' })).version, 2);
+  t.same(await set(1), { previous: 2 });
+  t.equal((await registry.resolve('default', 'cats', { alias: 'production' })).job, 'a');
+  t.same(await set(null), { previous: 1 });
+  await t.rejects(registry.resolve('default', 'cats', { alias: 'production' }), { code: 'alias_not_found' });
+  await t.rejects(set(null), { code: 'alias_not_found' });
+  await t.rejects(set(9), { code: 'version_not_found' });
+});
+
+t.test('of twenty writers that expect the same, exactly one changes the alias', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  await registry.publish(publication('a'));
+  await registry.publish(publication('b'));
+  await registry.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version: 1 });
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 20 }, () =>
+      registry.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version: 2, expected: 1 }),
+    ),
+  );
+  t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') t.match(outcome.reason, { code: 'alias_conflict', details: { current: 2 } });
+  }
+  t.equal((await registry.aliases('default', 'cats')).revision, 2);
+});
+
+t.test('writers of different aliases at once all succeed, and none is lost', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  await registry.publish(publication('a'));
+  const names = Array.from({ length: 30 }, (_, i) => `alias-${i}`);
+  await Promise.all(names.map((alias) => registry.setAlias({ tenant: 'default', model: 'cats', alias, version: 1 })));
+  const { aliases } = await registry.aliases('default', 'cats');
+  t.same([...aliases.keys()].sort(), [...names].sort());
+});
+
+t.test('a version that an alias points at cannot be deleted; its aliases are named', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  await registry.publish(publication('a'));
+  await registry.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version: 1 });
+  await t.rejects(registry.deleteVersion('default', 'cats', 1), {
+    code: 'version_in_use',
+    details: { aliases: ['production'] },
+  });
+  await registry.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version: null });
+  await t.resolves(registry.deleteVersion('default', 'cats', 1));
+});
+
+t.test('files are read whole and checked; a damaged or missing one is version_damaged', async (t) => {
+  const root = t.testdir();
+  const { registry } = registryIn(root);
+  const manifest = await registry.publish(publication('a'));
+  t.equal((await registry.read('default', manifest, 'head/weights.bin')).toString(), 'weights of a');
+  const folder = join(root, 'tenants/default/models/cats/versions/1/files');
+  t.equal((await readdir(folder)).length, 2);
+  const [labels, weights] = manifest.files.map(({ sha256 }) => join(folder, sha256)) as [string, string];
+  await writeFile(weights, 'weights of X');
+  await t.rejects(registry.read('default', manifest, 'head/weights.bin'), { code: 'version_damaged' });
+  await rm(labels);
+  await t.rejects(registry.read('default', manifest, 'labels.json'), { code: 'version_damaged' });
+  await t.rejects(registry.open('default', manifest, 'no/such/file'), { code: 'version_damaged' });
+});
+
+t.test('two tenants may use the same names and never meet', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  await registry.publish(publication('a', { tenant: 'ada' }));
+  await registry.publish(publication('b', { tenant: 'bob' }));
+  await registry.publish(publication('c', { tenant: 'bob', model: 'dogs' }));
+  t.equal((await registry.resolve('ada', 'cats', 'latest')).job, 'a');
+  t.equal((await registry.resolve('bob', 'cats', 'latest')).job, 'b');
+  t.same(await registry.models('ada'), ['cats']);
+  t.same(await registry.models('bob'), ['cats', 'dogs']);
+  await registry.setAlias({ tenant: 'bob', model: 'cats', alias: 'production', version: 1 });
+  await t.rejects(registry.resolve('ada', 'cats', { alias: 'production' }), AppError);
+  await registry.deleteModel('bob', 'cats');
+  t.equal((await registry.resolve('ada', 'cats', 'latest')).version, 1);
+  await t.rejects(registry.resolve('ada', 'dogs', 'latest'), { code: 'model_not_found' });
+});
+
+t.test('a writer that was held up while the alias changed many times does not lose its change', async (t) => {
+  const storage = new FileStorage({ root: t.testdir() });
+  const registry = new Registry({ storage });
+  await registry.publish(publication('a'));
+  await registry.publish(publication('b'));
+  const set = (through: Registry, alias: string, version: number) =>
+    through.setAlias({ tenant: 'default', model: 'cats', alias, version });
+  let [goOn, arrived] = [() => {}, () => {}];
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const waiting = new Promise<void>((resolve) => {
+    arrived = resolve;
+  });
+  const slowStorage = new Proxy(storage, {
+    get(target, name: keyof FileStorage) {
+      const method = target[name].bind(target) as (...args: unknown[]) => unknown;
+      return async (...args: unknown[]) => {
+        if (name === 'put') {
+          arrived();
+          await held;
+        }
+        return method(...args);
+      };
+    },
+  });
+  const slow = set(new Registry({ storage: slowStorage }), 'slow', 2);
+  await waiting;
+  for (let i = 0; i < 25; i += 1) await set(registry, 'fast', 1 + (i % 2));
+  goOn();
+  await slow;
+  t.same(Object.fromEntries((await registry.aliases('default', 'cats')).aliases), { fast: 1, slow: 2 });
+});

@@ -1,0 +1,56 @@
+import t from 'tap';
+import type { JobSettings } from '../../src/schemas.js';
+import { checkTraining } from '../../src/training/check-training.js';
+
+const TWO = {
+  classes: [
+    { label: 'cat', images: 3 },
+    { label: 'dog', images: 3 },
+  ],
+};
+
+function check(settings: Partial<JobSettings>, dataset = TWO) {
+  return () => checkTraining(dataset, { model: 'pets', ...settings });
+}
+
+t.test('settings that fit are taken', (t) => {
+  t.doesNotThrow(check({}));
+  t.doesNotThrow(check({ head: 'mlp', hyperparameters: { hidden_units: 9, dropout: 0, learning_rate: 1 } }));
+  t.doesNotThrow(check({ head: 'linear', hyperparameters: { hidden_units: 'auto', dropout: 'auto' } }));
+  t.doesNotThrow(check({ hyperparameters: { optimizer: 'lbfgs', learning_rate: 'auto', weight_decay: 0 } }));
+  t.doesNotThrow(check({ hyperparameters: { class_weights: { cat: 2 } } }));
+  t.end();
+});
+
+t.test('fewer than two classes are refused, and the one that is there is named', (t) => {
+  t.throws(check({}, { classes: [] }), { code: 'too_few_classes' });
+  t.throws(check({}, { classes: [{ label: 'cat', images: 9 }] }), { code: 'too_few_classes', message: /'cat'/ });
+  t.end();
+});
+
+t.test('a class without training images is refused by name', (t) => {
+  const splits = (train: number) => ({ train, validation: 0, test: 1 });
+  const classes = [
+    { label: 'cat', images: 2, splits: splits(1) },
+    { label: 'dog', images: 1, splits: splits(0) },
+    { label: 'emu', images: 1, splits: splits(0) },
+  ];
+  const refusal = { code: 'class_without_training_images', details: { classes: ['dog', 'emu'] } };
+  t.throws(check({}, { classes }), refusal);
+  t.end();
+});
+
+t.test('settings that contradict each other are refused', (t) => {
+  const conflict = { code: 'setting_conflict' };
+  t.throws(check({ head: 'mlp', hyperparameters: { optimizer: 'lbfgs' } }), conflict);
+  t.throws(check({ hyperparameters: { optimizer: 'lbfgs', learning_rate: 0.1 } }), conflict);
+  t.throws(check({ hyperparameters: { optimizer: 'lbfgs', batch_size: 8 } }), conflict);
+  t.throws(check({ head: 'linear', hyperparameters: { hidden_units: 8 } }), conflict);
+  t.throws(check({ head: 'linear', hyperparameters: { dropout: 0 } }), conflict);
+  const weights = JSON.parse('{"cat": 1, "__proto__": 2}');
+  t.throws(check({ hyperparameters: { class_weights: weights } }), {
+    ...conflict,
+    details: { unknown: ['__proto__'] },
+  });
+  t.end();
+});

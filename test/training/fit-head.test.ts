@@ -1,0 +1,178 @@
+import t from 'tap';
+import { fitHead, type HeadOptions, type Samples } from '../../src/training/fit-head.js';
+import { seededRandom } from '../../src/training/random.js';
+import { dealFolds } from '../../src/training/split.js';
+import { loadEngine } from '../../src/vision/engine.js';
+import { headLogits } from '../../src/vision/head-logits.js';
+
+const engine = await loadEngine();
+const D = 6;
+
+/** `N` images of each label; `noise` 0.3 keeps the classes apart, 3 does not. */
+function samplesOf(counts: number[], noise: number): Samples {
+  const random = seededRandom(3, 'samples');
+  const y = Int32Array.from(counts.flatMap((count, k) => Array<number>(count).fill(k)));
+  const x = Float32Array.from({ length: y.length * D }, (_, i) => {
+    const [image, d] = [Math.floor(i / D), i % D];
+    return (d % counts.length === y[image] ? 1.5 : 0) + noise * (random() + random() - 1);
+  });
+  return { x, y, origin: Int32Array.from(y.keys()), dimensions: D, labels: counts.map((_, k) => `class ${k}`) };
+}
+
+function optionsOf(samples: Samples, change: Partial<HeadOptions> = {}): HeadOptions {
+  const train = [...samples.y.keys()];
+  const entries = Array.from(samples.y, (k) => ({ label: samples.labels[k]! }));
+  return {
+    engine,
+    samples,
+    train,
+    validation: [],
+    folds: dealFolds(entries, train, 5, 1),
+    foldCount: 5,
+    finalFit: train,
+    head: 'auto',
+    hyperparameters: {},
+    seed: 1,
+    onEpoch: () => undefined,
+    onProgress: () => undefined,
+    ...change,
+  };
+}
+
+function guesses(samples: Samples, layers: Parameters<typeof headLogits>[0]['layers']): number[] {
+  const K = samples.labels.length;
+  const logits = headLogits({ engine, layers, x: samples.x, rows: [...samples.y.keys()] });
+  return Array.from(samples.y, (_, i) => {
+    const row = [...logits.subarray(i * K, i * K + K)];
+    return row.indexOf(Math.max(...row));
+  });
+}
+
+function hitRate(samples: Samples, layers: Parameters<typeof headLogits>[0]['layers']): number {
+  return guesses(samples, layers).filter((guess, i) => guess === samples.y[i]).length / samples.y.length;
+}
+
+const APART = samplesOf([30, 30, 30], 0.3);
+const MIXED = samplesOf([60, 60], 3);
+
+t.test('classes that lie apart are learnt to 100 %, by every head and optimizer', async (t) => {
+  for (const change of [
+    { head: 'linear' },
+    { head: 'auto' },
+    { head: 'linear', hyperparameters: { optimizer: 'adam', learning_rate: 0.05 } },
+    { head: 'mlp', hyperparameters: { hidden_units: 16, learning_rate: 0.01 } },
+  ] as Partial<HeadOptions>[]) {
+    const fitted = await fitHead(optionsOf(APART, change));
+    t.equal(hitRate(APART, fitted.layers), 1, JSON.stringify(change));
+    t.equal(fitted.kind, change.head === 'mlp' ? 'mlp' : 'linear');
+    t.ok(fitted.curves.length > 0 && fitted.candidates.length > 0);
+  }
+});
+
+t.test('every training image is scored by a fit that did not see it', async (t) => {
+  const fitted = await fitHead(optionsOf(MIXED, { head: 'linear' }));
+  t.equal(fitted.heldOut!.y.length, 120);
+  t.same([...fitted.heldOut!.y], [...MIXED.y]);
+  t.ok(fitted.heldOut!.logits.every((value) => Number.isFinite(value)));
+});
+
+t.test('noisy classes get a firmer penalty than clear ones, and the chosen one is among those tried', async (t) => {
+  const [clear, noisy] = [await fitHead(optionsOf(APART)), await fitHead(optionsOf(MIXED))];
+  t.ok((noisy.settings.weight_decay as number) > (clear.settings.weight_decay as number));
+  for (const { settings, candidates } of [clear, noisy]) {
+    t.ok(candidates.some(({ weight_decay }) => weight_decay === settings.weight_decay));
+    t.ok(candidates.length > 2);
+  }
+});
+
+t.test('what the user sets is used and said', async (t) => {
+  const linear = await fitHead(optionsOf(MIXED, { head: 'linear', hyperparameters: { weight_decay: 0.5, epochs: 3 } }));
+  t.match(linear.settings, { head: 'linear', optimizer: 'lbfgs', weight_decay: 0.5, epochs: 3 });
+  t.same(
+    linear.candidates.map(({ weight_decay }) => weight_decay),
+    [0.5],
+  );
+  const wanted = {
+    epochs: 4,
+    batch_size: 7,
+    learning_rate: 0.02,
+    weight_decay: 0.1,
+    early_stopping: 0,
+    dropout: 0.25,
+    hidden_units: 9,
+  };
+  const mlp = await fitHead(optionsOf(MIXED, { head: 'mlp', hyperparameters: wanted, folds: new Map() }));
+  t.match(mlp.settings, { head: 'mlp', optimizer: 'adam', ...wanted });
+  t.equal(mlp.layers[0]!.units, 9);
+  t.equal(mlp.curves.length, 4);
+});
+
+t.test('a learning rate or batch size means Adam', async (t) => {
+  for (const hyperparameters of [{ learning_rate: 0.01 }, { batch_size: 16 }, { optimizer: 'adam' as const }]) {
+    const { settings } = await fitHead(optionsOf(APART, { hyperparameters: { ...hyperparameters, epochs: 2 } }));
+    t.match(settings, { head: 'linear', optimizer: 'adam', ...hyperparameters });
+  }
+});
+
+t.test('early stopping ends L-BFGS, too', async (t) => {
+  const all = await fitHead(optionsOf(MIXED, { hyperparameters: { weight_decay: 0 } }));
+  const stopped = await fitHead(optionsOf(MIXED, { hyperparameters: { weight_decay: 0, early_stopping: 1 } }));
+  t.ok((stopped.settings.epochs as number) < (all.settings.epochs as number));
+});
+
+t.test('class weights decide what an image of two minds is taken for', async (t) => {
+  const skewed = samplesOf([100, 10], 4);
+  const rare = async (class_weights: 'none' | 'balanced' | Record<string, number>) => {
+    const { layers } = await fitHead(optionsOf(skewed, { hyperparameters: { class_weights, weight_decay: 0.1 } }));
+    return guesses(skewed, layers).filter((guess) => guess === 1).length;
+  };
+  const [none, balanced] = [await rare('none'), await rare('balanced')];
+  t.ok(balanced > none, `${balanced} > ${none}`);
+  t.ok((await rare({ 'class 1': 50 })) > balanced);
+  t.equal(await rare({ 'class 1': 0 }), 0);
+});
+
+t.test('a validation part chooses instead of folds, and the final fit may use it', async (t) => {
+  const train = [...MIXED.y.keys()].filter((i) => i % 3 !== 0);
+  const validation = [...MIXED.y.keys()].filter((i) => i % 3 === 0);
+  const options = { train, validation, folds: new Map<number, number>() };
+  const without = await fitHead(optionsOf(MIXED, { ...options, finalFit: train }));
+  const both = await fitHead(optionsOf(MIXED, { ...options, finalFit: [...train, ...validation] }));
+  t.equal(without.heldOut!.y.length, validation.length);
+  t.same(both.heldOut, without.heldOut);
+  t.notSame(both.layers[0]!.kernel, without.layers[0]!.kernel);
+});
+
+t.test('with nothing to hold out it fits on defaults and says nothing of itself', async (t) => {
+  const tiny = samplesOf([1, 1], 0.1);
+  for (const head of ['auto', 'linear', 'mlp'] as const) {
+    const fitted = await fitHead(optionsOf(tiny, { head, folds: new Map(), hyperparameters: { epochs: 30 } }));
+    t.equal(fitted.heldOut, undefined);
+    t.equal(fitted.temperature, 1);
+    t.same(fitted.candidates, []);
+    t.equal(hitRate(tiny, fitted.layers), 1, head);
+  }
+});
+
+t.test('the same seed gives the same bits', async (t) => {
+  for (const head of ['linear', 'mlp'] as const) {
+    const options = optionsOf(MIXED, { head, hyperparameters: { epochs: 5 } });
+    const [one, two] = [await fitHead(options), await fitHead(options)];
+    t.same(two.layers, one.layers);
+    t.equal(two.temperature, one.temperature);
+  }
+});
+
+t.test('progress rises to 1', async (t) => {
+  for (const head of ['linear', 'mlp'] as const) {
+    const shares: number[] = [];
+    await fitHead(
+      optionsOf(APART, { head, hyperparameters: { epochs: 5 }, onProgress: (share) => shares.push(share) }),
+    );
+    t.same(
+      shares,
+      [...shares].sort((a, b) => a - b),
+    );
+    t.equal(shares.at(-1), 1);
+  }
+});

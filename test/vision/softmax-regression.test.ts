@@ -1,0 +1,174 @@
+import t from 'tap';
+import { loadEngine } from '../../src/vision/engine.js';
+import { type FitOptions, type SoftmaxParameters, SoftmaxRegression } from '../../src/vision/softmax-regression.js';
+import { seededRandom } from '../../src/training/random.js';
+
+const engine = await loadEngine();
+
+/** Overlapping clouds: N images of D features in K classes. */
+function clouds(N: number, D: number, K: number) {
+  const random = seededRandom(1, 'clouds');
+  const y = Int32Array.from({ length: N }, (_, i) => i % K);
+  const x = Float32Array.from({ length: N * D }, (_, i) => {
+    const [image, d] = [Math.floor(i / D), i % D];
+    return 2 * (random() + random() - 1) + (d % K === y[image] ? 0.7 : 0);
+  });
+  return { x, y, dimensions: D, classes: K };
+}
+
+const DATA = clouds(60, 5, 3);
+const EXACT: Pick<FitOptions, 'maxIterations' | 'tolerance' | 'weightDecay'> = {
+  maxIterations: 500,
+  tolerance: 0,
+  weightDecay: 0.05,
+};
+
+function fit(data: typeof DATA, options: Partial<FitOptions> = {}) {
+  const regression = new SoftmaxRegression({ engine, ...data });
+  try {
+    return regression.fit({ ...EXACT, imageWeights: new Float32Array(data.y.length).fill(1), ...options });
+  } finally {
+    regression.close();
+  }
+}
+
+/** Loss and gradient in double precision, written from the definition. */
+function reference(data: typeof DATA, imageWeights: Float32Array, weightDecay: number, at: SoftmaxParameters) {
+  const { x, y, dimensions: D, classes: K } = data;
+  const total = imageWeights.reduce((a, b) => a + b, 0);
+  const gradient = new Float64Array(K * D + K);
+  let loss = 0;
+  y.forEach((truth, i) => {
+    const logits = Array.from({ length: K }, (_, k) => {
+      let sum = at.bias[k]!;
+      for (let d = 0; d < D; d += 1) sum += at.weights[k * D + d]! * x[i * D + d]!;
+      return sum;
+    });
+    const norm = logits.reduce((sum, value) => sum + Math.exp(value), 0);
+    const weight = imageWeights[i]! / total;
+    loss -= weight * Math.log(Math.exp(logits[truth]!) / norm);
+    for (let k = 0; k < K; k += 1) {
+      const error = weight * (Math.exp(logits[k]!) / norm - (k === truth ? 1 : 0));
+      for (let d = 0; d < D; d += 1) gradient[k * D + d]! += error * x[i * D + d]!;
+      gradient[K * D + k]! += error;
+    }
+  });
+  for (let i = 0; i < K * D; i += 1) {
+    loss += 0.5 * weightDecay * at.weights[i]! ** 2;
+    gradient[i]! += weightDecay * at.weights[i]!;
+  }
+  return { loss, gradient };
+}
+
+t.test('at the solution the gradient vanishes, and every point nearby has a greater loss', (t) => {
+  const random = seededRandom(2, 'weights');
+  const imageWeights = Float32Array.from(DATA.y, () => 0.2 + random());
+  const fitted = fit(DATA, { imageWeights });
+  const { loss, gradient } = reference(DATA, imageWeights, EXACT.weightDecay, fitted);
+  const steepest = gradient.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  t.ok(steepest < 1e-4, String(steepest));
+  t.ok(Math.abs(loss - fitted.loss) < 1e-5);
+  const start = reference(DATA, imageWeights, 0, { weights: new Float32Array(15), bias: new Float32Array(3) });
+  t.ok(Math.abs(start.loss - Math.log(3)) < 1e-6 && loss < start.loss);
+  for (let trial = 0; trial < 20; trial += 1) {
+    const moved = {
+      weights: fitted.weights.map((value) => value + 0.1 * (random() - 0.5)),
+      bias: fitted.bias.map((value) => value + 0.1 * (random() - 0.5)),
+    };
+    t.ok(reference(DATA, imageWeights, EXACT.weightDecay, moved).loss > loss);
+  }
+  t.end();
+});
+
+t.test('an image of weight 0 leaves no trace: whatever it holds, the result has the same bits', (t) => {
+  const imageWeights = Float32Array.from(DATA.y, (_, i) => (i % 4 === 0 ? 0 : 1));
+  const one = fit(DATA, { imageWeights });
+  const x = DATA.x.map((value, i) => (Math.floor(i / 5) % 4 === 0 ? 50 - value : value));
+  const y = DATA.y.map((value, i) => (i % 4 === 0 ? (value + 1) % 3 : value));
+  const other = fit({ ...DATA, x, y }, { imageWeights });
+  t.same(other.weights, one.weights);
+  t.same(other.bias, one.bias);
+  const kept = [...DATA.y.keys()].filter((i) => i % 4 !== 0);
+  const small = fit({
+    ...DATA,
+    x: Float32Array.from(kept.flatMap((i) => [...DATA.x.subarray(i * 5, i * 5 + 5)])),
+    y: Int32Array.from(kept, (i) => DATA.y[i]!),
+  });
+  small.weights.forEach((value, i) => {
+    t.ok(Math.abs(value - one.weights[i]!) < 1e-3);
+  });
+  t.end();
+});
+
+t.test('the same input gives the same bits; a start elsewhere the same solution', (t) => {
+  const first = fit(DATA);
+  t.same(fit(DATA).weights, first.weights);
+  const start = { weights: new Float32Array(15).fill(1), bias: Float32Array.of(1, -1, 0) };
+  const other = fit(DATA, { start });
+  other.weights.forEach((value, i) => {
+    t.ok(Math.abs(value - first.weights[i]!) < 2e-3);
+  });
+  t.end();
+});
+
+t.test('more rows than fit into one tensor give what fewer of the same give', (t) => {
+  const copies = 300; // 18,000 rows
+  const large = {
+    ...DATA,
+    x: Float32Array.from({ length: copies * DATA.x.length }, (_, i) => DATA.x[i % DATA.x.length]!),
+    y: Int32Array.from({ length: copies * 60 }, (_, i) => DATA.y[i % 60]!),
+  };
+  const [one, many] = [fit(DATA), fit(large, { maxIterations: 100 })];
+  many.weights.forEach((value, i) => {
+    t.ok(Math.abs(value - one.weights[i]!) < 2e-3);
+  });
+  const regression = new SoftmaxRegression({ engine, ...large });
+  const logits = regression.logits(one);
+  regression.close();
+  t.equal(logits.length, 18_000 * 3);
+  t.same(logits.slice(17_940 * 3), logits.slice(0, 60 * 3), 'rows beyond the first tensor are scored, in order');
+  t.end();
+});
+
+t.test('a greater penalty gives smaller weights; the bias is free', (t) => {
+  const size = (decay: number) => Math.hypot(...fit(DATA, { weightDecay: decay }).weights);
+  const sizes = [0.001, 0.1, 10].map(size);
+  t.same(
+    sizes,
+    [...sizes].sort((a, b) => b - a),
+  );
+  const unbalanced = { ...DATA, y: DATA.y.map((value, i) => (i < 40 ? 0 : value)) };
+  const { bias } = fit(unbalanced, { weightDecay: 1000 });
+  t.ok(bias[0]! > bias[1]! + 1, 'with weights of nothing, it says how frequent a class is');
+  t.end();
+});
+
+t.test('an observer sees the loss fall at every iteration, its logits, and may stop', (t) => {
+  const regression = new SoftmaxRegression({ engine, ...DATA });
+  const losses: number[] = [];
+  let seen: Float32Array | undefined;
+  const fitted = regression.fit({
+    ...EXACT,
+    imageWeights: new Float32Array(60).fill(1),
+    onIteration: ({ iteration, loss, logits }) => {
+      losses.push(loss);
+      seen = logits();
+      return iteration < 4;
+    },
+  });
+  t.equal(fitted.iterations, 4);
+  t.same(
+    losses,
+    [...losses].sort((a, b) => b - a),
+  );
+  t.same(seen, regression.logits(fitted));
+  regression.close();
+  t.end();
+});
+
+t.test('no tensor is left behind', (t) => {
+  const before = engine.tf.memory().numTensors;
+  fit(DATA);
+  t.equal(engine.tf.memory().numTensors, before);
+  t.end();
+});
