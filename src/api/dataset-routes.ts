@@ -35,9 +35,15 @@ export function datasetRoutes({ datasets, jobs, config }: ApiDependencies): Fast
           datasets.create({ tenant, source, name, signal, ...(expectedSha256 && { expectedSha256 }) });
         let dataset: Dataset | undefined;
         if (request.isMultipart()) {
-          await readForm(request, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: 1 }, async (part) => {
-            dataset = await create(part.file, part.filename ?? null);
-          });
+          try {
+            await readForm(request, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: 1 }, async (part) => {
+              dataset = await create(part.file, part.filename ?? null);
+            });
+          } catch (error) {
+            // A fault behind the file, such as a second one: what was answered with an error is not there.
+            if (dataset) await datasets.delete(tenant, dataset.id);
+            throw error;
+          }
         } else {
           dataset = await create(request.raw, rawName(request));
         }

@@ -27,8 +27,23 @@ export function handleErrors(app: FastifyInstance): void {
     if (known.status >= 500) request.log.error({ err: error }, known.message);
     return sendProblem(request, reply, known);
   });
+  const routes: { pattern: RegExp; methods: string[] }[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    const pattern = url
+      .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+      .replace(/:\w+/g, '[^/]+')
+      .replace(/\*/g, '.*');
+    if (url !== '*') routes.push({ pattern: new RegExp(`^${pattern}$`), methods: [method].flat() });
+  });
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0];
+    const path = request.url.split('?')[0]!;
+    const methods = new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods));
+    if (methods.size > 0) {
+      const allow = [...methods].sort().join(', ');
+      reply.header('allow', allow);
+      const detail = `${path} does not take ${request.method}; it takes ${allow}.`;
+      return sendProblem(request, reply, new AppError('method_not_allowed', detail));
+    }
     return sendProblem(
       request,
       reply,
@@ -71,11 +86,20 @@ const FOREIGN: Record<string, [ErrorCode, string]> = {
   FST_PROTO_VIOLATION: ['invalid_multipart', 'A field of the form has a name that is not allowed.'],
   FST_INVALID_MULTIPART_CONTENT_TYPE: ['unsupported_media_type', 'A multipart form was expected.'],
   FST_ERR_BAD_URL: ['invalid_request', 'The URL is not valid.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['invalid_request', 'A part of the URL is too long.'],
 };
+
+/** What Fastify refuses before any hook or handler runs: a URL that cannot be read. */
+export function refuseUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  sendProblem(request, reply.header('x-request-id', request.id), translate(error));
+}
 
 function translate(error: FastifyError): AppError {
   if (error instanceof AppError) return error;
   if (error.validation) return invalid(error.validation as ErrorObject[], error.validationContext ?? 'request');
+  if (error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_PREMATURE_CLOSE') {
+    return new AppError('client_closed_request', 'The client left before its request was complete.', { cause: error });
+  }
   const foreign = FOREIGN[error.code];
   if (foreign) return new AppError(foreign[0], foreign[1], { cause: error });
   if (

@@ -50,7 +50,13 @@ export class Backbones {
   /** Cards of all backbones in the folder, sorted by id. */
   async list(): Promise<BackboneCard[]> {
     const ids = await listBackbones(this.#folder);
-    return Promise.all(ids.map((id) => readCard(this.#folder, id)));
+    const cards = ids.map((id) =>
+      readCard(this.#folder, id).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === 'backbone_not_found') return undefined; // a folder of another kind
+        throw error;
+      }),
+    );
+    return (await Promise.all(cards)).filter((card) => card !== undefined);
   }
 
   /** @throws AppError `backbone_not_found` that names those that are there, `backbone_invalid` */
@@ -115,7 +121,10 @@ export class Backbones {
 
 /** Start the thread; `onEnd` is called when it has died. It does not keep the process alive unless it works. */
 function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => void): Promise<Backbone> {
-  const thread = new Worker(new URL('./backbone-thread.js', import.meta.url), { workerData });
+  const thread = new Worker(new URL('./backbone-thread.js', import.meta.url), {
+    workerData,
+    execArgv: ['--enable-source-maps'], // not those of this process, which may not be for threads
+  });
   const pending = new Map<number, { resolve: (features: Float32Array) => void; reject: (error: unknown) => void }>();
   let next = 0;
   const settle = (id: number) => {
