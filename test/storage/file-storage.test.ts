@@ -85,13 +85,13 @@ t.test('sweep removes left-over temporary files by age', async (t) => {
 
 t.test('putting into a folder that is deleted at the same time does not fail', async (t) => {
   const storage = storageIn(t.testdir());
-  const deleting = setInterval(() => void storage.delete('m/v'), 5);
-  t.teardown(() => clearInterval(deleting));
-  for (let i = 0; i < 100; i += 1) {
+  for (let i = 0; i < 40; i += 1) {
     await Promise.all([
       storage.put('m/v/files/a', 'a', { ifAbsent: true }),
       storage.put('m/v/files/b', 'b'),
       storage.put('m/v/c', 'c', { ifAbsent: true }),
+      storage.delete('m/v'),
+      storage.put('m/v/d', 'd').then(() => storage.delete('m/v')),
     ]);
   }
   t.pass();
