@@ -30,7 +30,7 @@ const slow = () => {
   return {
     ...quick,
     dataset: large.id,
-    hyperparameters: { ...quick.hyperparameters, augmentation: { copies: 8, rotation: seed } },
+    hyperparameters: { ...quick.hyperparameters, augmentation: { copies: 5, rotation: seed } },
   };
 };
 
