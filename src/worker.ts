@@ -11,7 +11,9 @@ import { createLog } from './log.js';
 import { Registry } from './registry/registry.js';
 import { FileStorage } from './storage/file-storage.js';
 
+/** What is half-written longer than this was left by a crash: no upload takes so long (REQUEST_TIMEOUT_SECONDS). */
 const HALF_WRITTEN_MS = 24 * 3600 * 1000;
+const SWEEP_MS = 3600 * 1000;
 
 async function main(): Promise<void> {
   const config = loadConfig(process.env);
@@ -58,6 +60,7 @@ async function main(): Promise<void> {
   process.on('disconnect', () => void stop());
 
   await storage.sweep(HALF_WRITTEN_MS);
+  setInterval(() => void storage.sweep(HALF_WRITTEN_MS).catch(() => undefined), SWEEP_MS).unref();
   await worker.ready();
   log.info({ concurrency: config.WORKER_CONCURRENCY }, 'worker is ready');
   process.send?.({ type: 'ready' });

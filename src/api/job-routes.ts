@@ -75,7 +75,7 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
         settings: settings as Static<typeof JobSettings>,
         content: dataset.sha256,
       });
-      if (submitted.replayed) await datasets.delete(tenant, dataset.id);
+      if (submitted.job.dataset !== dataset.id) await datasets.delete(tenant, dataset.id); // a replay
       return submitted;
     } catch (error) {
       if (dataset) await datasets.delete(tenant, dataset.id);
@@ -91,7 +91,7 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
         'Send the settings as application/json, or archive and settings as multipart/form-data.',
       );
     }
-    const text = (await readBody(request.raw, MAX_JSON_BYTES)).toString('utf8');
+    const text = (await readBody(request.raw, MAX_JSON_BYTES, 'it holds settings only')).toString('utf8');
     const body = parseJson(text);
     if (!checkCreateJob(body)) throw invalid(checkCreateJob.errors as ErrorObject[], 'body');
     const { dataset, ...settings } = body as Static<typeof CreateJob>;

@@ -56,9 +56,10 @@ export function predictionRoutes({ registry, predictor, config }: ApiDependencie
   const readImages = async (request: FastifyRequest): Promise<NamedImage[]> => {
     const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
     if (type === 'multipart/form-data') return readImagesForm(request);
-    if (type === 'application/json') return readImagesJson(await readBody(request.raw, config.MAX_PREDICT_BYTES));
+    if (type === 'application/json')
+      return readImagesJson(await readBody(request.raw, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES'));
     // `curl --data-binary` says application/x-www-form-urlencoded; the bytes decide.
-    return [{ name: 'body', bytes: await readBody(request.raw, config.MAX_PREDICT_BYTES) }];
+    return [{ name: 'body', bytes: await readBody(request.raw, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES') }];
   };
 
   const readImagesForm = async (request: FastifyRequest): Promise<NamedImage[]> => {

@@ -60,16 +60,16 @@ export async function readForm(
 }
 
 /**
- * A whole body, up to a size.
+ * A whole body, up to a size; `limit` says in a few words where the size comes from.
  * @throws AppError `too_large`
  */
-export async function readBody(source: Readable, maxBytes: number): Promise<Buffer> {
+export async function readBody(source: Readable, maxBytes: number, limit: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of source as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
-      throw new AppError('too_large', `The body is larger than ${maxBytes} bytes (MAX_PREDICT_BYTES).`);
+      throw new AppError('too_large', `The body is larger than ${maxBytes} bytes (${limit}).`);
     }
     chunks.push(chunk);
   }

@@ -30,18 +30,36 @@ export function accuracy({ logits, y, classes }: Scored): number {
 
 /**
  * The temperature with the least log-loss on images that were not trained on (Guo et al., On Calibration of Modern
- * Neural Networks, 2017), by golden-section search on its logarithm. 1 where there are too few images to tell.
+ * Neural Networks, 2017), by golden-section search on its logarithm. The target is not 1 but 1 − 1/(n + 2), as if one image
+ * more had gone wrong (Platt, Probabilistic Outputs for Support Vector Machines, 1999): where all n were right, plain
+ * log-loss would ask for boundless confidence. 1 where there are too few images to tell.
  */
 export function fitTemperature(held: Scored): number {
   if (held.y.length < 10) return 1;
+  const doubt = 1 / (held.y.length + 2);
   const golden = (Math.sqrt(5) - 1) / 2;
   let [low, high] = [Math.log(0.05), Math.log(20)];
   for (let step = 0; step < 40; step += 1) {
     const [a, b] = [high - golden * (high - low), low + golden * (high - low)];
-    if (logLoss(held, Math.exp(a)) < logLoss(held, Math.exp(b))) high = b;
+    if (doubtfulLoss(held, Math.exp(a), doubt) < doubtfulLoss(held, Math.exp(b), doubt)) high = b;
     else low = a;
   }
   return Math.exp((low + high) / 2);
+}
+
+/** Log-loss where `doubt` of the target is spread over the other classes. */
+function doubtfulLoss({ logits, y, classes }: Scored, temperature: number, doubt: number): number {
+  let total = 0;
+  y.forEach((truth, row) => {
+    const scores = logits.subarray(row * classes, (row + 1) * classes);
+    const top = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    const normaliser = Math.log(scores.reduce((sum, score) => sum + Math.exp((score - top) / temperature), 0));
+    scores.forEach((score, k) => {
+      const share = k === truth ? 1 - doubt : doubt / (classes - 1);
+      total -= share * ((score - top) / temperature - normaliser);
+    });
+  });
+  return total / y.length;
 }
 
 /** All figures of a report, from held-out images. */
