@@ -1,4 +1,3 @@
-import './no-telemetry.js'; // here, too: in a thread process.env is a copy, which the native library does not see
 import { readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
