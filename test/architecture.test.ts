@@ -20,7 +20,7 @@ const LEVEL_1 = ['storage', 'datasets', 'registry', 'jobs', 'vision'];
 const LEVEL_2 = ['training', 'prediction', 'artifacts'];
 const LEVEL_3 = ['api'];
 /** What `npm start` does around the service, and what programs print with. */
-const AROUND = ['setup', 'supervision', 'terminal'];
+const AROUND = ['setup', 'supervision', 'terminal', 'demo'];
 /** Sets a variable of the process for a library that reads nothing else; says why. */
 const ENVIRONMENT_EXCEPTIONS = ['vision/no-telemetry'];
 /** Packages that every room may use. */
@@ -45,7 +45,7 @@ const VENDORS: Record<string, string[]> = {
   'onnx-proto': ['vision'],
   lmdb: ['vision'],
   yauzl: ['datasets'],
-  'tar-stream': ['datasets'],
+  'tar-stream': ['datasets', 'demo'],
   'csv-parse': ['datasets'],
   vega: ['training'],
   'vega-lite': ['training'],
