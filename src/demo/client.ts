@@ -68,6 +68,7 @@ export function createClient({ url, key, signal }: ClientOptions): Client {
         throw signal.aborted || error instanceof AppError ? error : unreachable(base, error);
       });
       const answer = await text(response);
+      archive.destroy(); // of an upload that was refused early the rest is not read
       if (response.statusCode! >= 300) throw problem(response.statusCode!, answer);
       return JSON.parse(answer) as T;
     },

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, extname, join, relative } from 'node:path';
+import { basename, dirname, extname, join, relative } from 'node:path';
 import type { Dataset, Job, Report } from '../schemas.js';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
@@ -40,6 +40,7 @@ export interface DemoResult {
 /** From photos to predictions through the API of a running service, step by step. */
 export async function runDemo(options: RunDemoOptions): Promise<DemoResult> {
   const { client, screen, folder, signal } = options;
+  const shown = (file: string) => relative(dirname(folder), file);
   const heading = (title: string) => screen.line(`\n${screen.paint.bold(title)}\n`);
   await client.get('/v1/backbones'); // whether it is there at all, and the key is right, before anything is done
   await mkdir(folder, { recursive: true });
@@ -55,7 +56,7 @@ export async function runDemo(options: RunDemoOptions): Promise<DemoResult> {
     });
     path = made.photos;
     drawn = { photos: made.unseen, unseen: true };
-    screen.line(`  Drew photos of four kinds of things into ${relative(process.cwd(), path)}`);
+    screen.line(`  Drew photos of four kinds of things into ${shown(path)}`);
   }
   const source = await photoSource(path);
 
@@ -85,9 +86,7 @@ export async function runDemo(options: RunDemoOptions): Promise<DemoResult> {
   heading('Artifact');
   const file = join(folder, `${model}-v${version}.zip`);
   const bytes = await client.download(`/v1/models/${model}/versions/${version}/artifact?format=bundle`, file);
-  screen.line(
-    `  ${relative(process.cwd(), file)}, ${formatBytes(bytes)}: labels, TensorFlow.js head, report, model card`,
-  );
+  screen.line(`  ${shown(file)}, ${formatBytes(bytes)}: labels, TensorFlow.js head, report, model card`);
   return { model, version, path, photo: await keepPhoto(folder, choice) };
 }
 

@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { PACKAGE_ROOT } from '../../src/config.js';
+
+const demo = (words: string[], { folder, temporary }: { folder: string; temporary: string }) => {
+  const { GRAFT_URL: _, ...env } = process.env;
+  return promisify(execFile)(process.execPath, [join(PACKAGE_ROOT, 'build/src/demo.js'), ...words], {
+    env: { ...env, INIT_CWD: folder, TMPDIR: temporary },
+  });
+};
+
+t.test(
+  'without anything, it draws photos, trains on them, predicts, and leaves the artifact and nothing else',
+  async (t) => {
+    const root = t.testdir({ folder: {}, temporary: {} });
+    const places = { folder: join(root, 'folder'), temporary: join(root, 'temporary') };
+    const { stdout } = await demo([], places);
+    t.match(stdout, /240 photos in 4 classes, a folder per class/);
+    const [, accuracy] = stdout.match(/Accuracy ([\d.]+) % on 48 photos that it was never shown/)!;
+    t.ok(Number(accuracy) >= 75, `learnable: ${accuracy} %`);
+    t.ok(Number(accuracy) < 100, 'but not trivial');
+    t.equal(stdout.match(/^[✓✗] /gm)?.length, 8);
+    t.match(stdout, /8 photos, none of them was in the training/);
+    t.notMatch(stdout, '\x1b');
+    for (const line of stdout.split('\n')) t.ok([...line].length <= 120, line);
+    t.ok(existsSync(join(places.folder, 'demo-artifact', 'demo-v1.zip')));
+    t.match(
+      stdout,
+      /npm start\n.*tar -cC demo-artifact\/photos .*\n.*curl .*models\/demo\/predict .*@demo-artifact\/photo\.jpg/,
+    );
+    t.same(await readdir(places.temporary), []);
+  },
+);
+
+t.test('what cannot be is said in a sentence', async (t) => {
+  const root = t.testdir({ folder: {}, temporary: {} });
+  const places = { folder: join(root, 'folder'), temporary: join(root, 'temporary') };
+  await t.rejects(demo(['--url', 'http://127.0.0.1:1'], places), { code: 1, stderr: /^No Graft answers at/ });
+  await t.rejects(demo(['--what'], places), { code: 1, stderr: /Usage: npm run demo/ });
+  t.same(await readdir(places.folder), []);
+});
