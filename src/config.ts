@@ -136,9 +136,14 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
       const [tenant, sha256] = pair.split(':') as [string, string];
       return { tenant, sha256 };
     });
-  if (settings.HOST !== undefined && !LOOPBACK.test(settings.HOST) && keys.length === 0) {
+  if (settings.HOST !== undefined && !LOOPBACK.test(settings.HOST) && settings.API_KEYS === '') {
     faults.push(
       `HOST=${settings.HOST}: without an API key Graft listens on loopback only. Make a key with \`npm run keys\` and set API_KEYS, or use HOST=127.0.0.1.`,
+    );
+  }
+  if (settings.PREDICT_QUEUE < settings.MAX_PREDICT_IMAGES) {
+    faults.push(
+      `PREDICT_QUEUE=${settings.PREDICT_QUEUE}: a request of MAX_PREDICT_IMAGES=${settings.MAX_PREDICT_IMAGES} could never be taken. Raise PREDICT_QUEUE or lower MAX_PREDICT_IMAGES.`,
     );
   }
   if (faults.length > 0) {

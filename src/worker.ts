@@ -10,6 +10,7 @@ import { connectRedis } from './jobs/redis.js';
 import { createLog } from './log.js';
 import { Registry } from './registry/registry.js';
 import { FileStorage } from './storage/file-storage.js';
+import { FeatureCache } from './vision/feature-cache.js';
 
 /** What is half-written longer than this was left by a crash: no upload takes so long (REQUEST_TIMEOUT_SECONDS). */
 const HALF_WRITTEN_MS = 24 * 3600 * 1000;
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
     attempts: config.JOB_ATTEMPTS,
     memoryMb: config.JOB_MEMORY_MB,
     timeoutMs: config.JOB_TIMEOUT_SECONDS * 1000,
+    onNativeCrash: () => FeatureCache.remove(config.CACHE_DIR), // a damaged LMDB crashes its reader
     cleanUp: ({ tenant, model, id }) => registry.abandon(tenant, model, id),
     publishedBy: ({ tenant, model, id }) => registry.publishedBy(tenant, model, id),
   });
@@ -50,6 +52,7 @@ async function main(): Promise<void> {
   const stop = async () => {
     if (stopping) return;
     stopping = true;
+    setTimeout(() => process.exit(0), config.SHUTDOWN_SECONDS * 1000).unref();
     await worker.close();
     await queue.close();
     for (const connection of [redis, subscriber, blocking]) connection.disconnect();

@@ -24,6 +24,8 @@ export interface JobWorkerOptions {
   attempts: number;
   memoryMb: number;
   timeoutMs: number;
+  /** Called when native code ended a job's process (SIGSEGV, SIGBUS, SIGABRT), before the next attempt. */
+  onNativeCrash: () => Promise<void>;
   /** What another attempt, or one that was stopped, may have left behind. */
   cleanUp: (job: PendingJob & { model: string }) => Promise<void>;
   /** The version that a job has published, if it has. */
@@ -38,6 +40,7 @@ export interface JobWorkerOptions {
  */
 const LOCK_MS = 6000;
 const STALLED_CHECK_MS = 2000;
+const NATIVE_CRASHES = new Set<NodeJS.Signals | null>(['SIGSEGV', 'SIGBUS', 'SIGABRT']);
 /** Starts of one job, whatever ended them; attempts after a crash of its own process are counted by BullMQ. */
 const MOST_STARTS = 20;
 const RECONCILE_MS = 10_000;
@@ -191,6 +194,7 @@ export class JobWorker {
           });
         case 'crashed':
           log.error({ job: id, attempt, reason: outcome.reason }, 'the process of a job died');
+          if (NATIVE_CRASHES.has(outcome.signal)) await this.#options.onNativeCrash();
           if (queued.attemptsMade + 1 >= attempts) return await finish(crashed(outcome.reason));
           throw new Error(outcome.reason);
         case 'stopped':

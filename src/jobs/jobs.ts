@@ -83,7 +83,7 @@ export class Jobs {
    * @throws AppError `job_not_found`, `job_finished`
    */
   async cancel(tenant: string, id: string): Promise<Job> {
-    const { record, result } = await this.#store.get(tenant, id);
+    const { record, result, started_at } = await this.#store.get(tenant, id);
     if (result) {
       if (result.status === 'cancelled') return this.get(tenant, id);
       throw new AppError('job_finished', `Job '${id}' has already ${result.status}; there is nothing to cancel.`, {
@@ -93,7 +93,8 @@ export class Jobs {
     await this.#store.requestCancel(record);
     try {
       await this.#addEvent(id, { type: 'cancel_requested', message: 'Asked to stop', data: {} });
-      if (await this.#queue.remove(id)) {
+      // One that was started before and waits for its next attempt may have published: its worker looks.
+      if (started_at === null && (await this.#queue.remove(id))) {
         await finishJob(this.#store, this.#live, record, {
           status: 'cancelled',
           version: null,

@@ -41,15 +41,13 @@ export async function withDeadline<T>(command: Promise<T>, ms = DEADLINE_MS): Pr
       command,
       new Promise<never>((_, reject) => {
         timer = setTimeout(() => {
-          reject(
-            new AppError('queue_unavailable', 'The job queue (Redis) does not answer. Nothing was stored; try again.'),
-          );
+          reject(new AppError('queue_unavailable', 'The job queue (Redis) does not answer. Try again.'));
         }, ms);
       }),
     ]);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError('queue_unavailable', 'The job queue (Redis) cannot be reached. Nothing was stored; try again.', {
+    throw new AppError('queue_unavailable', 'The job queue (Redis) cannot be reached. Try again.', {
       cause: error,
     });
   } finally {

@@ -18,7 +18,7 @@ export interface JobProcessOptions {
 export type JobProcessOutcome =
   | { kind: 'done'; version: number; accuracy: number | null }
   | { kind: 'failed'; code: ErrorCode; message: string }
-  | { kind: 'crashed'; reason: string }
+  | { kind: 'crashed'; reason: string; signal: NodeJS.Signals | null }
   | { kind: 'stopped' }
   | { kind: 'timeout' };
 
@@ -72,7 +72,7 @@ export function runJobProcess(options: JobProcessOptions): Promise<JobProcessOut
     });
     child.on('close', (code, killedBy) => {
       tidyUp();
-      resolve(outcome ?? { kind: 'crashed', reason: crashReason(code, killedBy, stderr) });
+      resolve(outcome ?? { kind: 'crashed', reason: crashReason(code, killedBy, stderr), signal: killedBy });
     });
     child.send({ type: 'run', record } satisfies RunMessage, () => undefined);
   });

@@ -211,10 +211,11 @@ export class Registry {
     expected?: number | null;
   }): Promise<{ previous: number | null }> {
     const { tenant, model, alias, version, expected } = options;
-    if (version === null) await this.resolve(tenant, model, { alias });
-    else await this.resolve(tenant, model, { version });
+    if (version !== null) await this.resolve(tenant, model, { version });
     for (;;) {
       const { revision, aliases } = await this.aliases(tenant, model);
+      // One that points at a version that was deleted meanwhile can be removed all the same.
+      if (version === null && !aliases.has(alias)) await this.resolve(tenant, model, { alias });
       const previous = aliases.get(alias) ?? null;
       if (expected !== undefined && expected !== previous) {
         throw new AppError(

@@ -33,6 +33,9 @@ function checkSettings(settings: JobSettings, labels: string[]): void {
   const isSet = (value: unknown) => value !== undefined && value !== 'auto';
   const conflict = (message: string) => new AppError('setting_conflict', message);
   if (wanted.optimizer === 'lbfgs') {
+    if (isSet(wanted.hidden_units) || isSet(wanted.dropout)) {
+      throw conflict('optimizer lbfgs fits the linear head only, which has no hidden_units and no dropout.');
+    }
     if (settings.head === 'mlp') throw conflict('optimizer lbfgs fits the linear head only; use adam for mlp.');
     if (isSet(wanted.learning_rate) || isSet(wanted.batch_size)) {
       throw conflict('optimizer lbfgs has no learning_rate and no batch_size; leave them out or use adam.');

@@ -17,6 +17,8 @@ export interface ExtractOptions {
   /** Varied copies are made of these images. */
   augmentation: { settings: Augmentation; images: number[] } | undefined;
   onProgress: (progress: ExtractProgress) => void;
+  /** The cache could not be written. */
+  onCacheError: (error: unknown) => void;
 }
 
 export interface ExtractProgress {
@@ -87,7 +89,8 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
           return { key: tasks[index]!.key, features: features[index] };
         });
         await storing;
-        storing = inBackground(cache.putAll(stored));
+        // A cache that cannot be written, on a full disk say, costs time and not the job.
+        storing = cache.putAll(stored).catch(options.onCacheError);
       }
       report(Math.min(missing.length, (number + 1) * BATCH));
     }

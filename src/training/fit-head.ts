@@ -46,6 +46,8 @@ export interface HeadOptions {
   onProgress: (share: number) => void;
 }
 
+type HeadCandidate = Report['candidates'][number];
+
 export interface FittedHead {
   kind: HeadKind;
   /** Of the final fit; take standardised features. */
@@ -66,13 +68,15 @@ const BLIND_PENALTY = 1;
 const PERCEPTRON_TRIAL_IMAGES = 2000;
 
 export async function fitHead(options: HeadOptions): Promise<FittedHead> {
-  if (options.head === 'linear') return fitLinear(options);
-  if (options.head === 'mlp') return fitMlp(options);
+  const { hidden_units: units, dropout, optimizer } = options.hyperparameters;
+  // What belongs to one kind of head chooses it.
+  if (options.head === 'mlp' || (options.head === 'auto' && (isSet(units) || isSet(dropout)))) return fitMlp(options);
+  if (options.head === 'linear' || optimizer === 'lbfgs') return fitLinear(options);
   const linear = await fitLinear(options);
   if (options.train.length < PERCEPTRON_TRIAL_IMAGES || heldOutImages(options).length === 0) return linear;
   const mlp = await fitMlp(options);
-  const [first, second] = [linear.candidates.at(-1)!, mlp.candidates.at(-1)!];
-  const best = [...linear.candidates].sort((a, b) => b.accuracy - a.accuracy)[0] ?? first;
+  const [second] = mlp.candidates as [HeadCandidate];
+  const best = linear.candidates.reduce((most, row) => (row.accuracy > most.accuracy ? row : most));
   const margin = Math.sqrt((best.accuracy * (1 - best.accuracy)) / Math.max(1, heldOutImages(options).length));
   const chosen = second.accuracy > best.accuracy + margin ? mlp : linear;
   return { ...chosen, candidates: [...linear.candidates, ...mlp.candidates] };

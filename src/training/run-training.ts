@@ -24,7 +24,7 @@ import { headLogits } from '../vision/head-logits.js';
 import { type ImageLimits, PIXELS_VERSION } from '../vision/images.js';
 import { writeTfjsLayers } from '../vision/tfjs-layers.js';
 import { confusionSvg, curvesSvg } from './charts.js';
-import { checkTraining } from './check-training.js';
+import { checkTraining, classWithoutTrainingImages } from './check-training.js';
 import { evaluate } from './evaluate.js';
 import { extractFeatures } from './extract-features.js';
 import { type FittedHead, fitHead, type Samples } from './fit-head.js';
@@ -45,6 +45,7 @@ export interface TrainingOptions {
   onEvent: (event: Pick<JobEvent, 'type' | 'message' | 'data'>) => void;
 }
 
+const CACHE_WARNING = 'Features could not be cached (is the disk full?): the next job computes them again.';
 /** Few images need more folds to tell settings apart, and can afford them; many need none. */
 const foldsFor = (images: number) => (images <= 1000 ? 5 : 3);
 const MOST_FOLDED_IMAGES = 20_000;
@@ -93,6 +94,9 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     limits: options.limits,
     augmentation: augmentation && { settings: augmentation, images: planned.train },
     onProgress: progress.extracting,
+    onCacheError: () => {
+      if (!warnings.includes(CACHE_WARNING)) warn(CACHE_WARNING);
+    },
   });
   if (extracted.skipped.length > 0) {
     warn(
@@ -107,6 +111,10 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     validation: rowsOf(planned.validation),
     test: rowsOf(planned.test),
   };
+
+  const trained = new Set(parts.train.map((image) => images[image]!.label));
+  const untrained = labels.filter((label) => !trained.has(label));
+  if (untrained.length > 0) throw classWithoutTrainingImages(untrained); // all of its images could not be decoded
 
   progress.phase('training', 'Fitting the head');
   const headBegan = performance.now();
@@ -297,7 +305,10 @@ function evaluateHead(options: {
     return evaluate({ logits, y: truth, classes: labels.length }, { ...shared, on: 'test' });
   }
   if (!fitted.heldOut) return null;
-  return evaluate(fitted.heldOut, { ...shared, on: options.folded ? 'cross_validation' : 'validation' });
+  return evaluate(fitted.heldOut, {
+    ...shared,
+    on: options.folded && fitted.kind === 'linear' ? 'cross_validation' : 'validation',
+  });
 }
 
 /** The settings that were chosen, as if the user had set them. */
@@ -309,7 +320,9 @@ function fixedTo(fitted: FittedHead, wanted: Hyperparameters) {
     hyperparameters: {
       ...wanted,
       optimizer: optimizer as 'lbfgs' | 'adam',
-      ...(lbfgs ? { weight_decay: chosen.weight_decay as number } : (chosen as Hyperparameters)),
+      ...(lbfgs
+        ? { weight_decay: chosen.weight_decay as number, epochs: chosen.epochs as number, early_stopping: 0 }
+        : (chosen as Hyperparameters)),
     },
   };
 }

@@ -23,6 +23,11 @@ export class FeatureCache {
     this.#database = database;
   }
 
+  /** Take the cache away: what crashes a process when it is read must not crash the next. */
+  static async remove(folder: string): Promise<void> {
+    await rm(join(folder, 'features'), { recursive: true, force: true });
+  }
+
   static async open(options: { folder: string; maxBytes: number }): Promise<FeatureCache> {
     const path = join(options.folder, 'features');
     await mkdir(path, { recursive: true });
@@ -46,11 +51,14 @@ export class FeatureCache {
 
   /** Store a batch in one transaction. Resolves when it is on disk. */
   async putAll(entries: { key: FeatureKey; features: Float32Array }[]): Promise<void> {
+    const puts: Promise<boolean>[] = [];
     await this.#database.batch(() => {
       for (const { key, features } of entries) {
-        void this.#database.put(digest(key), Buffer.from(features.buffer, features.byteOffset, features.byteLength));
+        const bytes = Buffer.from(features.buffer, features.byteOffset, features.byteLength);
+        puts.push(this.#database.put(digest(key), bytes));
       }
     });
+    await Promise.all(puts);
   }
 
   async close(): Promise<void> {

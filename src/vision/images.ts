@@ -144,8 +144,9 @@ async function varied(image: Sharp, { flip, box, rotation, shear }: Variation): 
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
   const { width, height } = info;
-  // The repeated edge around the photo is what a rotated or zoomed-out box may see; 60 % on each side is enough for all.
-  const margin = { x: Math.ceil(width * 0.6), y: Math.ceil(height * 0.6) };
+  // The repeated edge around the photo is what a rotated or zoomed-out box may see.
+  const side = Math.ceil(Math.max(width, height) * (box.width > 1 || box.height > 1 || rotation || shear ? 0.9 : 0));
+  const margin = { x: side, y: side };
   const raw = (pixels: Buffer, w: number, h: number) =>
     sharp(pixels, { raw: { width: w, height: h, channels: info.channels as 3 } });
   const padded = await raw(data, width, height)

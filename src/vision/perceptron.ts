@@ -4,6 +4,7 @@
  * Also trains the softmax layer alone (`hiddenUnits: 0`), for those who ask for Adam.
  */
 import type { Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import { AppError } from '../errors.js';
 import type { Engine } from './engine.js';
 import type { DenseLayer } from './head.js';
 
@@ -48,7 +49,7 @@ export interface Perceptron {
   bestEpoch: number;
 }
 
-/** Fit; the event loop is given back after each epoch. */
+/** Fit; the event loop is given back after each epoch. @throws AppError `training_diverged` */
 export async function fitPerceptron(options: PerceptronOptions): Promise<Perceptron> {
   const { engine, x, y, dimensions: D, classes: K, train, validation, hiddenUnits: H, random } = options;
   const { tf } = engine;
@@ -149,6 +150,9 @@ export async function fitPerceptron(options: PerceptronOptions): Promise<Percept
         const done = step(batch);
         loss += done.loss * batch.length;
         hits += done.hits;
+      }
+      if (!Number.isFinite(loss)) {
+        throw new AppError('training_diverged', `The training diverged in epoch ${epoch}. Lower learning_rate.`);
       }
       const validationLogits = logitsOf(validation);
       options.onEpoch?.({

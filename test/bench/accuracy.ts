@@ -135,6 +135,7 @@ async function yardstick(dataset: string, backbones: Backbones, id: string): Pro
     limits,
     augmentation: undefined,
     onProgress: () => undefined,
+    onCacheError: () => undefined,
   });
   const parts = splitDataset(entries, { seed: 0, testFraction: 0.2, validationFraction: undefined });
   const part = entries.map(() => 'validation');

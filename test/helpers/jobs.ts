@@ -100,6 +100,7 @@ export async function jobsForTest(t: Pick<Test, 'teardown'>, url: string) {
         attempts: 2,
         memoryMb: 100,
         timeoutMs: 20_000,
+        onNativeCrash: async () => undefined,
         cleanUp: async () => undefined,
         publishedBy: async () => undefined,
         ...options,

@@ -49,13 +49,21 @@ t.test('the process has the record; what it tells arrives in order, all of it, b
 });
 
 t.test('a process that exits without a word has crashed, with its exit code', async (t) => {
-  t.same((await run(t, 'process.exit(3);')).outcome, { kind: 'crashed', reason: 'it exited with code 3' });
-  t.same((await run(t, 'process.exit(0);')).outcome, { kind: 'crashed', reason: 'it exited with code 0' });
+  t.same((await run(t, 'process.exit(3);')).outcome, {
+    kind: 'crashed',
+    reason: 'it exited with code 3',
+    signal: null,
+  });
+  t.same((await run(t, 'process.exit(0);')).outcome, {
+    kind: 'crashed',
+    reason: 'it exited with code 0',
+    signal: null,
+  });
 });
 
 t.test('a process that is killed has crashed, and the signal is named', async (t) => {
   const { outcome } = await run(t, `process.kill(process.pid, 'SIGKILL'); hang();`);
-  t.match(outcome, { kind: 'crashed', reason: /SIGKILL/ });
+  t.match(outcome, { kind: 'crashed', reason: /SIGKILL/, signal: 'SIGKILL' });
   t.match((await run(t, `process.kill(process.pid, 'SIGSEGV'); hang();`)).outcome, { reason: /SIGSEGV/ });
 });
 
@@ -128,5 +136,5 @@ t.test('an entry that is not there is a crash', async (t) => {
     signal: new AbortController().signal,
     onMessage: () => undefined,
   });
-  t.same(outcome, { kind: 'crashed', reason: 'it exited with code 1' });
+  t.same(outcome, { kind: 'crashed', reason: 'it exited with code 1', signal: null });
 });
