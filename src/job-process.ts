@@ -16,8 +16,9 @@ const tell = (message: JobMessage, then: () => void = () => undefined) => {
 /** The last word: this process ends when its parent has it. */
 const tellAndExit = (message: JobMessage) => tell(message, () => process.exit(0));
 
-process.on('SIGTERM', () => process.exit(143));
-process.on('disconnect', () => process.exit(1)); // without a worker nobody would know of the end
+// SIGTERM has no handler: an orderly exit while the backbone's thread computes ends in an abort of the native library.
+// Without a worker nobody would know of the end, so its going away ends this process in the same way.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.once('message', (message: unknown) => void run((message as RunMessage).record));
 
 async function run({ tenant, id, dataset, settings }: RunMessage['record']): Promise<void> {

@@ -16,6 +16,7 @@ import { connectRedis } from './jobs/redis.js';
 import { createLog } from './log.js';
 import { Predictor } from './prediction/predictor.js';
 import { Registry } from './registry/registry.js';
+import { prepareDataFolder } from './storage/data-folder.js';
 import { FileStorage } from './storage/file-storage.js';
 import { checkTraining } from './training/check-training.js';
 import { Backbones } from './vision/backbone.js';
@@ -27,6 +28,7 @@ async function main(config: Config): Promise<void> {
       'A server needs REDIS_URL. `npm start` runs Redis, server and worker together.',
     );
   }
+  await prepareDataFolder(config.DATA_DIR);
   const log = createLog('server', config.LOG_LEVEL);
   const storage = new FileStorage({ root: config.DATA_DIR });
   const registry = new Registry({ storage });

@@ -9,6 +9,7 @@ import { LiveState } from './jobs/live-state.js';
 import { connectRedis } from './jobs/redis.js';
 import { createLog } from './log.js';
 import { Registry } from './registry/registry.js';
+import { prepareDataFolder } from './storage/data-folder.js';
 import { FileStorage } from './storage/file-storage.js';
 import { FeatureCache } from './vision/feature-cache.js';
 
@@ -24,6 +25,7 @@ async function main(): Promise<void> {
       'A worker needs REDIS_URL. `npm start` runs Redis, server and worker together.',
     );
   }
+  await prepareDataFolder(config.DATA_DIR);
   const log = createLog('worker', config.LOG_LEVEL);
   const storage = new FileStorage({ root: config.DATA_DIR });
   const registry = new Registry({ storage });

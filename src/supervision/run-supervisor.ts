@@ -1,5 +1,6 @@
 import { loadConfig } from '../config.js';
 import { AppError } from '../errors.js';
+import { prepareDataFolder } from '../storage/data-folder.js';
 import { createPaint } from '../terminal/paint.js';
 import { INFO, parseLog, readableLog } from './readable-log.js';
 import { type Part, supervise } from './supervise.js';
@@ -29,6 +30,7 @@ export async function runSupervisor({ env, entries, backoffMs }: RunSupervisorOp
 
   try {
     const config = loadConfig(env);
+    await prepareDataFolder(config.DATA_DIR);
     const graft = supervise({
       config,
       env,
