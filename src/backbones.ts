@@ -242,6 +242,7 @@ function sentenceOf(error: unknown): string {
 try {
   await run(process.argv.slice(2));
 } catch (error) {
+  if (process.stdout.isTTY) process.stdout.write('\r\x1b[K'); // over the line that moves
   console.error(sentenceOf(error));
   process.exitCode = 1;
 }

@@ -53,14 +53,14 @@ export async function pullBackbone(options: PullOptions): Promise<ImportedBackbo
   const file = join(folder, `${id}-${network.sha256.slice(0, 12)}.part`);
   await mkdir(folder, { recursive: true });
   const source = await fetchNetwork(network, { ...options, file });
+  onNote?.('Comparing the checksum …');
   try {
-    await checkFile(file, network);
+    await checkFile(file, network, `What ${source} sent was deleted: it`);
   } catch (error) {
     await rm(file, { force: true });
-    if (!(error instanceof AppError)) throw error;
-    throw new AppError(error.code, `What ${source} sent was deleted: ${error.message}`, { details: error.details });
+    throw error;
   }
-  onNote?.('The checksum is right. Importing …');
+  onNote?.('Importing …');
   const imported = await importNetwork(network, { ...options, file, source });
   await rm(file, { force: true });
   return imported;
@@ -133,13 +133,16 @@ function notFetched(
   return new AppError('download_failed', lines.join('\n'), { details: { urls: urls.map(String), bytes, sha256 } });
 }
 
-/** @throws AppError `missing_file`, `digest_mismatch` */
-async function checkFile(file: string, { name, bytes, sha256 }: CatalogNetwork): Promise<void> {
+/**
+ * @param what names the file in the sentence
+ * @throws AppError `missing_file`, `digest_mismatch`
+ */
+async function checkFile(file: string, { name, bytes, sha256 }: CatalogNetwork, what = file): Promise<void> {
   const hash = createHash('sha256');
   try {
     const { size } = await stat(file);
     if (size !== bytes) {
-      throw new AppError('digest_mismatch', `${file} is not ${name}: it has ${size} bytes instead of ${bytes}.`);
+      throw new AppError('digest_mismatch', `${what} is not ${name}: its size is ${size} bytes instead of ${bytes}.`);
     }
     await pipeline(createReadStream(file), hash);
   } catch (error) {
@@ -148,7 +151,7 @@ async function checkFile(file: string, { name, bytes, sha256 }: CatalogNetwork):
   }
   const found = hash.digest('hex');
   if (found === sha256) return;
-  throw new AppError('digest_mismatch', `${file} is not ${name}: its sha256 is ${found} instead of ${sha256}.`, {
+  throw new AppError('digest_mismatch', `${what} is not ${name}: its sha256 is ${found} instead of ${sha256}.`, {
     details: { expected: sha256, found },
   });
 }
