@@ -5,9 +5,10 @@ import type { Test } from 'tap';
 
 export interface FileServer {
   url: string;
-  host: string;
   /** What was asked, in order: path, and range if there was one. */
   requests: string[];
+  /** Break the connections that are open. Called when the client has told of bytes, so that none of them is lost. */
+  cut(): void;
 }
 
 /** How a request is answered; `send` answers it well. The number counts requests from 0. */
@@ -15,7 +16,7 @@ export type Answer = (context: {
   request: IncomingMessage;
   response: ServerResponse;
   number: number;
-  send: (options?: { ranges?: boolean; cutAfter?: number; stallAfter?: number }) => void;
+  send: (options?: { ranges?: boolean; stallAfter?: number }) => void;
 }) => void;
 
 export async function serveFile(t: Test, body: Uint8Array, answer: Answer = ({ send }) => send()): Promise<FileServer> {
@@ -27,16 +28,15 @@ export async function serveFile(t: Test, body: Uint8Array, answer: Answer = ({ s
       request,
       response,
       number,
-      send({ ranges = true, cutAfter, stallAfter } = {}) {
+      send({ ranges = true, stallAfter } = {}) {
         const start = ranges ? Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0) : 0;
         const piece = body.subarray(start);
         response.writeHead(start > 0 ? 206 : 200, {
           'content-length': piece.length,
           ...(start > 0 && { 'content-range': `bytes ${start}-${body.length - 1}/${body.length}` }),
         });
-        if (cutAfter !== undefined) response.write(piece.subarray(0, cutAfter), () => response.destroy());
-        else if (stallAfter !== undefined) response.write(piece.subarray(0, stallAfter));
-        else response.end(piece);
+        if (stallAfter === undefined) response.end(piece);
+        else response.write(piece.subarray(0, stallAfter));
       },
     });
   });
@@ -46,7 +46,7 @@ export async function serveFile(t: Test, body: Uint8Array, answer: Answer = ({ s
     server.close();
   });
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url: `http://${host}`, host, requests };
+  return { url: `http://${host}`, requests, cut: () => server.closeAllConnections() };
 }
 
 /** The address of a port where nobody listens. */

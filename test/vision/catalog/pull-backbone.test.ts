@@ -110,12 +110,12 @@ t.test('a wrong size is told without fetching', async (t) => {
 
 t.test('what a broken download left is used the next time', async (t) => {
   const broken: Answer = ({ send, number, response }) => {
-    if (number === 0) send({ cutAfter: 500 });
+    if (number === 0) send({ stallAfter: 500 });
     else if (number === 1) response.destroy();
     else send();
   };
-  const { pull, kept, requests } = await scene(t, { answer: broken });
-  await t.rejects(pull(), { code: 'download_failed', message: /What has arrived is kept/ });
+  const { pull, kept, requests, cut } = await scene(t, { answer: broken });
+  await t.rejects(pull({ onProgress: cut }), { code: 'download_failed', message: /What has arrived is kept/ });
   t.same(kept(), [`tiny-${sha256.slice(0, 12)}.part`]);
   t.ok(await pull());
   t.same(requests[2], '/zoo/tiny/tiny-1.onnx bytes=500-');
