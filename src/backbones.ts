@@ -1,20 +1,34 @@
 /**
- * The command `npm run backbones`: import an ONNX file as a backbone, list, verify and remove them. Prints a sentence and
- * exits with 1 when something is wrong.
+ * The command `npm run backbones`: pull a public network or import an ONNX file as a backbone, list, verify and remove
+ * them. Prints a sentence and exits with 1 when something is wrong.
  */
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadConfig } from './config.js';
+import { loadConfig, PACKAGE_ROOT } from './config.js';
 import { AppError } from './errors.js';
+import { formatBytes } from './terminal/format.js';
+import { createPaint } from './terminal/paint.js';
+import { createScreen } from './terminal/screen.js';
+import { printTable } from './terminal/table.js';
+import { isAddress } from './vision/catalog/addresses.js';
+import { readCatalog } from './vision/catalog/catalog.js';
+import { isInstalled, pullBackbone } from './vision/catalog/pull-backbone.js';
 import { importBackbone } from './vision/onnx/import-backbone.js';
 import type { ImportedBackbone } from './vision/onnx/imported-backbone.js';
 import { listBackbones, readCard, removeBackbone, verifyBackbone } from './vision/installed-backbones.js';
 
 const USAGE = `Usage:
+  npm run backbones -- catalog                              the public networks that can be pulled
+  npm run backbones -- pull ID [options]                    fetch one of them, check it and make it a backbone
   npm run backbones -- import FILE.onnx --id ID [options]   make a backbone of an ONNX image network
   npm run backbones -- list                                 the backbones that are here
   npm run backbones -- verify [ID …]                        compare their files with their checksums
   npm run backbones -- remove ID                            delete one
 
+Options of pull:
+  --from FILE|URL      the file, where it was fetched by other means, or another address of it
+  --mirror URL         address instead of https://huggingface.co; by default BACKBONE_MIRROR
+  --levels N           as for import
 Options of import:
   --preset NAME        pre-processing: imagenet, tf, caffe, unit or raw; guessed by default
   --features TENSOR    tensor with the features; found by default
@@ -26,6 +40,8 @@ Everywhere:
   --models-dir DIR     folder of the backbones; by default MODELS_DIR, or models/ of Graft`;
 
 const OPTIONS = {
+  from: { type: 'string' },
+  mirror: { type: 'string' },
   id: { type: 'string' },
   preset: { type: 'string' },
   features: { type: 'string' },
@@ -69,8 +85,11 @@ async function run(args: string[]): Promise<void> {
     console.log(USAGE);
     return;
   }
-  const modelsDir = values['models-dir'] ?? loadConfig(process.env).MODELS_DIR;
-  if (command === 'import') await importFile(operands, values, modelsDir);
+  const config = loadConfig(process.env);
+  const modelsDir = values['models-dir'] === undefined ? config.MODELS_DIR : here(values['models-dir']);
+  if (command === 'catalog') await printCatalog(modelsDir);
+  else if (command === 'pull') await pull(operands, values, { modelsDir, mirror: config.BACKBONE_MIRROR });
+  else if (command === 'import') await importFile(operands, values, modelsDir);
   else if (command === 'list') await list(modelsDir);
   else if (command === 'verify') await verify(operands, modelsDir);
   else if (command === 'remove') {
@@ -80,11 +99,79 @@ async function run(args: string[]): Promise<void> {
   } else throw fault(`There is no command ${command}`);
 }
 
+/** npm changes to the project's folder; paths are meant from where it was called. */
+function here(path: string): string {
+  return resolve(process.env.INIT_CWD ?? process.cwd(), path);
+}
+
+const screen = createScreen({
+  out: process.stdout,
+  paint: createPaint({ isTTY: process.stdout.isTTY === true, env: process.env }),
+});
+const CATALOG = join(PACKAGE_ROOT, 'models', 'catalog.json');
+
+async function printCatalog(modelsDir: string): Promise<void> {
+  const { networks, missing } = await readCatalog(CATALOG);
+  const rows = networks.map(async (network) => [
+    network.id,
+    formatBytes(network.bytes),
+    `${network.input_px}`,
+    network.imagenet_top1?.toFixed(1) ?? '–',
+    network.licence,
+    (await isInstalled(network, modelsDir).catch(() => false)) ? 'installed' : '',
+    network.note ?? '',
+  ]);
+  printTable(
+    screen,
+    [
+      { title: 'id' },
+      { title: 'size', align: 'right' },
+      { title: 'px', align: 'right' },
+      { title: 'ImageNet %', align: 'right' },
+      { title: 'licence' },
+      { title: '' },
+      { title: '' },
+    ],
+    await Promise.all(rows),
+  );
+  screen.line('\nNot to be had as a public ONNX file:');
+  for (const { name, advice } of missing) screen.line(`  ${name}: ${advice}`);
+}
+
+async function pull(
+  operands: string[],
+  values: Values,
+  { modelsDir, mirror }: { modelsDir: string; mirror: string },
+): Promise<void> {
+  if (operands.length !== 1) throw fault('pull takes the id of one network');
+  const id = operands[0]!;
+  const { from } = values;
+  let told = 0;
+  const imported = await pullBackbone({
+    catalog: await readCatalog(CATALOG),
+    id,
+    modelsDir,
+    from: from === undefined || isAddress(from) ? from : here(from),
+    mirror: values.mirror ?? (mirror === '' ? undefined : mirror),
+    levels: numberOf(values, 'levels'),
+    onNote: (note) => screen.line(note),
+    onProgress(done, total) {
+      const text = `${formatBytes(done)} of ${formatBytes(total)}`;
+      screen.progress(done / total, text);
+      const tenth = Math.floor((done / total) * 10);
+      if (process.stdout.isTTY || tenth <= told) return;
+      told = tenth;
+      screen.line(`  ${tenth}0 %, ${text}`);
+    },
+  });
+  screen.line(imported === undefined ? `${id} is here already.` : describe(imported));
+}
+
 async function importFile(operands: string[], values: Values, modelsDir: string): Promise<void> {
   if (operands.length !== 1) throw fault('import takes one ONNX file');
   if (values.id === undefined) throw fault('import needs --id');
   const imported = await importBackbone({
-    file: operands[0]!,
+    file: here(operands[0]!),
     id: values.id,
     modelsDir,
     preset: values.preset,
@@ -155,6 +242,7 @@ function sentenceOf(error: unknown): string {
 try {
   await run(process.argv.slice(2));
 } catch (error) {
+  if (process.stdout.isTTY) process.stdout.write('\r\x1b[K'); // over the line that moves
   console.error(sentenceOf(error));
   process.exitCode = 1;
 }

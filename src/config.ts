@@ -31,6 +31,11 @@ export const ConfigSchema = Type.Object(
       minLength: 1,
     }),
     MODELS_DIR: Type.String({ description: 'Folder of the backbones. Default: `models/` of Graft.', default: '' }),
+    BACKBONE_MIRROR: Type.String({
+      description: 'Address from which `npm run backbones -- pull` fetches instead of `https://huggingface.co`.',
+      default: '',
+      pattern: '^(https?://[^@?#\\s]+)?$',
+    }),
     CACHE_DIR: Type.String({
       description: 'Folder for cached features; safe to delete. Default: `cache/` in `DATA_DIR`.',
       default: '',

@@ -58,6 +58,8 @@ async function main(config: Config): Promise<void> {
   addGauge(metrics, 'graft_waiting_images', 'Images waiting for a prediction', () => predictor.load.waiting);
   addGauge(metrics, 'graft_heads', 'Heads in memory', () => predictor.load.heads);
   addGauge(metrics, 'graft_head_bytes', 'Memory of these heads', () => predictor.load.headBytes);
+  addGauge(metrics, 'graft_backbones', 'Backbones in memory', () => backbones.memory.backbones);
+  addGauge(metrics, 'graft_backbone_bytes', 'Size of their files', () => backbones.memory.bytes);
   for (const state of ['waiting', 'active', 'delayed'] as const) {
     addGauge(metrics, `graft_jobs_${state}`, `Jobs in the queue: ${state}`, async () => {
       return (await queue.counts().catch(() => undefined))?.[state] ?? Number.NaN;

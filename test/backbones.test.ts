@@ -35,6 +35,23 @@ t.test('import, list, verify and remove say what they did', async (t) => {
   t.match(backbones('remove', 'tiny'), { status: 0, stdout: 'Removed tiny.\n' });
 });
 
+t.test('the catalog lists what can be pulled, and what cannot', (t) => {
+  const { status, stdout } = backbones('catalog');
+  t.equal(status, 0);
+  t.match(stdout, /^ {2}mobilenet_v2 +14 MB +224 +71\.9 +Apache-2\.0/m);
+  t.match(stdout, /MobileNet v1 \(Keras\): Export it with tf2onnx/);
+  t.end();
+});
+
+t.test('a pull without a network says what to fetch, and takes only the very file', (t) => {
+  const offline = backbones('pull', 'squeezenet1_1', '--mirror', 'http://127.0.0.1:1/zoo');
+  t.match(offline, { status: 1, stdout: /Asking http:\/\/127\.0\.0\.1:1\/zoo\/onnxmodelzoo/ });
+  t.match(offline.stderr, /4958202 bytes[\s\S]*3832a0f4[\s\S]*pull squeezenet1_1 --from squeezenet1_1_Opset16\.onnx/);
+  const other = backbones('pull', 'squeezenet1_1', '--from', network);
+  t.match(other, { status: 1, stderr: /network\.onnx is not SqueezeNet.* instead of 4958202/ });
+  t.end();
+});
+
 t.test('what cannot be done is told in one sentence, with exit code 1', async (t) => {
   const wrong: [string[], RegExp][] = [
     [['import', join(modelsDir, 'nothing.onnx'), '--id', 'x'], /cannot be read/],
@@ -44,6 +61,8 @@ t.test('what cannot be done is told in one sentence, with exit code 1', async (t
     [['import', '--unknown'], /Unknown option '--unknown'/],
     [['remove', 'nothing'], /no backbone "nothing"/],
     [['dance'], /no command dance/],
+    [['pull'], /takes the id of one network/],
+    [['pull', 'vgg16', '--mirror', 'nonsense'], /not an address/],
   ];
   for (const [args, sentence] of wrong) {
     const { status, stdout, stderr } = backbones(...args);

@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import { AppError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
 import type { VersionManifest } from '../schemas.js';
-import type { Backbones } from '../vision/backbone.js';
+import type { Backbone, Backbones } from '../vision/backbone.js';
 import { type Head, headBytes, score } from '../vision/head.js';
 import { decodeImage, type ImageLimits } from '../vision/images.js';
 import { readTfjsLayers } from '../vision/tfjs-layers.js';
@@ -39,7 +39,8 @@ export interface PredictionTimings {
 export class Predictor {
   readonly #options: PredictorOptions;
   readonly #decoding: ReturnType<typeof pLimit>;
-  readonly #batchers = new Map<string, Batcher>();
+  /** By the loaded backbone, not its id: one whose thread has died is loaded anew. */
+  readonly #batchers = new WeakMap<Backbone, Batcher>();
   readonly #heads: LRUCache<string, Head, { tenant: string; manifest: VersionManifest }>;
   #waiting = 0;
 
@@ -133,16 +134,20 @@ export class Predictor {
     const { backbones, maxBatch, onBatch } = this.#options;
     const loaded = await backbones.load(backbone.id);
     if (loaded.card.sha256 !== backbone.sha256) {
+      // It may have been replaced since it was loaded; it stays in memory as long as the process.
+      const isOnDisk = (await backbones.card(backbone.id)).sha256 === backbone.sha256;
       throw new AppError(
         'backbone_mismatch',
-        `Version ${version} of '${model}' was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
+        isOnDisk
+          ? `Backbone '${backbone.id}' was replaced after this server loaded it. Restart the server.`
+          : `Version ${version} of '${model}' was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
         { details: { expected: backbone.sha256, installed: loaded.card.sha256 } },
       );
     }
-    let batcher = this.#batchers.get(backbone.id);
+    let batcher = this.#batchers.get(loaded);
     if (!batcher) {
       batcher = new Batcher({ backbone: loaded, maxBatch, ...(onBatch && { onBatch }) });
-      this.#batchers.set(backbone.id, batcher);
+      this.#batchers.set(loaded, batcher);
     }
     return batcher;
   }

@@ -72,6 +72,12 @@ export class Backbones {
     }
   }
 
+  /** For metrics: what is in memory, by the size of its files. */
+  get memory(): { backbones: number; bytes: number } {
+    const cards = [...this.#loaded.values()].map(({ card }) => card);
+    return { backbones: cards.length, bytes: cards.reduce((sum, { bytes }) => sum + bytes, 0) };
+  }
+
   /** The backbone, if it is in memory. */
   loaded(id: string): Backbone | undefined {
     return this.#loaded.get(id);
@@ -127,6 +133,7 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
   });
   const pending = new Map<number, { resolve: (features: Float32Array) => void; reject: (error: unknown) => void }>();
   let next = 0;
+  let ended: AppError | undefined;
   const settle = (id: number) => {
     const waiting = pending.get(id);
     pending.delete(id);
@@ -135,9 +142,9 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
   };
   return new Promise((resolve, reject) => {
     const end = (reason: string) => {
-      const error = unusable(card, reason);
-      reject(error);
-      for (const id of [...pending.keys()]) settle(id)?.reject(error);
+      ended ??= unusable(card, reason);
+      reject(ended);
+      for (const id of [...pending.keys()]) settle(id)?.reject(ended);
       onEnd();
     };
     thread.on('error', (error) => end(error instanceof Error ? error.message : String(error)));
@@ -162,6 +169,7 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
             without: message.without,
             embed: (pixels, count) =>
               new Promise((answer, refuse) => {
+                if (ended) return refuse(ended);
                 const request: EmbedRequest = { id: next++, pixels, count };
                 pending.set(request.id, { resolve: answer, reject: refuse });
                 thread.ref();

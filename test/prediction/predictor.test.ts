@@ -1,0 +1,131 @@
+import { writeFileSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Predictor } from '../../src/prediction/predictor.js';
+import type { Registry } from '../../src/registry/registry.js';
+import type { VersionManifest } from '../../src/schemas.js';
+import { type Backbone, Backbones } from '../../src/vision/backbone.js';
+import { importBackbone } from '../../src/vision/onnx/import-backbone.js';
+import { writeTfjsLayers } from '../../src/vision/tfjs-layers.js';
+import { fileOf, plain } from '../helpers/onnx-models.js';
+import { photo } from '../helpers/photos.js';
+
+const LABELS = ['cat', 'dog'];
+
+/** A folder with two backbones: `deep` has ten features, `flat` six. */
+async function twoBackbones(t: Test) {
+  const modelsDir = t.testdir({ 'network.onnx': Buffer.from(fileOf(plain)) });
+  const file = join(modelsDir, 'network.onnx');
+  const deep = await importBackbone({ file, id: 'deep', modelsDir, levels: 2, preset: 'unit' });
+  const flat = await importBackbone({ file, id: 'flat', modelsDir, levels: 1, preset: 'tf' });
+  return { modelsDir, file, deep: deep.card, flat: flat.card };
+}
+
+function versionOn({ id, sha256, features }: Backbone['card'], version = 1): VersionManifest {
+  const backbone = { id, sha256, dimensions: features.dimensions };
+  return { model: 'pets', version, digest: `${version}${id}`, labels: LABELS, backbone } as VersionManifest;
+}
+
+/** Heads of two classes for whatever features the version has. */
+const registry = {
+  async read(_tenant: string, { backbone: { dimensions } }: VersionManifest, path: string) {
+    const { model, weights } = await writeTfjsLayers({
+      layers: [
+        {
+          inputs: dimensions,
+          units: 2,
+          kernel: new Float32Array(dimensions * 2).fill(0.1),
+          bias: Float32Array.from([0, 1]),
+          activation: 'softmax',
+        },
+      ],
+    });
+    return Buffer.from(path.endsWith('.json') ? model : weights);
+  },
+} as unknown as Registry;
+
+function predictorOn(backbones: Backbones, onBatch?: (batch: { backbone: string; images: number }) => void) {
+  return new Predictor({
+    backbones,
+    registry,
+    limits: { maxPixels: 1e6 },
+    maxBatch: 8,
+    maxWaiting: 100,
+    headCacheBytes: 1e6,
+    decoders: 2,
+    onBatch,
+  });
+}
+
+const image = { name: 'a.jpg', bytes: await photo(0, 1) };
+const ask = (predictor: Predictor, manifest: VersionManifest) =>
+  predictor.predict({ tenant: 'default', manifest, images: [image], topK: 1 });
+
+t.test(
+  'models on several backbones are served side by side, each backbone loaded once when first needed',
+  async (t) => {
+    const { modelsDir, deep, flat } = await twoBackbones(t);
+    const loads: string[] = [];
+    const backbones = new Backbones({ folder: modelsDir, threads: 1, onLoad: ({ card }) => loads.push(card.id) });
+    const batches = new Map<string, number>();
+    const predictor = predictorOn(backbones, ({ backbone, images }) => {
+      batches.set(backbone, (batches.get(backbone) ?? 0) + images);
+    });
+    t.same([loads, backbones.memory], [[], { backbones: 0, bytes: 0 }]);
+    await ask(predictor, versionOn(deep));
+    t.same([loads, backbones.memory], [['deep'], { backbones: 1, bytes: deep.bytes }]);
+    const answers = await Promise.all(
+      [deep, flat, deep, flat, flat].map((card, i) => ask(predictor, versionOn(card, i + 1))),
+    );
+    for (const { results } of answers) t.match(results, [{ predictions: [{ label: 'dog' }] }]);
+    t.same(loads, ['deep', 'flat']);
+    t.same(backbones.memory, { backbones: 2, bytes: deep.bytes + flat.bytes });
+    t.same(Object.fromEntries(batches), { deep: 3, flat: 3 });
+  },
+);
+
+t.test('a version refuses another file under the name of its backbone', async (t) => {
+  const { modelsDir, deep, flat } = await twoBackbones(t);
+  const predictor = predictorOn(new Backbones({ folder: modelsDir, threads: 1 }));
+  const wrong = versionOn({ ...deep, sha256: flat.sha256 });
+  await t.rejects(ask(predictor, wrong), {
+    code: 'backbone_mismatch',
+    message: /trained on another 'deep'.*train again/,
+    details: { expected: flat.sha256, installed: deep.sha256 },
+  });
+  await ask(predictor, versionOn(deep));
+  await t.rejects(ask(predictor, versionOn({ ...deep, id: 'gone' })), { code: 'backbone_not_found' });
+});
+
+t.test('a backbone that was replaced while it was loaded asks for a restart', async (t) => {
+  const { modelsDir, file, deep } = await twoBackbones(t);
+  const predictor = predictorOn(new Backbones({ folder: modelsDir, threads: 1 }));
+  await ask(predictor, versionOn(deep));
+  await rm(join(modelsDir, 'deep'), { recursive: true });
+  const { card: other } = await importBackbone({ file, id: 'deep', modelsDir, levels: 1, preset: 'raw' });
+  await t.rejects(ask(predictor, versionOn(other)), { code: 'backbone_mismatch', message: /Restart the server/ });
+  await ask(predictor, versionOn(deep, 2));
+});
+
+t.test('a damaged backbone is refused, and loaded once it is put right', async (t) => {
+  const { modelsDir, flat } = await twoBackbones(t);
+  const predictor = predictorOn(new Backbones({ folder: modelsDir, threads: 1 }));
+  const model = join(modelsDir, 'flat', 'model.onnx');
+  await rename(model, `${model}.aside`);
+  writeFileSync(model, 'x');
+  await t.rejects(ask(predictor, versionOn(flat)), { code: 'backbone_invalid' });
+  await rename(`${model}.aside`, model);
+  t.match(await ask(predictor, versionOn(flat)), { results: [{ predictions: [{ label: 'dog' }] }] });
+});
+
+t.test('a backbone that was loaded anew is the one that is asked', async (t) => {
+  const { modelsDir, flat } = await twoBackbones(t);
+  const real = await new Backbones({ folder: modelsDir, threads: 1 }).load('flat');
+  const dead: Backbone = { ...real, embed: () => Promise.reject(new Error('its thread ended')) };
+  let current = dead;
+  const predictor = predictorOn({ load: async () => current } as unknown as Backbones);
+  await t.rejects(ask(predictor, versionOn(flat)), { message: 'its thread ended' });
+  current = real;
+  t.match(await ask(predictor, versionOn(flat)), { results: [{ predictions: [{ label: 'dog' }] }] });
+});
