@@ -187,8 +187,7 @@ function expectation(schema: TSchema): string {
     return `expected a whole number, ${range}`;
   }
   if (schema.anyOf) return `expected one of ${schema.anyOf.map((option: TSchema) => option.const).join(', ')}`;
-  if (schema.pattern) return `expected text like ${schema.pattern}`;
-  return 'expected text';
+  return 'this is not of the form that is expected';
 }
 
 /** A fault message repeats the value, except for secrets. */

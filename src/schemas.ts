@@ -426,6 +426,18 @@ export const Report = Type.Object(
       { description: 'What was compared to choose the settings' },
     ),
     evaluation: nullable(Evaluation),
+    mistakes: Type.Array(
+      Type.Object(
+        {
+          name: Type.String({ description: 'Path inside the archive' }),
+          label: Type.String(),
+          predicted: Type.String(),
+          score: Type.Number({ description: 'Probability of the predicted class' }),
+        },
+        strict,
+      ),
+      { description: 'Held-out images that were classified wrongly, the surest first, at most 200' },
+    ),
     curves: Type.Array(Curve),
     timings: Type.Object({
       features_seconds: Type.Number(),

@@ -12,7 +12,7 @@ import { jobRoutes } from './job-routes.js';
 import { measureRequests } from './metrics.js';
 import { modelRoutes } from './model-routes.js';
 import { predictionRoutes } from './prediction-routes.js';
-import { handleErrors, Problem, refuseUrl } from './problem.js';
+import { handleErrors, Problem, refuseConnection, refuseUrl } from './problem.js';
 import { backboneRoutes, healthRoutes, metricsRoute } from './system-routes.js';
 import { validateStrictly } from './validation.js';
 
@@ -30,6 +30,7 @@ export async function buildApp(dependencies: ApiDependencies, options: { log?: L
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300 },
     frameworkErrors: refuseUrl,
+    clientErrorHandler: refuseConnection,
     // Given to Node as well: below its limit for headers (60 s), one that is set after creation alone never fires.
     http: {
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,

@@ -3,6 +3,9 @@
  *
  * This file: errors as `application/problem+json` (RFC 9457).
  */
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { Type } from '@sinclair/typebox';
 import type { ErrorObject } from 'ajv';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -94,6 +97,35 @@ export function refuseUrl(error: FastifyError, request: FastifyRequest, reply: F
   sendProblem(request, reply.header('x-request-id', request.id), translate(error));
 }
 
+/** Answer what is not even HTTP, or did not arrive in time: there is no request yet, only a socket. */
+export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const problem =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? new AppError('request_timeout', 'The request took too long to arrive (REQUEST_TIMEOUT_SECONDS).')
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? new AppError('too_large', 'The headers of the request are larger than 16 KiB.')
+        : new AppError('invalid_request', 'This is not an HTTP request that is understood.');
+  const request_id = randomUUID();
+  const body = JSON.stringify({
+    type: `urn:graft:error:${problem.code}`,
+    title: ERRORS[problem.code].title,
+    status: problem.status,
+    code: problem.code,
+    detail: problem.message,
+    request_id,
+  });
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${request_id}`,
+    'connection: close',
+  ];
+  if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.destroySoon();
+}
+
 function translate(error: FastifyError): AppError {
   if (error instanceof AppError) return error;
   if (error.validation) return invalid(error.validation as ErrorObject[], error.validationContext ?? 'request');
@@ -179,8 +211,11 @@ function shapeWords(shape: Shape): string {
   if (shape.anyOf) return shape.anyOf.map(shapeWords).join(' or ');
   if (shape.const !== undefined) return JSON.stringify(shape.const);
   if (shape.enum) return shape.enum.map((value) => JSON.stringify(value)).join(' or ');
-  const from = shape.minimum ?? shape.exclusiveMinimum;
-  const range = [from !== undefined && `from ${from}`, shape.maximum !== undefined && `to ${shape.maximum}`];
+  const from = shape.minimum !== undefined && `from ${shape.minimum}`;
+  const range = [
+    from || (shape.exclusiveMinimum !== undefined && `above ${shape.exclusiveMinimum}`),
+    shape.maximum !== undefined && `to ${shape.maximum}`,
+  ];
   return [
     shape.type === 'integer'
       ? 'a whole number'

@@ -45,7 +45,7 @@ export function readListedLabels({ names, files, has }: ListedInput): ListedLayo
     throw new AppError(
       'no_labels',
       `${listOf(files.map(({ name }) => name))} gives no image of the archive a label; file_name must be the path of ` +
-        'an image relative to the folder of that file.',
+        `an image relative to the folder of that file. It names ${shownPath([...rows.keys()][0])}; the archive has ${shownPath(paths[0])}.`,
       { details: { refused: files.flatMap(({ refused }) => refused).slice(0, 1000) } },
     );
   }
@@ -122,4 +122,8 @@ function missingFiles({ name, rows }: LabelsFile, has: (path: string) => boolean
 
 function folders(path: string): string[] {
   return path.split('/').slice(0, -1);
+}
+
+function shownPath(path: string | undefined): string {
+  return path === undefined ? 'nothing' : `'${path}'`;
 }

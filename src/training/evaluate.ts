@@ -119,7 +119,7 @@ export function evaluate(
 }
 
 /** softmax(logits / temperature) */
-function probabilities(logits: Float32Array, temperature: number): Float64Array {
+export function probabilities(logits: Float32Array, temperature: number): Float64Array {
   const values = Float64Array.from(logits, (value) => value / temperature);
   const top = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   let sum = 0;
@@ -130,7 +130,8 @@ function probabilities(logits: Float32Array, temperature: number): Float64Array 
   return values.map((value) => value / sum);
 }
 
-function argMax(values: Float32Array | Float64Array): number {
+/** Index of the highest value. */
+export function argMax(values: Float32Array | Float64Array): number {
   let best = 0;
   for (let k = 1; k < values.length; k += 1) if (values[k]! > values[best]!) best = k;
   return best;

@@ -17,7 +17,7 @@ import type {
 import { Augmentation as AugmentationSchema } from '../schemas.js';
 import type { Registry } from '../registry/registry.js';
 import type { Backbones } from '../vision/backbone.js';
-import { loadEngine } from '../vision/engine.js';
+import { type Engine, loadEngine } from '../vision/engine.js';
 import type { FeatureCache } from '../vision/feature-cache.js';
 import { folded } from '../vision/head.js';
 import { headLogits } from '../vision/head-logits.js';
@@ -25,7 +25,7 @@ import { type ImageLimits, PIXELS_VERSION } from '../vision/images.js';
 import { writeTfjsLayers } from '../vision/tfjs-layers.js';
 import { confusionSvg, curvesSvg } from './charts.js';
 import { checkTraining, classWithoutTrainingImages } from './check-training.js';
-import { evaluate } from './evaluate.js';
+import { argMax, evaluate, probabilities } from './evaluate.js';
 import { extractFeatures } from './extract-features.js';
 import { type FittedHead, fitHead, type Samples } from './fit-head.js';
 import { modelCard } from './model-card.js';
@@ -45,6 +45,7 @@ export interface TrainingOptions {
   onEvent: (event: Pick<JobEvent, 'type' | 'message' | 'data'>) => void;
 }
 
+const MOST_MISTAKES = 200;
 const CACHE_WARNING = 'Features could not be cached (is the disk full?): the next job computes them again.';
 /** Few images need more folds to tell settings apart, and can afford them; many need none. */
 const foldsFor = (images: number) => (images <= 1000 ? 5 : 3);
@@ -152,7 +153,10 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   if (fitted.heldOut === undefined) warn('Nothing could be held out to choose settings on: defaults were used.');
   const tested = evaluateHead({ fitted, engine, samples, parts, folded: folds.size > 0 });
   if (tested === null) warn('Nothing could be held out, so the accuracy of this version is not known.');
-  else if (tested.images < 30) warn(`Accuracy was measured on ${tested.images} images only; take it as a hint.`);
+  else if (tested.images < 30)
+    warn(
+      `Accuracy was measured on ${tested.images === 1 ? 'one image' : `${tested.images} images`} only; take it as a hint.`,
+    );
   let finalImages = request.finalFit.length;
   if (settings.refit === 'all') {
     const everything = [...images.keys()];
@@ -217,6 +221,10 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     },
     candidates: fitted.candidates,
     evaluation: tested,
+    mistakes:
+      tested === null || parts.test.length === 0
+        ? []
+        : mistakesOf({ fitted, engine, samples, images, test: parts.test }),
     curves: fitted.curves,
     timings: {
       features_seconds: extracted.seconds,
@@ -290,7 +298,7 @@ function standardise(x: Float32Array, D: number, known: number[]): { mean: Float
 /** Figures from the test part; without one, from the images that chose the settings; else none. */
 function evaluateHead(options: {
   fitted: FittedHead;
-  engine: Awaited<ReturnType<typeof loadEngine>>;
+  engine: Engine;
   samples: Samples;
   parts: { train: number[]; validation: number[]; test: number[] };
   folded: boolean;
@@ -309,6 +317,26 @@ function evaluateHead(options: {
     ...shared,
     on: options.folded && fitted.kind === 'linear' ? 'cross_validation' : 'validation',
   });
+}
+
+/** Test images that were classified wrongly, the surest mistakes first. */
+function mistakesOf(options: {
+  fitted: FittedHead;
+  engine: Engine;
+  samples: Samples;
+  images: DatasetEntry[];
+  test: number[];
+}): Report['mistakes'] {
+  const { fitted, engine, samples, images, test } = options;
+  const K = samples.labels.length;
+  const logits = headLogits({ engine, layers: fitted.layers, x: samples.x, rows: test });
+  const mistakes = test.flatMap((image, row) => {
+    const p = probabilities(logits.subarray(row * K, (row + 1) * K), fitted.temperature);
+    const guess = argMax(p);
+    const { name, label } = images[image]!;
+    return guess === samples.y[image] ? [] : [{ name, label, predicted: samples.labels[guess]!, score: p[guess]! }];
+  });
+  return mistakes.sort((a, b) => b.score - a.score).slice(0, MOST_MISTAKES);
 }
 
 /** The settings that were chosen, as if the user had set them. */

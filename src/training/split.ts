@@ -2,6 +2,8 @@ import type { DatasetEntry } from '../schemas.js';
 import { classWithoutTrainingImages } from './check-training.js';
 import { seededRandom, shuffled } from './random.js';
 
+type SplitEntry = Pick<DatasetEntry, 'label' | 'split'> & Partial<Pick<DatasetEntry, 'sha256'>>;
+
 /** Indices of images by part; together they are all images. */
 export interface Parts {
   source: 'given' | 'seeded';
@@ -23,7 +25,7 @@ export interface SplitOptions {
  *  - Otherwise a share of each class is held out by the seed; a class with one image keeps it for training.
  * @throws AppError `class_without_training_images`
  */
-export function splitDataset(entries: readonly Pick<DatasetEntry, 'label' | 'split'>[], options: SplitOptions): Parts {
+export function splitDataset(entries: readonly SplitEntry[], options: SplitOptions): Parts {
   const indices = (part: string) =>
     entries.flatMap((entry, index) => ((entry.split ?? 'train') === part ? [index] : []));
   const given = entries.some(({ split }) => split === 'test' || split === 'validation');
@@ -42,7 +44,7 @@ export function splitDataset(entries: readonly Pick<DatasetEntry, 'label' | 'spl
 
 /** Take `fraction` of each class away, at least one of two and more, never the last. */
 function holdOut(
-  entries: readonly Pick<DatasetEntry, 'label'>[],
+  entries: readonly SplitEntry[],
   from: number[],
   fraction: number,
   seed: number,
@@ -62,7 +64,7 @@ function holdOut(
  * @returns for each of `from` the fold in which it is held out; −1, never, for the only image of a class
  */
 export function dealFolds(
-  entries: readonly Pick<DatasetEntry, 'label'>[],
+  entries: readonly SplitEntry[],
   from: number[],
   folds: number,
   seed: number,
@@ -76,9 +78,12 @@ export function dealFolds(
   return fold;
 }
 
-function byLabel(entries: readonly Pick<DatasetEntry, 'label'>[], indices: number[]): Map<string, number[]> {
+function byLabel(entries: readonly SplitEntry[], indices: number[]): Map<string, number[]> {
   const groups = new Map<string, number[]>();
-  for (const index of indices) {
+  // By content, so that the order and the format of the archive do not matter.
+  const digest = (index: number) => entries[index]!.sha256 ?? '';
+  const sorted = [...indices].sort((a, b) => (digest(a) < digest(b) ? -1 : Number(digest(a) > digest(b))));
+  for (const index of sorted) {
     const { label } = entries[index]!;
     const group = groups.get(label);
     if (group) group.push(index);

@@ -33,6 +33,7 @@ function report(change: Partial<Report> = {}): Report {
     evaluation: evaluate(scored, { on: 'cross_validation', labels: LABELS, trainCounts: [3, 2], temperature: 1 }),
     curves: [],
     timings: { features_seconds: 1, images_per_second: 1, images_cached: 0, head_seconds: 1, total_seconds: 2 },
+    mistakes: [],
     skipped: [],
     warnings: [],
     created_at: '2026-01-02T03:04:05.000Z',
