@@ -27,7 +27,18 @@ export function modelCard(report: Report, labels: string[], backbone: BackboneCa
     ),
     '',
     '## How to run it',
-    `Input: RGB pixels, uint8, \`[N, ${backbone.input.height}, ${backbone.input.width}, 3]\`. Apply the EXIF orientation, then ${pixels}. Nothing else: normalising is part of the network.`,
+    `Input \`${backbone.input.name}\`: RGB pixels, uint8, \`[N, ${backbone.input.height}, ${backbone.input.width}, 3]\`. Apply the EXIF orientation, then ${pixels}. Nothing else: normalising is part of the network. Exactly the pixels of the API:`,
+    '',
+    '```js',
+    "import { InferenceSession, Tensor } from 'onnxruntime-node';",
+    "import sharp from 'sharp';",
+    '',
+    `const pixels = await ${pixelRecipe(backbone)};`,
+    "const session = await InferenceSession.create('model.onnx');",
+    `const input = new Tensor('uint8', pixels, [1, ${backbone.input.height}, ${backbone.input.width}, 3]);`,
+    `const { probabilities } = await session.run({ ${backbone.input.name}: input });`,
+    '```',
+    '',
     '- `model.onnx` (download with `format=onnx`) goes from pixels to probabilities in any ONNX runtime.',
     `- \`head/model.json\` and \`head/weights.bin\` are a TensorFlow.js layers model from the backbone's ${report.backbone.dimensions} features to probabilities.`,
     '- `labels.json` names the outputs in order.',
@@ -44,4 +55,20 @@ export function modelCard(report: Report, labels: string[], backbone: BackboneCa
     '',
   ];
   return lines.join('\n');
+}
+
+/** How `decodeImage` makes pixels, as an expression that anybody can run. */
+function pixelRecipe({ input, resize }: BackboneCard): string {
+  const { width, height } = input;
+  const scaled =
+    resize.mode === 'stretch'
+      ? `.resize(${width}, ${height}, { fit: 'fill' })`
+      : cropRecipe(resize.short_side, width, height);
+  return `sharp('photo.jpg').autoOrient()${scaled}.flatten({ background: '#fff' }).toColourspace('srgb').raw().toBuffer()`;
+}
+
+function cropRecipe(side: number, width: number, height: number): string {
+  const [outerWidth, outerHeight] = [Math.max(side, width), Math.max(side, height)];
+  const [left, top] = [(outerWidth - width) >> 1, (outerHeight - height) >> 1];
+  return `.resize(${outerWidth}, ${outerHeight}).extract({ left: ${left}, top: ${top}, width: ${width}, height: ${height} })`;
 }
