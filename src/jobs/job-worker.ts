@@ -35,11 +35,11 @@ export interface JobWorkerOptions {
 }
 
 /**
- * A dead worker's job is taken over after LOCK + STALLED_CHECK at most. The lock is renewed every LOCK / 2 by this
- * process, which computes nothing itself.
+ * A dead worker's job is taken over after LOCK + 2 · STALLED_CHECK at most: BullMQ looks twice. The lock is renewed every
+ * LOCK / 2 by this process, which computes nothing itself.
  */
-const LOCK_MS = 6000;
-const STALLED_CHECK_MS = 2000;
+const LOCK_MS = 5000;
+const STALLED_CHECK_MS = 1500;
 const NATIVE_CRASHES = new Set<NodeJS.Signals | null>(['SIGSEGV', 'SIGBUS', 'SIGABRT']);
 /** Starts of one job, whatever ended them; attempts after a crash of its own process are counted by BullMQ. */
 const MOST_STARTS = 20;
