@@ -37,9 +37,12 @@ export async function receiveUpload({ source, path, maxBytes, signal }: UploadOp
       yield chunk;
     }
   };
+  const file = createWriteStream(path, { flags: 'wx', highWaterMark: 1024 * 1024 });
   try {
-    await pipeline(source, measure, createWriteStream(path, { flags: 'wx', highWaterMark: 1024 * 1024 }), { signal });
+    await pipeline(source, measure, file, { signal });
   } catch (error) {
+    // A file that is still being opened would appear after the caller has removed it.
+    if (!file.closed) await new Promise((resolve) => file.once('close', resolve));
     if (signal?.aborted || isErrno(error, 'ABORT_ERR', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET')) {
       throw clientLeft(error);
     }
