@@ -42,7 +42,7 @@ export async function receiveUpload({ source, path, maxBytes, signal }: UploadOp
     await pipeline(source, measure, file, { signal });
   } catch (error) {
     // A file that is still being opened would appear after the caller has removed it.
-    if (!file.closed) await new Promise((resolve) => file.once('close', resolve));
+    if (!file.closed) await new Promise<void>((resolve) => file.once('close', () => resolve()));
     if (signal?.aborted || isErrno(error, 'ABORT_ERR', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET')) {
       throw clientLeft(error);
     }
