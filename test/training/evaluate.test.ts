@@ -69,6 +69,16 @@ t.test('a probability of nothing costs much, but not everything', (t) => {
   t.end();
 });
 
+t.test('where every held-out image was right, a doubt about the next one stays', (t) => {
+  const n = 100;
+  const logits = Float32Array.from({ length: 2 * n }, (_, i) => (i % 4 === 0 || i % 4 === 3 ? 5 : -5));
+  const y = Int32Array.from({ length: n }, (_, i) => i % 2);
+  const temperature = fitTemperature({ logits, y, classes: 2 });
+  const confidence = 1 / (1 + Math.exp(-10 / temperature));
+  t.ok(near(confidence, 1 - 1 / (n + 2), 1e-4), String(confidence));
+  t.end();
+});
+
 t.test('the temperature of scores that were made too sure is found', (t) => {
   const random = seededRandom(1, 'temperature');
   const [n, K] = [4000, 4];

@@ -114,6 +114,24 @@ t.test('a learning rate or batch size means Adam', async (t) => {
   }
 });
 
+t.test('with head auto, a setting that belongs to one kind of head chooses it', async (t) => {
+  const kindOf = async (hyperparameters: HeadOptions['hyperparameters'], samples = APART) =>
+    (await fitHead(optionsOf(samples, { hyperparameters }))).kind;
+  t.equal(await kindOf({ hidden_units: 8, epochs: 3 }), 'mlp');
+  t.equal(await kindOf({ dropout: 0.1, epochs: 3 }), 'mlp');
+  t.equal(await kindOf({ hidden_units: 'auto' }), 'linear');
+  t.equal(await kindOf({ optimizer: 'lbfgs' }), 'linear');
+});
+
+t.test('a fit that diverges is refused, and the learning rate is named', async (t) => {
+  const hyperparameters = { learning_rate: 10, weight_decay: 1000, epochs: 200, early_stopping: 0 } as const;
+  const huge = { ...APART, x: APART.x.map((value) => value * 1e38) };
+  await t.rejects(fitHead(optionsOf(huge, { head: 'mlp', hyperparameters })), {
+    code: 'training_diverged',
+    message: /learning_rate/,
+  });
+});
+
 t.test('early stopping ends L-BFGS, too', async (t) => {
   const all = await fitHead(optionsOf(MIXED, { hyperparameters: { weight_decay: 0 } }));
   const stopped = await fitHead(optionsOf(MIXED, { hyperparameters: { weight_decay: 0, early_stopping: 1 } }));
