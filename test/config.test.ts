@@ -32,8 +32,8 @@ t.test('a setting that is empty or blank counts as not set', (t) => {
 });
 
 t.test('values are read as what they are', (t) => {
-  const config = loadConfig({ PORT: ' 0 ', MAX_UPLOAD_BYTES: '1000', DATA_DIR: '/tmp/x', CACHE_DIR: '/tmp/c' });
-  t.match(config, { PORT: 0, MAX_UPLOAD_BYTES: 1000, DATA_DIR: '/tmp/x', CACHE_DIR: '/tmp/c' });
+  const config = loadConfig({ PORT: ' 0 ', MAX_UPLOAD_BYTES: '1000', DATA_DIR: '/srv/x', CACHE_DIR: '/srv/c' });
+  t.match(config, { PORT: 0, MAX_UPLOAD_BYTES: 1000, DATA_DIR: '/srv/x', CACHE_DIR: '/srv/c' });
   t.end();
 });
 
@@ -92,7 +92,7 @@ t.test('a message about a secret does not repeat it', (t) => {
 });
 
 t.test('Redis is reached by redis, rediss or unix', (t) => {
-  for (const REDIS_URL of ['redis://localhost:6379/1', 'rediss://:p@host', 'unix:///tmp/redis.sock']) {
+  for (const REDIS_URL of ['redis://localhost:6379/1', 'rediss://:p@host', 'unix:///run/redis.sock']) {
     t.equal(loadConfig({ REDIS_URL }).REDIS_URL, REDIS_URL);
   }
   t.equal(faultsOf({ REDIS_URL: 'localhost:6379' }).length, 1);

@@ -1,17 +1,24 @@
-import type { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
+import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
 import { Dataset, DatasetId, DatasetSummary } from '../schemas.js';
 import { clientLeft } from './client-left.js';
 import type { ApiDependencies } from './dependencies.js';
 import { ListQuery, listOf } from './list.js';
 import { archiveBody, takeRawBodies } from './raw-bodies.js';
-import { claimedDigest, rawName, readForm } from './upload.js';
+import { receiveArchive } from './receive-archive.js';
+import { claimedDigest, rawName } from './upload.js';
 
 const Parameters = Type.Object({ id: DatasetId });
 
 export function datasetRoutes({ datasets, jobs, config }: ApiDependencies): FastifyPluginAsyncTypebox {
+  const createFromBody = (request: FastifyRequest, signal: AbortSignal) => {
+    const expectedSha256 = claimedDigest(request);
+    const upload = { tenant: request.tenant, source: request.raw, name: rawName(request), signal };
+    return datasets.create({ ...upload, ...(expectedSha256 && { expectedSha256 }) });
+  };
+
   return async (app) => {
     takeRawBodies(app);
 
@@ -28,26 +35,10 @@ export function datasetRoutes({ datasets, jobs, config }: ApiDependencies): Fast
         config: { body: archiveBody() },
       },
       async (request, reply) => {
-        const { tenant } = request;
         const signal = clientLeft(reply);
-        const expectedSha256 = claimedDigest(request);
-        const create = (source: Readable, name: string | null) =>
-          datasets.create({ tenant, source, name, signal, ...(expectedSha256 && { expectedSha256 }) });
-        let dataset: Dataset | undefined;
-        if (request.isMultipart()) {
-          try {
-            await readForm(request, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: 1 }, async (part) => {
-              dataset = await create(part.file, part.filename ?? null);
-            });
-          } catch (error) {
-            // A fault behind the file, such as a second one: what was answered with an error is not there.
-            if (dataset) await datasets.delete(tenant, dataset.id);
-            throw error;
-          }
-        } else {
-          dataset = await create(request.raw, rawName(request));
-        }
-        if (!dataset) throw new AppError('missing_file', 'The form has no file. Send the archive as the field `file`.');
+        const dataset = request.isMultipart()
+          ? (await receiveArchive(request, { datasets, config }, signal)).dataset
+          : await createFromBody(request, signal);
         return reply.status(201).header('location', `/v1/datasets/${dataset.id}`).send(dataset);
       },
     );

@@ -10,7 +10,8 @@ import type { ApiDependencies } from './dependencies.js';
 import { ListQuery, listOf } from './list.js';
 import { invalid } from './problem.js';
 import { archiveBody, takeRawBodies } from './raw-bodies.js';
-import { claimedDigest, readBody, readForm } from './upload.js';
+import { receiveArchive } from './receive-archive.js';
+import { readBody } from './upload.js';
 import { compileCheck } from './validation.js';
 
 const Parameters = Type.Object({ id: JobId });
@@ -55,19 +56,8 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
   /** Photos and settings in one form. What does not become a job leaves no data set behind. */
   const submitForm = async (request: FastifyRequest, signal: AbortSignal) => {
     const { tenant } = request;
-    const expectedSha256 = claimedDigest(request);
-    let dataset: Dataset | undefined;
+    const { dataset, fields } = await receiveArchive(request, { datasets, config }, signal);
     try {
-      const fields = await readForm(request, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: 1 }, async (part) => {
-        dataset = await datasets.create({
-          tenant,
-          source: part.file,
-          name: part.filename ?? null,
-          signal,
-          ...(expectedSha256 && { expectedSha256 }),
-        });
-      });
-      if (!dataset) throw new AppError('missing_file', 'The form has no file. Send the archive as the field `file`.');
       const settings = settingsFromFields(fields);
       if (!checkSettings(settings)) throw invalid(checkSettings.errors as ErrorObject[], 'form');
       const submitted = await submit(request, {
@@ -78,7 +68,7 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
       if (submitted.job.dataset !== dataset.id) await datasets.delete(tenant, dataset.id); // a replay
       return submitted;
     } catch (error) {
-      if (dataset) await datasets.delete(tenant, dataset.id);
+      await datasets.delete(tenant, dataset.id);
       throw error;
     }
   };

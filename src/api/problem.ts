@@ -64,15 +64,20 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
     .status(error.status)
     .type('application/problem+json')
     .serializer(JSON.stringify)
-    .send({
-      ...error.details,
-      type: `urn:graft:error:${error.code}`,
-      title: ERRORS[error.code].title,
-      status: error.status,
-      code: error.code,
-      detail: error.message,
-      request_id: request.id,
-    });
+    .send(problemOf(error, request.id));
+}
+
+/** The members of a problem; the details never take the place of the standard ones. */
+function problemOf(error: AppError, requestId: string): Record<string, unknown> {
+  return {
+    ...error.details,
+    type: `urn:graft:error:${error.code}`,
+    title: ERRORS[error.code].title,
+    status: error.status,
+    code: error.code,
+    detail: error.message,
+    request_id: requestId,
+  };
 }
 
 /** Codes of Fastify and its plug-ins that are the client's doing. */
@@ -106,20 +111,13 @@ export function refuseConnection(error: Error & { code?: string }, socket: Socke
       : error.code === 'HPE_HEADER_OVERFLOW'
         ? new AppError('too_large', 'The headers of the request are larger than 16 KiB.')
         : new AppError('invalid_request', 'This is not an HTTP request that is understood.');
-  const request_id = randomUUID();
-  const body = JSON.stringify({
-    type: `urn:graft:error:${problem.code}`,
-    title: ERRORS[problem.code].title,
-    status: problem.status,
-    code: problem.code,
-    detail: problem.message,
-    request_id,
-  });
+  const requestId = randomUUID();
+  const body = JSON.stringify(problemOf(problem, requestId));
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
-    `x-request-id: ${request_id}`,
+    `x-request-id: ${requestId}`,
     'connection: close',
   ];
   if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);

@@ -47,6 +47,11 @@ export class Batcher {
     this.#imageBytes = width * height * 3;
   }
 
+  /** Of the backbone. */
+  get card(): Backbone['card'] {
+    return this.#backbone.card;
+  }
+
   /**
    * Features of one image.
    * @param pixels uint8 `[height, width, 3]`

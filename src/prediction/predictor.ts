@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
 import { AppError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
-import type { VersionManifest } from '../schemas.js';
+import type { BackboneCard, VersionManifest } from '../schemas.js';
 import type { Backbone, Backbones } from '../vision/backbone.js';
 import { type Head, headBytes, score } from '../vision/head.js';
 import { decodeImage, type ImageLimits } from '../vision/images.js';
@@ -86,7 +86,7 @@ export class Predictor {
       const outcomes = await Promise.allSettled(
         images.map(async ({ bytes }): Promise<ImagePrediction> => {
           const start = performance.now();
-          const pixels = await this.#decoding(() => this.#decode(bytes, manifest, signal));
+          const pixels = await this.#decoding(() => this.#decode(bytes, batcher.card, signal));
           slowest.decode = Math.max(slowest.decode, performance.now() - start);
           const embedded = await batcher.embed(pixels, signal);
           slowest.queue = Math.max(slowest.queue, embedded.queueMs);
@@ -109,9 +109,8 @@ export class Predictor {
     }
   }
 
-  async #decode(bytes: Uint8Array, manifest: VersionManifest, signal?: AbortSignal): Promise<Uint8Array> {
+  async #decode(bytes: Uint8Array, card: BackboneCard, signal?: AbortSignal): Promise<Uint8Array> {
     if (signal?.aborted) throw new AppError('client_closed_request', 'The client left before its turn.');
-    const { card } = await this.#options.backbones.load(manifest.backbone.id);
     return decodeImage(bytes, card, this.#options.limits);
   }
 

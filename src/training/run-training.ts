@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Datasets } from '../datasets/datasets.js';
 import { AppError } from '../errors.js';
+import type { Registry } from '../registry/registry.js';
 import type {
   Augmentation,
   Curve,
@@ -15,7 +16,6 @@ import type {
   VersionManifest,
 } from '../schemas.js';
 import { Augmentation as AugmentationSchema } from '../schemas.js';
-import type { Registry } from '../registry/registry.js';
 import type { Backbones } from '../vision/backbone.js';
 import { type Engine, loadEngine } from '../vision/engine.js';
 import type { FeatureCache } from '../vision/feature-cache.js';
@@ -25,7 +25,7 @@ import { type ImageLimits, PIXELS_VERSION } from '../vision/images.js';
 import { writeTfjsLayers } from '../vision/tfjs-layers.js';
 import { confusionSvg, curvesSvg } from './charts.js';
 import { checkTraining, classWithoutTrainingImages } from './check-training.js';
-import { argMax, evaluate, probabilities } from './evaluate.js';
+import { argMax, evaluate, probabilities, type Scored } from './evaluate.js';
 import { extractFeatures } from './extract-features.js';
 import { type FittedHead, fitHead, type Samples } from './fit-head.js';
 import { modelCard } from './model-card.js';
@@ -151,7 +151,17 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   };
   let fitted = await fitHead(request);
   if (fitted.heldOut === undefined) warn('Nothing could be held out to choose settings on: defaults were used.');
-  const tested = evaluateHead({ fitted, engine, samples, parts, folded: folds.size > 0 });
+  // Scored before a fit on all images, which would have seen them.
+  const scored = parts.test.length > 0 ? scoreImages({ fitted, engine, samples, images: parts.test }) : undefined;
+  const mistakes = scored
+    ? mistakesOf({
+        tested: scored,
+        temperature: fitted.temperature,
+        labels,
+        images: parts.test.map((image) => images[image]!),
+      })
+    : [];
+  const tested = evaluateHead({ fitted, samples, train: parts.train, tested: scored, folded: folds.size > 0 });
   if (tested === null) warn('Nothing could be held out, so the accuracy of this version is not known.');
   else if (tested.images < 30)
     warn(
@@ -221,10 +231,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     },
     candidates: fitted.candidates,
     evaluation: tested,
-    mistakes:
-      tested === null || parts.test.length === 0
-        ? []
-        : mistakesOf({ fitted, engine, samples, images, test: parts.test }),
+    mistakes,
     curves: fitted.curves,
     timings: {
       features_seconds: extracted.seconds,
@@ -295,46 +302,47 @@ function standardise(x: Float32Array, D: number, known: number[]): { mean: Float
   return { mean, deviation };
 }
 
+function scoreImages(options: { fitted: FittedHead; engine: Engine; samples: Samples; images: number[] }): Scored {
+  const { fitted, engine, samples, images } = options;
+  return {
+    logits: headLogits({ engine, layers: fitted.layers, x: samples.x, rows: images }),
+    y: Int32Array.from(images, (image) => samples.y[image]!),
+    classes: samples.labels.length,
+  };
+}
+
 /** Figures from the test part; without one, from the images that chose the settings; else none. */
 function evaluateHead(options: {
   fitted: FittedHead;
-  engine: Engine;
   samples: Samples;
-  parts: { train: number[]; validation: number[]; test: number[] };
+  train: number[];
+  tested: Scored | undefined;
   folded: boolean;
 }): Evaluation | null {
-  const { fitted, engine, samples, parts } = options;
-  const { labels, x, y } = samples;
-  const trainCounts = labels.map((_, k) => parts.train.filter((image) => y[image] === k).length);
+  const { fitted, samples, train, tested, folded } = options;
+  const { labels, y } = samples;
+  const trainCounts = labels.map((_, k) => train.filter((image) => y[image] === k).length);
   const shared = { labels, trainCounts, temperature: fitted.temperature };
-  if (parts.test.length > 0) {
-    const logits = headLogits({ engine, layers: fitted.layers, x, rows: parts.test });
-    const truth = Int32Array.from(parts.test, (image) => y[image]!);
-    return evaluate({ logits, y: truth, classes: labels.length }, { ...shared, on: 'test' });
-  }
+  if (tested) return evaluate(tested, { ...shared, on: 'test' });
   if (!fitted.heldOut) return null;
-  return evaluate(fitted.heldOut, {
-    ...shared,
-    on: options.folded && fitted.kind === 'linear' ? 'cross_validation' : 'validation',
-  });
+  // Adam is watched on one fold only.
+  const on = folded && fitted.settings.optimizer === 'lbfgs' ? 'cross_validation' : 'validation';
+  return evaluate(fitted.heldOut, { ...shared, on });
 }
 
 /** Test images that were classified wrongly, the surest mistakes first. */
 function mistakesOf(options: {
-  fitted: FittedHead;
-  engine: Engine;
-  samples: Samples;
+  tested: Scored;
+  temperature: number;
+  labels: string[];
   images: DatasetEntry[];
-  test: number[];
 }): Report['mistakes'] {
-  const { fitted, engine, samples, images, test } = options;
-  const K = samples.labels.length;
-  const logits = headLogits({ engine, layers: fitted.layers, x: samples.x, rows: test });
-  const mistakes = test.flatMap((image, row) => {
-    const p = probabilities(logits.subarray(row * K, (row + 1) * K), fitted.temperature);
+  const { tested, temperature, labels, images } = options;
+  const K = labels.length;
+  const mistakes = images.flatMap(({ name, label }, row) => {
+    const p = probabilities(tested.logits.subarray(row * K, (row + 1) * K), temperature);
     const guess = argMax(p);
-    const { name, label } = images[image]!;
-    return guess === samples.y[image] ? [] : [{ name, label, predicted: samples.labels[guess]!, score: p[guess]! }];
+    return guess === tested.y[row] ? [] : [{ name, label, predicted: labels[guess]!, score: p[guess]! }];
   });
   return mistakes.sort((a, b) => b.score - a.score).slice(0, MOST_MISTAKES);
 }

@@ -1,21 +1,11 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import t from 'tap';
 import { AppError } from '../../src/errors.js';
 import { datasetsIn, sharedFolder } from '../helpers/datasets.js';
+import { ARCHIVE_CORPORA } from '../helpers/shared.js';
 
 const folder = sharedFolder('bad-inputs');
-const ARCHIVES = [
-  'yauzl-failure',
-  'yauzl-success',
-  'decompress-slip',
-  'snyk-zip-slip',
-  'overlap-zip-bomb',
-  'node-tar-fixtures',
-  'go-fuzz-corpus/zip',
-  'go-fuzz-corpus/tar',
-  'go-fuzz-corpus/gzip',
-];
 
 /** Shown instead of a pass where the corpora are not installed. */
 const skip = folder === undefined && 'the folder of bad inputs is not here; set GRAFT_SHARED';
@@ -24,7 +14,7 @@ t.test(
   'every archive of the public corpora is accepted or refused with 4xx, and leaves nothing',
   { skip },
   async (t) => {
-    for (const corpus of ARCHIVES) {
+    for (const corpus of ARCHIVE_CORPORA) {
       const outcomes = new Map<string, number>();
       const root = t.testdir();
       const { create, leftovers, datasets } = datasetsIn(root);

@@ -4,23 +4,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Dataset } from '../../src/schemas.js';
+import { zip } from '../helpers/archives.js';
 import { type Answer, filesBelow, form, inParallel, problemFault, send, until } from '../helpers/http.js';
 import { photo, photos, submit, upload } from '../helpers/photos.js';
-import { needs, SHARED } from '../helpers/shared.js';
 import { serviceForTest, type TestService } from '../helpers/service.js';
-import { zip } from '../helpers/archives.js';
+import { ARCHIVE_CORPORA, needs, SHARED } from '../helpers/shared.js';
 
-const ARCHIVES = [
-  'yauzl-failure',
-  'yauzl-success',
-  'decompress-slip',
-  'snyk-zip-slip',
-  'overlap-zip-bomb',
-  'node-tar-fixtures',
-  'go-fuzz-corpus/zip',
-  'go-fuzz-corpus/tar',
-  'go-fuzz-corpus/gzip',
-];
 const IMAGES = [
   'libpng-crashers',
   'image-png',
@@ -101,7 +90,7 @@ if (here.skip) {
   };
 
   await t.test('archives are taken in or refused', async (t) => {
-    for (const name of ARCHIVES) {
+    for (const name of ARCHIVE_CORPORA) {
       const outcomes = new Map<string, number>();
       await inParallel(await corpus(name), WIDTH, async ({ path, bytes }) => {
         const answer = await send(url, '/v1/datasets', { method: 'POST', body: bytes });

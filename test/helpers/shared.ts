@@ -21,3 +21,16 @@ export function sharedFloats(...path: string[]): Float32Array {
 export function sharedBytes(...path: string[]): Uint8Array {
   return new Uint8Array(readFileSync(join(SHARED, ...path)));
 }
+
+/** Folders of `bad-inputs` whose files are meant as archives. */
+export const ARCHIVE_CORPORA = [
+  'yauzl-failure',
+  'yauzl-success',
+  'decompress-slip',
+  'snyk-zip-slip',
+  'overlap-zip-bomb',
+  'node-tar-fixtures',
+  'go-fuzz-corpus/zip',
+  'go-fuzz-corpus/tar',
+  'go-fuzz-corpus/gzip',
+];
