@@ -429,7 +429,9 @@ export const DataFindings = Type.Object(
     ),
     near_duplicates: Type.Object(
       {
-        compared: Type.Integer({ description: 'Images that were compared with each other; of more than 30,000, so many' }),
+        compared: Type.Integer({
+          description: 'Images that were compared with each other; of more than 30,000, so many',
+        }),
         total: Type.Integer({ description: 'Groups of copies' }),
         across_splits: Type.Integer({ description: 'Of these, groups in more than one part' }),
         contradictions: Type.Integer({ description: 'Of these, groups with more than one label' }),
@@ -476,7 +478,10 @@ export const DataFindings = Type.Object(
           ),
         ),
       },
-      { ...strict, description: 'Pairs taken for each other beyond chance, by heads that had not seen them, at most 50' },
+      {
+        ...strict,
+        description: 'Pairs taken for each other beyond chance, by heads that had not seen them, at most 50',
+      },
     ),
     outliers: Type.Object(
       {
@@ -485,7 +490,7 @@ export const DataFindings = Type.Object(
           Type.Object(
             {
               ...ImageInQuestion,
-              distance: Type.Number({ description: 'To its fifth neighbour, as a multiple of the usual distance' }),
+              distance: Type.Number({ description: 'To its neighbours, as a multiple of theirs to their own' }),
             },
             strict,
           ),

@@ -20,7 +20,8 @@ export function chooseExemplars(images: number[], y: Int32Array, dimensions: num
   }
   const chosen: number[] = [];
   for (let turn = 0; chosen.length < most; turn += 1) {
-    for (const members of classes.values()) if (turn < members.length && chosen.length < most) chosen.push(members[turn]!);
+    for (const members of classes.values())
+      if (turn < members.length && chosen.length < most) chosen.push(members[turn]!);
   }
   return chosen.sort((a, b) => a - b);
 }

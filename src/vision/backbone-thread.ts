@@ -70,15 +70,12 @@ try {
       readMaps(session, { [input.name]: images }).then((read) => say({ kind: 'maps', id, maps: read }), failed);
       return;
     }
-    session.run({ [input.name]: images }, [features.name]).then(
-      (outputs) => {
-        const output = outputs[features.name]!;
-        if (output.dims.length === 2 && output.dims[0] === count && output.dims[1] === features.dimensions) {
-          say({ kind: 'features', id, features: output.data as Float32Array });
-        } else say({ kind: 'failed', id, reason: `it answered features of shape [${output.dims}]` });
-      },
-      failed,
-    );
+    session.run({ [input.name]: images }, [features.name]).then((outputs) => {
+      const output = outputs[features.name]!;
+      if (output.dims.length === 2 && output.dims[0] === count && output.dims[1] === features.dimensions) {
+        say({ kind: 'features', id, features: output.data as Float32Array });
+      } else say({ kind: 'failed', id, reason: `it answered features of shape [${output.dims}]` });
+    }, failed);
   });
   say({ kind: 'ready', provider, without });
 } catch (error) {

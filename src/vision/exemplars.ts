@@ -41,7 +41,12 @@ export function writeExemplars(options: {
   deviation.forEach((value, d) => features.writeFloatLE(value, 4 * (D + d)));
   rows.forEach((row, i) => {
     const vector = x.subarray(row * D, (row + 1) * D);
-    const scale = MOST / Math.max(Number.MIN_VALUE, vector.reduce((top, value) => Math.max(top, Math.abs(value)), 0));
+    const scale =
+      MOST /
+      Math.max(
+        Number.MIN_VALUE,
+        vector.reduce((top, value) => Math.max(top, Math.abs(value)), 0),
+      );
     vector.forEach((value, d) => features.writeInt8(Math.round(value * scale) || 0, 8 * D + i * D + d));
   });
   return { images: JSON.stringify({ dimensions: D, of, images } satisfies ImagesFile), features };

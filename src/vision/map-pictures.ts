@@ -59,6 +59,8 @@ export async function overlayPicture(
     const grey = 0.299 * r + 0.587 * g + 0.114 * b;
     for (let c = 0; c < 3; c += 1) out[i * 3 + c] = Math.round(grey * (1 - opacity) + colour[c]! * opacity);
   }
-  const png = await sharp(out, { raw: { width, height, channels: 3 } }).png({ compressionLevel: 9 }).toBuffer();
+  const png = await sharp(out, { raw: { width, height, channels: 3 } })
+    .png({ compressionLevel: 9 })
+    .toBuffer();
   return { width, height, png, limit };
 }

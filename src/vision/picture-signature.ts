@@ -1,8 +1,12 @@
 import sharp from 'sharp';
 
-/** Luminance of a picture, stretched to `[SIDE, SIDE]`. */
-export type PictureSignature = Float32Array;
+/**
+ * The structure of a picture, whole and cropped a little: each `[GRID, GRID]`, luminance minus the mean around each cell,
+ * of length 1.
+ */
+export type PictureSignature = Float32Array[];
 
+/** Side that a picture is stretched to. */
 const SIDE = 64;
 /** Side of the grid that two pictures are compared on. */
 const GRID = 32;
@@ -10,6 +14,8 @@ const GRID = 32;
 const RADIUS = 3;
 /** Shares cut off each side that are tried. */
 const CROPS = [0, 0.02, 0.04, 0.06, 0.08];
+/** Grey values over all cells; less is the noise of a blank picture. */
+const LEAST_STRUCTURE = 20;
 
 /** @param bytes an image file that was accepted before */
 export async function pictureSignature(bytes: Uint8Array, limits: { maxPixels: number }): Promise<PictureSignature> {
@@ -19,7 +25,7 @@ export async function pictureSignature(bytes: Uint8Array, limits: { maxPixels: n
     .toColourspace('b-w')
     .raw({ depth: 'uchar' })
     .toBuffer();
-  return Float32Array.from(grey);
+  return CROPS.map((crop) => structure(grey, crop));
 }
 
 /**
@@ -29,37 +35,41 @@ export async function pictureSignature(bytes: Uint8Array, limits: { maxPixels: n
  * @returns −1 to 1
  */
 export function pictureSimilarity(a: PictureSignature, b: PictureSignature): number {
-  const [whole, other] = [structure(a, 0, false), structure(b, 0, false)];
   let best = -1;
-  for (const flip of [false, true]) {
-    for (const crop of CROPS) {
-      best = Math.max(best, dot(whole, structure(b, crop, flip)));
-      if (crop > 0) best = Math.max(best, dot(other, structure(a, crop, flip)));
-    }
+  for (const crop of CROPS.keys()) {
+    best = Math.max(best, correlation(a[0]!, b[crop]!), correlation(a[crop]!, b[0]!));
   }
   return best;
 }
 
-/** `[GRID, GRID]` of length 1: the picture, cropped and mirrored, minus the mean around each cell. */
-function structure(picture: PictureSignature, crop: number, flip: boolean): Float32Array {
-  const sampled = new Float32Array(GRID * GRID);
-  const step = (SIDE * (1 - 2 * crop)) / GRID;
+/** Of two structures, or of one and the mirror image of the other. */
+function correlation(a: Float32Array, b: Float32Array): number {
+  let [same, mirrored] = [0, 0];
   for (let y = 0; y < GRID; y += 1) {
     for (let x = 0; x < GRID; x += 1) {
-      const column = flip ? GRID - 1 - x : x;
-      sampled[y * GRID + x] = sample(picture, crop * SIDE + (column + 0.5) * step, crop * SIDE + (y + 0.5) * step);
+      const value = a[y * GRID + x]!;
+      same += value * b[y * GRID + x]!;
+      mirrored += value * b[y * GRID + GRID - 1 - x]!;
     }
   }
-  const out = new Float32Array(GRID * GRID);
-  for (let y = 0; y < GRID; y += 1) {
-    for (let x = 0; x < GRID; x += 1) out[y * GRID + x] = sampled[y * GRID + x]! - meanAround(sampled, x, y);
-  }
-  const length = Math.sqrt(dot(out, out));
-  return length < 1e-3 ? out.fill(0) : out.map((value) => value / length);
+  return Math.max(same, mirrored);
 }
 
-/** Bilinear, at a place in cells of the signature. */
-function sample(picture: PictureSignature, x: number, y: number): number {
+function structure(picture: Uint8Array, crop: number): Float32Array {
+  const step = (SIDE * (1 - 2 * crop)) / GRID;
+  const place = (cell: number) => crop * SIDE + (cell + 0.5) * step;
+  const cells = new Float32Array(GRID * GRID);
+  for (let y = 0; y < GRID; y += 1) {
+    for (let x = 0; x < GRID; x += 1) cells[y * GRID + x] = sample(picture, place(x), place(y));
+  }
+  const around = blurred(blurred(cells, 1, GRID), GRID, 1);
+  const out = cells.map((value, i) => value - around[i]!);
+  const length = Math.sqrt(out.reduce((sum, value) => sum + value * value, 0));
+  return length < LEAST_STRUCTURE ? out.fill(0) : out.map((value) => value / length);
+}
+
+/** Bilinear, at a place in pixels. */
+function sample(picture: Uint8Array, x: number, y: number): number {
   const [px, py] = [x - 0.5, y - 0.5].map((value) => Math.min(SIDE - 1, Math.max(0, value))) as [number, number];
   const [left, top] = [Math.min(SIDE - 2, Math.floor(px)), Math.min(SIDE - 2, Math.floor(py))];
   const at = top * SIDE + left;
@@ -68,19 +78,16 @@ function sample(picture: PictureSignature, x: number, y: number): number {
   return above + (below - above) * (py - top);
 }
 
-function meanAround(values: Float32Array, x: number, y: number): number {
-  let [sum, count] = [0, 0];
-  for (let j = Math.max(0, y - RADIUS); j <= Math.min(GRID - 1, y + RADIUS); j += 1) {
-    for (let i = Math.max(0, x - RADIUS); i <= Math.min(GRID - 1, x + RADIUS); i += 1) {
-      sum += values[j * GRID + i]!;
-      count += 1;
+/** Mean of the cells up to RADIUS away along one axis; `step` goes along it, `across` from line to line. */
+function blurred(cells: Float32Array, step: number, across: number): Float32Array {
+  const out = new Float32Array(cells.length);
+  for (let line = 0; line < GRID; line += 1) {
+    for (let i = 0; i < GRID; i += 1) {
+      const [first, last] = [Math.max(0, i - RADIUS), Math.min(GRID - 1, i + RADIUS)];
+      let sum = 0;
+      for (let j = first; j <= last; j += 1) sum += cells[line * across + j * step]!;
+      out[line * across + i * step] = sum / (last - first + 1);
     }
   }
-  return sum / count;
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i += 1) sum += a[i]! * b[i]!;
-  return sum;
+  return out;
 }

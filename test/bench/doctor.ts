@@ -147,7 +147,15 @@ async function wrongLabels(name: string, backbone: Backbone): Promise<void> {
       planted += bad.size;
       seconds += findings.seconds;
     }
-    row(name, backbone, `5 % of the labels, to ${kind}`, found / planted, found / listed, (listed - found) / SEEDS.length, seconds / SEEDS.length);
+    row(
+      name,
+      backbone,
+      `5 % of the labels, to ${kind}`,
+      found / planted,
+      found / listed,
+      (listed - found) / SEEDS.length,
+      seconds / SEEDS.length,
+    );
   }
 }
 
@@ -157,7 +165,10 @@ async function likeliestOther(items: Item[], backbone: Backbone, labels: string[
   const { probabilities } = await outOfFold({ ...request, classes: K, groups: [] });
   return items.map(({ entry }, index) => {
     const p = probabilities.subarray(index * K, (index + 1) * K);
-    return labels.map((label, k) => ({ label, p: p[k]! })).filter(({ label }) => label !== entry.label).sort((a, b) => b.p - a.p)[0]!.label;
+    return labels
+      .map((label, k) => ({ label, p: p[k]! }))
+      .filter(({ label }) => label !== entry.label)
+      .sort((a, b) => b.p - a.p)[0]!.label;
   });
 }
 
@@ -181,27 +192,60 @@ async function copiesAndForeigners(name: string, backbone: Backbone): Promise<vo
       return groups.some((names) => names.includes(original) && names.includes(`${kind} ${original}`));
     }).length;
     const foreign = groups.filter((names) => !names.some((one) => one.startsWith(kind))).length;
-    row(name, backbone, `${copied.length} copies, ${kind}`, found / copied.length, undefined, foreign, findings.seconds);
+    row(
+      name,
+      backbone,
+      `${copied.length} copies, ${kind}`,
+      found / copied.length,
+      undefined,
+      foreign,
+      findings.seconds,
+    );
   }
   const folder = join(SHARED, 'datasets', 'imagenet-val');
-  const foreigners = shuffled(readdirSync(folder).filter((file) => /jpe?g$/i.test(file)).sort(), random)
+  const foreigners = shuffled(
+    readdirSync(folder)
+      .filter((file) => /jpe?g$/i.test(file))
+      .sort(),
+    random,
+  )
     .slice(0, FOREIGN_PHOTOS)
     .map((file) => ({ kind: 'photo', bytes: readFileSync(join(folder, file)) }));
   const pictures = [...foreigners, ...(await foreignPictures(random))];
-  const planted = pictures.map(({ kind, bytes }, i) => item(`planted ${kind} ${i}`, items[(i * 37) % photos]!.entry.label, 'train', bytes));
+  const planted = pictures.map(({ kind, bytes }, i) =>
+    item(`planted ${kind} ${i}`, items[(i * 37) % photos]!.entry.label, 'train', bytes),
+  );
   const { findings } = await examine([...items, ...planted], backbone, 0);
   const listed = findings.outliers.items.map((image) => image.name);
   for (const kind of ['photo', 'noise', 'blank']) {
     const all = planted.filter(({ entry }) => entry.name.startsWith(`planted ${kind}`));
     const found = all.filter(({ entry }) => listed.includes(entry.name)).length;
-    row(name, backbone, `${all.length} foreign, ${kind}`, found / all.length, undefined, listed.filter((one) => !one.startsWith('planted')).length, findings.seconds);
+    row(
+      name,
+      backbone,
+      `${all.length} foreign, ${kind}`,
+      found / all.length,
+      undefined,
+      listed.filter((one) => !one.startsWith('planted')).length,
+      findings.seconds,
+    );
   }
 }
 
-function row(name: string, backbone: Backbone, what: string, recall: number, precision: number | undefined, beside: number, seconds: number): void {
+function row(
+  name: string,
+  backbone: Backbone,
+  what: string,
+  recall: number,
+  precision: number | undefined,
+  beside: number,
+  seconds: number,
+): void {
   const percent = (value: number | undefined) => (value === undefined ? '' : `${(value * 100).toFixed(0)} %`);
   const { id } = backbone.card;
-  console.log(`| ${name} | ${id} | ${what} | ${percent(recall)} | ${percent(precision)} | ${beside.toFixed(1)} | ${seconds.toFixed(1)} |`);
+  console.log(
+    `| ${name} | ${id} | ${what} | ${percent(recall)} | ${percent(precision)} | ${beside.toFixed(1)} | ${seconds.toFixed(1)} |`,
+  );
   figures.push({ name: `${name} ${id}: ${what}: found`, value: recall });
   if (precision !== undefined) figures.push({ name: `${name} ${id}: ${what}: precision`, value: precision });
 }

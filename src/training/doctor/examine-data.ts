@@ -37,7 +37,7 @@ const MOST_COMPARED = 30_000;
 /** Neighbours of each image: enough to know what is near. */
 const NEIGHBOURS = 11;
 /** Pairs that are compared as pictures. */
-const MOST_PAIRS = 4000;
+const MOST_PAIRS = 2000;
 /** Copies of a photo were at 0.89 and more; other photos, even of the same thing on the same ground, at 0.86 and less. */
 const SAME_PICTURE = 0.88;
 /** With fewer, one photo more or less moves its figures by 10 points. */
@@ -71,8 +71,7 @@ export async function examineData(options: ExamineOptions): Promise<DataFindings
     members,
   }));
   const worstFirst = [...described].sort(
-    (a, b) =>
-      Number(b.contradiction) - Number(a.contradiction) || Number(b.across_splits) - Number(a.across_splits),
+    (a, b) => Number(b.contradiction) - Number(a.contradiction) || Number(b.across_splits) - Number(a.across_splits),
   );
   return {
     label_errors: {

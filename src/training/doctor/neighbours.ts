@@ -88,7 +88,10 @@ function squaredLengths(x: Float32Array, images: number, D: number): Float64Arra
 function project({ tf }: Engine, x: Float32Array, images: number, D: number): Float32Array {
   const random = seededRandom(0, 'projection');
   // ±1 does as well as a Gaussian (Achlioptas, Database-friendly Random Projections, 2003).
-  const directions = Float32Array.from({ length: D * PROJECTED }, () => (random() < 0.5 ? -1 : 1) / Math.sqrt(PROJECTED));
+  const directions = Float32Array.from(
+    { length: D * PROJECTED },
+    () => (random() < 0.5 ? -1 : 1) / Math.sqrt(PROJECTED),
+  );
   const right = tf.tensor2d(directions, [D, PROJECTED]);
   const out = new Float32Array(images * PROJECTED);
   for (let start = 0; start < images; start += BLOCK) {
