@@ -36,19 +36,15 @@ export function writeExemplars(options: {
 }): ExemplarFiles {
   const { images, rows, of, x, mean, deviation } = options;
   const D = mean.length;
-  const features = Buffer.alloc(8 * D + rows.length * D);
-  mean.forEach((value, d) => features.writeFloatLE(value, 4 * d));
-  deviation.forEach((value, d) => features.writeFloatLE(value, 4 * (D + d)));
-  rows.forEach((row, i) => {
+  const features = new Uint8Array(8 * D + rows.length * D);
+  features.set(new Uint8Array(Float32Array.from(mean).buffer));
+  features.set(new Uint8Array(Float32Array.from(deviation).buffer), 4 * D);
+  for (const [i, row] of rows.entries()) {
     const vector = x.subarray(row * D, (row + 1) * D);
-    const scale =
-      MOST /
-      Math.max(
-        Number.MIN_VALUE,
-        vector.reduce((top, value) => Math.max(top, Math.abs(value)), 0),
-      );
-    vector.forEach((value, d) => features.writeInt8(Math.round(value * scale) || 0, 8 * D + i * D + d));
-  });
+    const largest = vector.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+    const scale = largest > 0 ? MOST / largest : 0;
+    features.set(new Uint8Array(Int8Array.from(vector, (value) => Math.round(value * scale)).buffer), (8 + i) * D);
+  }
   return { images: JSON.stringify({ dimensions: D, of, images } satisfies ImagesFile), features };
 }
 

@@ -2,6 +2,8 @@
  * doctor/ looks for what is wrong with the data, from features that are there anyway: labels that are likely wrong, copies,
  * classes that are too small or taken for each other, and images that do not belong.
  */
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
 import type { DataFindings, DatasetEntry, Split } from '../../schemas.js';
 import type { Engine } from '../../vision/engine.js';
 import { type PictureSignature, pictureSignature, pictureSimilarity } from '../../vision/picture-signature.js';
@@ -157,13 +159,15 @@ async function copies({ entries, readImage, limits }: ExamineOptions, compared: 
     }
     return signature;
   };
-  const same: { a: number; b: number }[] = [];
-  for (const candidate of duplicateCandidates(compared.neighbours).slice(0, MOST_PAIRS)) {
-    const [a, b] = [compared.images[candidate.a]!, compared.images[candidate.b]!];
-    const [one, other] = await Promise.all([signatureOf(a), signatureOf(b)]);
-    if (pictureSimilarity(one, other) >= SAME_PICTURE) same.push({ a, b });
-  }
-  return groupPairs(same);
+  const atOnce = pLimit(availableParallelism());
+  const candidates = duplicateCandidates(compared.neighbours).slice(0, MOST_PAIRS);
+  const pairs = candidates.map(({ a, b }) => ({ a: compared.images[a]!, b: compared.images[b]! }));
+  const similarities = await Promise.all(
+    pairs.map(({ a, b }) =>
+      atOnce(async () => pictureSimilarity(...(await Promise.all([signatureOf(a), signatureOf(b)])))),
+    ),
+  );
+  return groupPairs(pairs.filter((_, i) => similarities[i]! >= SAME_PICTURE));
 }
 
 /** Test images of which a copy is in the training or validation part. */

@@ -11,9 +11,9 @@ export interface Candidate {
  * Copies are not near as such but much nearer than the next: what is near differs from data set to data set and from
  * backbone to backbone (two pairs of trousers on a white bed are nearer than one cat and its mirror image), so distances
  * are taken relative to the median of an image's neighbours, as in Lowe's ratio test. Re-encoded, resized, mirrored
- * copies and those cropped by up to 8 % a side lay below 0.6 mostly, and no more than 1 in 10 above 0.8.
+ * copies and those cropped by up to 8 % a side lay below 0.6 mostly.
  */
-const CANDIDATE_RATIO = 0.8;
+const CANDIDATE_RATIO = 0.7;
 /** Nearest neighbours of an image that may be its copies. */
 const LOOKED_AT = 4;
 

@@ -45,6 +45,6 @@ t.test('each kind of finding is a sentence with examples and what to do', (t) =>
     /^One image is unlike all others, such as d\.jpg\./,
   ];
   t.equal(sentences.length, expected.length);
-  expected.forEach((pattern, i) => t.match(sentences[i], pattern));
+  for (const [i, pattern] of expected.entries()) t.match(sentences[i], pattern);
   t.end();
 });
