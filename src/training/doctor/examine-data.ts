@@ -48,13 +48,13 @@ const MOST_LISTED = { labels: 200, groups: 100, members: 20, classes: 100, pairs
 
 /** @returns what is likely wrong with the data; lists are bounded, their totals are not */
 export async function examineData(options: ExamineOptions): Promise<DataFindings> {
-  const { engine, entries, x, dimensions, labels, splits, seed } = options;
+  const { entries, x, dimensions, labels, splits, seed, weightDecay } = options;
   const began = performance.now();
   const y = options.y.subarray(0, entries.length);
   const K = labels.length;
   const compared = await neighboursOfSome(options);
   const groups = await copies(options, compared);
-  const unseen = await outOfFold({ ...options, engine, x, y, dimensions, classes: K, groups, seed });
+  const unseen = await outOfFold({ x, y, dimensions, classes: K, groups, weightDecay, seed });
   const doubted = labelErrors(unseen, y, K);
   const pairs = confusableClasses(unseen, y, K);
   const far = outliers(compared.neighbours).map((found) => ({ ...found, image: compared.images[found.image]! }));

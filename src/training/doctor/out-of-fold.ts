@@ -1,4 +1,3 @@
-import type { Engine } from '../../vision/engine.js';
 import { SoftmaxRegression } from '../../vision/softmax-regression.js';
 import { fitTemperature, probabilities } from '../evaluate.js';
 import { seededRandom, shuffled } from '../random.js';
@@ -21,7 +20,6 @@ const foldsFor = (images: number) => (images <= 1000 ? 5 : images <= 20_000 ? 3 
  *   confirm the wrong label of the other
  */
 export async function outOfFold(options: {
-  engine: Engine;
   x: Float32Array;
   y: Int32Array;
   dimensions: number;
@@ -30,37 +28,31 @@ export async function outOfFold(options: {
   weightDecay: number;
   seed: number;
 }): Promise<OutOfFold> {
-  const { engine, y, dimensions, classes: K, weightDecay } = options;
+  const { y, dimensions, classes: K, weightDecay } = options;
   const n = y.length;
   const x = options.x.subarray(0, n * dimensions);
   const folds = foldsFor(n);
   const fold = deal(y, options.groups, folds, options.seed);
   const logits = new Float32Array(n * K);
   const unknown = new Set<number>();
-  const regression = new SoftmaxRegression({ engine, x, y, dimensions, classes: K });
-  try {
-    for (let held = 0; held < folds; held += 1) {
-      const seen = new Int32Array(K);
-      y.forEach((k, image) => {
-        if (fold[image] !== held) seen[k]! += 1;
-      });
-      // Not from where the last one ended: that one has seen these images.
-      const fitted = regression.fit({
-        imageWeights: Float32Array.from(fold, (other) => (other === held ? 0 : 1)),
-        weightDecay,
-        maxIterations: 200,
-        tolerance: 1e-4,
-      });
-      const all = regression.logits(fitted);
-      fold.forEach((other, image) => {
-        if (other !== held) return;
-        logits.set(all.subarray(image * K, (image + 1) * K), image * K);
-        if (seen[y[image]!]! < LEAST_OF_CLASS) unknown.add(image);
-      });
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  } finally {
-    regression.close();
+  const regression = new SoftmaxRegression({ x, y, dimensions, classes: K });
+  for (let held = 0; held < folds; held += 1) {
+    const seen = new Int32Array(K);
+    y.forEach((k, image) => {
+      if (fold[image] !== held) seen[k]! += 1;
+    });
+    // Not from where the last one ended: that one has seen these images.
+    const fitted = await regression.fit({
+      imageWeights: Float32Array.from(fold, (other) => (other === held ? 0 : 1)),
+      weightDecay,
+      maxIterations: 200,
+      tolerance: 1e-4,
+    });
+    fold.forEach((other, image) => {
+      if (other !== held) return;
+      logits.set(fitted.logits.subarray(image * K, (image + 1) * K), image * K);
+      if (seen[y[image]!]! < LEAST_OF_CLASS) unknown.add(image);
+    });
   }
   const temperature = fitTemperature({ logits, y, classes: K });
   const out = new Float64Array(n * K);
