@@ -25,6 +25,8 @@ export interface JobRecord {
   created_at: string;
   dataset: string;
   settings: JobSettings & { backbone: string };
+  /** Of the HTTP request that made it; for logs. */
+  request_id?: string;
 }
 
 export interface JobResult {

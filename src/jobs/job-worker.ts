@@ -154,7 +154,7 @@ export class JobWorker {
         data: { attempt },
       })
       .catch(() => undefined);
-    log.info({ job: id, attempt }, 'job started');
+    log.info({ job: id, attempt, request_id: record.request_id }, 'job started');
 
     const cancelled = new AbortController();
     const stopListening = live.onCancel(id, () => cancelled.abort());
