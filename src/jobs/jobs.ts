@@ -4,7 +4,7 @@ import { newId } from '../ids.js';
 import type { Log } from '../log.js';
 import type { Job, JobEvent, JobProgress, JobSettings } from '../schemas.js';
 import type { JobQueue } from './job-queue.js';
-import type { JobRecord, JobResult, JobStore, PendingJob, StoredJob } from './job-store.js';
+import { digestOfKey, type JobRecord, type JobResult, type JobStore, type PendingJob, type StoredJob } from './job-store.js';
 import { laterThanSeen, type LiveState, type NewEvent } from './live-state.js';
 import { withDeadline } from './redis.js';
 
@@ -68,6 +68,7 @@ export class Jobs {
       dataset,
       settings,
       ...(requestId !== undefined && { request_id: requestId }),
+      ...(idempotencyKey !== undefined && { idempotency: digestOfKey(idempotencyKey) }),
     };
     // A request with the same key may have come at the same moment.
     if (!(await this.#store.create(record))) return { job: await this.get(tenant, id), replayed: true };
@@ -161,12 +162,7 @@ export class Jobs {
 
   /** Whether a job that has not ended needs this data set. */
   async uses(tenant: string, dataset: string): Promise<boolean> {
-    for (const pending of await this.#store.pending()) {
-      if (pending.tenant !== tenant) continue;
-      const record = await this.#store.record(tenant, pending.id);
-      if (record?.dataset === dataset && !(await this.#store.result(record))) return true;
-    }
-    return false;
+    return this.#store.uses(tenant, dataset);
   }
 
   /** Why a tenant may not submit another job now; undefined: it may. */
