@@ -22,7 +22,9 @@ try {
 } catch (error) {
   const isUsage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
   process.stderr.write(
-    isUsage ? `${error.message}\n\n${USAGE}\n` : `${error instanceof AppError ? error.message : (error as Error).stack}\n`,
+    isUsage
+      ? `${error.message}\n\n${USAGE}\n`
+      : `${error instanceof AppError ? error.message : (error as Error).stack}\n`,
   );
   process.exitCode = 2;
 }

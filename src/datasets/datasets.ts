@@ -170,9 +170,13 @@ export class Datasets {
     if (most === undefined) return;
     const { length } = await this.#options.storage.list(`tenants/${tenant}/datasets`);
     if (length < most) return;
-    throw new AppError('quota_exceeded', `There are ${length} data sets; at most ${most} (MAX_DATASETS). Delete some.`, {
-      details: { datasets: length, most },
-    });
+    throw new AppError(
+      'quota_exceeded',
+      `There are ${length} data sets; at most ${most} (MAX_DATASETS). Delete some.`,
+      {
+        details: { datasets: length, most },
+      },
+    );
   }
 
   async #find(tenant: string, id: string): Promise<Dataset | undefined> {

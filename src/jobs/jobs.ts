@@ -4,7 +4,14 @@ import { newId } from '../ids.js';
 import type { Log } from '../log.js';
 import type { Job, JobEvent, JobProgress, JobSettings } from '../schemas.js';
 import type { JobQueue } from './job-queue.js';
-import { digestOfKey, type JobRecord, type JobResult, type JobStore, type PendingJob, type StoredJob } from './job-store.js';
+import {
+  digestOfKey,
+  type JobRecord,
+  type JobResult,
+  type JobStore,
+  type PendingJob,
+  type StoredJob,
+} from './job-store.js';
 import { laterThanSeen, type LiveState, type NewEvent } from './live-state.js';
 import { withDeadline } from './redis.js';
 

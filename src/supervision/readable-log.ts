@@ -6,7 +6,19 @@ export const INFO = 30;
 export const WARN = 40;
 
 /** Fields of every line, and those that are told in words. */
-const TOLD = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'err', 'req', 'res', 'request_id', 'responseTime']);
+const TOLD = new Set([
+  'level',
+  'time',
+  'pid',
+  'hostname',
+  'name',
+  'msg',
+  'err',
+  'req',
+  'res',
+  'request_id',
+  'responseTime',
+]);
 const MOST_FIELDS = 6;
 
 interface LogLine {

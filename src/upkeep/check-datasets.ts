@@ -94,7 +94,9 @@ async function packFaults(storage: Storage, key: string, entries: DatasetEntry[]
   const places = [...new Map(entries.map((entry) => [entry.offset, entry])).values()].sort(
     (a, b) => a.offset - b.offset,
   );
-  const gap = places.findIndex(({ offset }, i) => offset !== (i === 0 ? 0 : places[i - 1]!.offset + places[i - 1]!.bytes));
+  const gap = places.findIndex(
+    ({ offset }, i) => offset !== (i === 0 ? 0 : places[i - 1]!.offset + places[i - 1]!.bytes),
+  );
   if (gap !== -1) return [`index.ndjson and pack do not fit together at '${places[gap]!.name}'`];
   const object = await storage.get(key);
   if (!object) return ['pack is missing'];

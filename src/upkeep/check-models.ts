@@ -1,5 +1,10 @@
 import { Type } from '@sinclair/typebox';
-import { ModelName, type VersionManifest, VersionManifest as VersionManifestSchema, VersionNumber } from '../schemas.js';
+import {
+  ModelName,
+  type VersionManifest,
+  VersionManifest as VersionManifestSchema,
+  VersionNumber,
+} from '../schemas.js';
 import { type Storage, writeJson } from '../storage/contract.js';
 import type { Findings } from './finding.js';
 import { quarantine } from './quarantine.js';
@@ -72,7 +77,13 @@ async function checkVersion(context: Context, model: string, version: number): P
     return;
   }
   if ('missing' in manifest) {
-    await checkUnfinished(context, { folder, what, job: 'value' in claim ? claim.value.job : undefined, stored, isOld });
+    await checkUnfinished(context, {
+      folder,
+      what,
+      job: 'value' in claim ? claim.value.job : undefined,
+      stored,
+      isOld,
+    });
     return;
   }
   findings.count('versions');
