@@ -15,7 +15,6 @@ export function limitStalls(app: FastifyInstance, ms: number, refuse: (socket: S
     const stalled = () => {
       if (raw.complete || reply.raw.headersSent) return;
       refuse(socket);
-      raw.destroy();
     };
     const done = () => {
       socket.off('timeout', stalled);
