@@ -73,7 +73,10 @@ export const ConfigSchema = Type.Object(
       maximum: 256,
     }),
     PREDICT_BATCH: positive('Most images in one pass of the backbone when predicting.', 16),
-    PREDICT_QUEUE: positive('Most images waiting for a prediction; beyond that requests are answered 429.', 512),
+    PREDICT_QUEUE: positive(
+      'Most images waiting for a prediction, of one tenant of several at most half; beyond that requests are answered 429.',
+      512,
+    ),
     HEAD_CACHE_BYTES: positive('Memory for the heads of recently used models.', 512 * MiB),
     WORKER_CONCURRENCY: Type.Integer({
       description: 'Jobs that one worker runs at once.',
