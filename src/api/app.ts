@@ -39,7 +39,8 @@ export async function buildApp(dependencies: ApiDependencies, options: { log?: L
     // Given to Node as well: below its limit for headers (60 s), one that is set after creation alone never fires.
     http: {
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
-      headersTimeout: config.HEADERS_TIMEOUT_SECONDS * 1000,
+      // Node refuses one that is longer than that of the whole request.
+      headersTimeout: Math.min(config.HEADERS_TIMEOUT_SECONDS, config.REQUEST_TIMEOUT_SECONDS) * 1000,
       maxHeaderSize: config.MAX_HEADER_BYTES,
       requestTimeout: config.REQUEST_TIMEOUT_SECONDS * 1000,
     },

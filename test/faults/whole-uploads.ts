@@ -3,7 +3,7 @@
  * be whole, by its digests, and nothing else may be left.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Dataset } from '../../src/schemas.js';
@@ -85,6 +85,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
       return dataset;
     };
     await Promise.all([upload(1000), upload(1001), upload(1002), upload(1003)]); // what the first ones load stays
+    forgetPeak(service);
     const memoryBefore = peakMb(service);
     const began = Date.now();
     await Promise.all(Array.from({ length: atOnce }, (_, n) => upload(n)));
@@ -128,6 +129,15 @@ function peakMb({ server }: TestService): number {
     return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))![1]) / 1024;
   } catch {
     return 0;
+  }
+}
+
+/** From here on the highest memory is that of now. */
+function forgetPeak({ server }: TestService): void {
+  try {
+    writeFileSync(`/proc/${server.pid}/clear_refs`, '5');
+  } catch {
+    // then the growth is that beyond the highest so far
   }
 }
 
