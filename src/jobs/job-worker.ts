@@ -24,6 +24,8 @@ export interface JobWorkerOptions {
   attempts: number;
   memoryMb: number;
   timeoutMs: number;
+  /** Environment of the processes that run jobs; default: that of this process. */
+  env?: NodeJS.ProcessEnv;
   /** Called when native code ended a job's process (SIGSEGV, SIGBUS, SIGABRT), before the next attempt. */
   onNativeCrash: () => Promise<void>;
   /** What another attempt, or one that was stopped, may have left behind. */
@@ -154,7 +156,7 @@ export class JobWorker {
         data: { attempt },
       })
       .catch(() => undefined);
-    log.info({ job: id, attempt }, 'job started');
+    log.info({ job: id, attempt, request_id: record.request_id }, 'job started');
 
     const cancelled = new AbortController();
     const stopListening = live.onCancel(id, () => cancelled.abort());
@@ -169,6 +171,7 @@ export class JobWorker {
         entry: this.#options.entry,
         memoryMb: this.#options.memoryMb,
         timeoutMs: this.#options.timeoutMs,
+        ...(this.#options.env && { env: this.#options.env }),
         signal: AbortSignal.any([cancelled.signal, this.#stopping.signal]),
         onMessage: (message) => {
           if (message.type === 'progress') progress.write(message.progress);

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import type { Redis } from 'ioredis';
+import { decodeTime } from 'ulid';
 import type { JobEvent, JobProgress } from '../schemas.js';
 import { REDIS_PREFIX } from './redis.js';
 
@@ -10,7 +11,7 @@ export type NewEvent = Pick<JobEvent, 'type' | 'message' | 'data'>;
 
 /**
  * Progress and events of running jobs, in Redis: shown live, and gone if Redis is wiped.
- * Events are a list; an event's place in it is its sequence number.
+ * Events are a list; an event's place in it, counted from the list's base, is its sequence number.
  */
 export class LiveState {
   readonly #redis: Redis;
@@ -37,17 +38,17 @@ export class LiveState {
   }
 
   async addEvent(job: string, event: NewEvent): Promise<void> {
-    await this.#redis
-      .multi()
-      .rpush(eventsKey(job), JSON.stringify({ at: new Date().toISOString(), ...event }))
-      .publish(`${REDIS_PREFIX}:events`, job)
-      .exec();
+    const line = JSON.stringify({ at: new Date().toISOString(), ...event });
+    const base = event.type === 'created' ? 0 : laterThanSeen(job);
+    await this.#redis.eval(ADD_EVENT, 3, eventsKey(job), baseKey(job), `${REDIS_PREFIX}:events`, line, base, job);
   }
 
   /** Events after the sequence number `after`. */
   async events(job: string, after = 0): Promise<JobEvent[]> {
-    const lines = await this.#redis.lrange(eventsKey(job), after, -1);
-    return lines.map((line, i) => ({ seq: after + 1 + i, ...JSON.parse(line) }));
+    const base = Number((await this.#redis.get(baseKey(job))) ?? 0);
+    const from = Math.max(0, after - base);
+    const lines = await this.#redis.lrange(eventsKey(job), from, -1);
+    return lines.map((line, i) => ({ seq: base + from + 1 + i, ...JSON.parse(line) }));
   }
 
   /** Wait until a job has a new event, or until `ms` have passed. */
@@ -70,12 +71,36 @@ export class LiveState {
   }
 
   async forgetLater(job: string): Promise<void> {
-    await this.#redis.multi().expire(progressKey(job), LINGER_SECONDS).expire(eventsKey(job), LINGER_SECONDS).exec();
+    const keys = [progressKey(job), eventsKey(job), baseKey(job)];
+    await this.#redis.multi(keys.map((key) => ['expire', key, LINGER_SECONDS])).exec();
+  }
+}
+
+/** Appends an event and announces it. The first of a list decides where the list's numbers begin. */
+const ADD_EVENT = `
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SET', KEYS[2], ARGV[2]) end
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('PUBLISH', KEYS[3], ARGV[3])
+`;
+
+/**
+ * A sequence number above those that a reader may have seen of a job whose events Redis has lost: the job's age in ms, for
+ * a job tells less than one event a ms.
+ */
+export function laterThanSeen(job: string): number {
+  try {
+    return Math.max(0, Date.now() - decodeTime(job.slice(job.indexOf('_') + 1).toUpperCase()));
+  } catch {
+    return 0; // not an id of ours
   }
 }
 
 function progressKey(job: string): string {
   return `${REDIS_PREFIX}:progress:${job}`;
+}
+
+function baseKey(job: string): string {
+  return `${REDIS_PREFIX}:events-base:${job}`;
 }
 
 function eventsKey(job: string): string {
