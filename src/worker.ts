@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     memoryMb: config.JOB_MEMORY_MB,
     timeoutMs: config.JOB_TIMEOUT_SECONDS * 1000,
     onNativeCrash: () => FeatureCache.remove(config.CACHE_DIR), // a damaged LMDB crashes its reader
-    cleanUp: ({ tenant, model, id }) => registry.abandon(tenant, model, id),
+    cleanUp: ({ tenant, model, id }, { succeeded }) => registry.settle({ tenant, model, job: id, succeeded }),
     publishedBy: ({ tenant, model, id }) => registry.publishedBy(tenant, model, id),
   });
 

@@ -36,18 +36,37 @@ export class LiveState {
     return text === null ? undefined : JSON.parse(text);
   }
 
-  async addEvent(job: string, event: NewEvent): Promise<void> {
-    await this.#redis
-      .multi()
-      .rpush(eventsKey(job), JSON.stringify({ at: new Date().toISOString(), ...event }))
-      .publish(`${REDIS_PREFIX}:events`, job)
-      .exec();
+  /** @returns the event as it lies in Redis */
+  async addEvent(job: string, event: NewEvent): Promise<string> {
+    const line = JSON.stringify({ at: new Date().toISOString(), ...event });
+    await this.#redis.multi().rpush(eventsKey(job), line).publish(`${REDIS_PREFIX}:events`, job).exec();
+    return line;
+  }
+
+  /** All events, as they lie in Redis. */
+  async lines(job: string, after = 0): Promise<string[]> {
+    return this.#redis.lrange(eventsKey(job), after, -1);
+  }
+
+  /**
+   * Put events back in front that Redis has lost, so that each keeps its sequence number.
+   * @param known the events as they were at the last look, and those added since
+   * @returns all events
+   */
+  async restoreLines(job: string, known: string[]): Promise<string[]> {
+    const [first, length] = (await this.#redis.multi().lindex(eventsKey(job), 0).llen(eventsKey(job)).exec()) ?? [];
+    const isWhole = known.length === 0 || (first?.[1] === known[0] && Number(length?.[1]) >= known.length);
+    if (isWhole) return [...known, ...(await this.lines(job, known.length))];
+    const present = await this.lines(job);
+    const there = new Set(present);
+    const lost = known.filter((line) => !there.has(line));
+    if (lost.length > 0) await this.#redis.lpush(eventsKey(job), ...[...lost].reverse());
+    return [...lost, ...present];
   }
 
   /** Events after the sequence number `after`. */
   async events(job: string, after = 0): Promise<JobEvent[]> {
-    const lines = await this.#redis.lrange(eventsKey(job), after, -1);
-    return lines.map((line, i) => ({ seq: after + 1 + i, ...JSON.parse(line) }));
+    return (await this.lines(job, after)).map((line, i) => ({ seq: after + 1 + i, ...JSON.parse(line) }));
   }
 
   /** Wait until a job has a new event, or until `ms` have passed. */
