@@ -169,7 +169,7 @@ export class JobWorker {
       message: again ? `Started again (attempt ${attempt}); features computed so far are kept` : 'Started',
       data: { attempt },
     });
-    log.info({ job: id, attempt }, 'job started');
+    log.info({ job: id, attempt, request_id: record.request_id }, 'job started');
 
     const cancelled = new AbortController();
     const stopListening = live.onCancel(id, () => cancelled.abort());

@@ -5,8 +5,15 @@ import { newId } from '../ids.js';
 import type { Log } from '../log.js';
 import type { Job, JobEvent, JobProgress, JobSettings } from '../schemas.js';
 import type { JobQueue } from './job-queue.js';
-import type { JobRecord, JobResult, JobStore, PendingJob, StoredJob } from './job-store.js';
-import type { LiveState, NewEvent } from './live-state.js';
+import {
+  digestOfKey,
+  type JobRecord,
+  type JobResult,
+  type JobStore,
+  type PendingJob,
+  type StoredJob,
+} from './job-store.js';
+import { laterThanSeen, type LiveState, type NewEvent } from './live-state.js';
 import { withDeadline } from './redis.js';
 
 export interface SubmitJob {
@@ -16,6 +23,8 @@ export interface SubmitJob {
   idempotencyKey?: string;
   /** What else distinguishes requests with the same key, such as the digest of an uploaded archive. */
   content?: string;
+  /** Of the HTTP request; kept with the job, so that lines of its worker can be traced back. */
+  requestId?: string;
 }
 
 /** Live progress is worth a short wait only. */
@@ -33,12 +42,15 @@ export class Jobs {
   readonly #log: Log;
   /** By tenant and id. A progress that was told never falls, also when Redis no longer knows it. */
   readonly #seen = new LRUCache<string, Told>({ max: MOST_SEEN });
+  readonly #maxOpen: number;
 
-  constructor(options: { store: JobStore; queue: JobQueue; live: LiveState; log: Log }) {
+  /** @param options maxOpen: most jobs of one tenant that have not ended; default: no limit */
+  constructor(options: { store: JobStore; queue: JobQueue; live: LiveState; log: Log; maxOpen?: number }) {
     this.#store = options.store;
     this.#queue = options.queue;
     this.#live = options.live;
     this.#log = options.log;
+    this.#maxOpen = options.maxOpen ?? Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -47,27 +59,41 @@ export class Jobs {
    *  2. The Idempotency-Key is bound; the same request again answers with the same job.
    *  3. The record is written: from here on the job is promised.
    *  4. It is put into the queue. If that fails now, the reconciler does it later.
-   * @throws AppError `queue_unavailable`, `idempotency_key_reused`
+   * @throws AppError `queue_unavailable`, `idempotency_key_reused`, `too_many_jobs`
    */
   async submit(request: SubmitJob): Promise<{ job: Job; replayed: boolean }> {
-    const { tenant, dataset, settings, idempotencyKey } = request;
+    const { tenant, dataset, settings, idempotencyKey, requestId } = request;
     await this.#queue.check();
+    const refuse = await this.#refusal(tenant);
     let id = newId('job');
+    if (refuse && idempotencyKey === undefined) throw refuse;
     if (idempotencyKey !== undefined) {
       const fingerprint = createHash('sha256')
         .update(canonical({ dataset: request.content ?? dataset, settings }))
         .digest('hex');
       id = await this.#store.bindIdempotencyKey({ tenant, key: idempotencyKey, fingerprint, job: id });
       if (await this.#store.record(tenant, id)) return { job: await this.get(tenant, id), replayed: true };
+      if (refuse) throw refuse;
     }
-    const record: JobRecord = { id, tenant, created_at: new Date().toISOString(), dataset, settings };
+    const record: JobRecord = {
+      id,
+      tenant,
+      created_at: new Date().toISOString(),
+      dataset,
+      settings,
+      ...(requestId !== undefined && { request_id: requestId }),
+      ...(idempotencyKey !== undefined && { idempotency: digestOfKey(idempotencyKey) }),
+    };
     // A request with the same key may have come at the same moment.
     if (!(await this.#store.create(record))) return { job: await this.get(tenant, id), replayed: true };
     try {
       await this.#addEvent(id, { type: 'created', message: 'The job is queued', data: {} });
       await this.#queue.add({ id, tenant });
     } catch (error) {
-      this.#log.warn({ err: error, job: id }, 'the job is recorded but not queued; the reconciler will queue it');
+      this.#log.warn(
+        { err: error, job: id, request_id: requestId },
+        'the job is recorded but not queued; the reconciler will queue it',
+      );
     }
     return { job: await this.get(tenant, id), replayed: false };
   }
@@ -153,12 +179,19 @@ export class Jobs {
 
   /** Whether a job that has not ended needs this data set. */
   async uses(tenant: string, dataset: string): Promise<boolean> {
-    for (const pending of await this.#store.pending()) {
-      if (pending.tenant !== tenant) continue;
-      const record = await this.#store.record(tenant, pending.id);
-      if (record?.dataset === dataset && !(await this.#store.result(record))) return true;
-    }
-    return false;
+    return this.#store.uses(tenant, dataset);
+  }
+
+  /** Why a tenant may not submit another job now; undefined: it may. */
+  async #refusal(tenant: string): Promise<AppError | undefined> {
+    if (this.#maxOpen === Number.POSITIVE_INFINITY) return undefined;
+    const open = (await this.#store.pending()).filter((pending) => pending.tenant === tenant).length;
+    if (open < this.#maxOpen) return undefined;
+    return new AppError(
+      'too_many_jobs',
+      `${open} jobs have not ended; at most ${this.#maxOpen} (MAX_OPEN_JOBS). Wait for one to end, or cancel one.`,
+      { details: { open, most: this.#maxOpen, retry_after: 10 } },
+    );
   }
 
   async #view({ record, result, started_at, cancel_requested }: StoredJob): Promise<Job> {
@@ -245,7 +278,7 @@ export async function finishJob(
   const events = (await bounded(live.events(job.id))) ?? [];
   // Redis was away or wiped, or whoever decided has not come to say so: the end is told all the same.
   if (events.every(({ type }) => type !== status))
-    events.push({ seq: events.length + 1, at: result.finished_at, ...last });
+    events.push({ seq: (events.at(-1)?.seq ?? laterThanSeen(job.id)) + 1, at: result.finished_at, ...last });
   await store.settle(job, events);
   await bounded(live.forgetLater(job.id));
   return result;
