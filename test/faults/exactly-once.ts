@@ -21,17 +21,17 @@ const PAST_THE_LOCK_MS = 9000;
 export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
   const random = randomFrom(seed);
   return withFleet({ workers: 2, env: { WORKER_CONCURRENCY: '2', JOB_ATTEMPTS: '10' } }, async (fleet) => {
-    const dataset = await smallDataset(fleet, long ? 100 : 50);
+    const dataset = await smallDataset(fleet, long ? 100 : 30);
     const jobs: Job[] = [];
     let twice = 0;
     for (let round = 0; round < (long ? 10 : 1); round += 1) {
       const [stopped] = fleet.workers;
       const batch: Job[] = [];
-      for (let n = 0; n < 4; n += 1) {
+      for (let n = 0; n < (long ? 4 : 2); n += 1) {
         batch.push(await submit(fleet, { ...slow(), dataset: dataset.id, model: `model-${round}-${n}` }));
       }
       jobs.push(...batch);
-      await until(async () => childrenOf(stopped!.pid!).length === 2, { what: 'two jobs of one worker' });
+      await until(async () => childrenOf(stopped!.pid!).length > 0, { what: 'a job of that worker' });
       await sleep(random() * 1500);
       // Alone: its job processes go on and publish while the other worker starts the jobs anew. With them: they publish late.
       const frozen = round % 2 === 0 ? [stopped!.pid!] : [stopped!.pid!, ...childrenOf(stopped!.pid!)];
@@ -45,7 +45,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       }
       log(`round ${round + 1}: ${twice} jobs were run by two workers so far`);
     }
-    const killed = await killWhilePublishing(fleet, dataset.id, long ? 20 : 2, random, jobs);
+    const killed = await killWhilePublishing(fleet, dataset.id, long ? 20 : 1, random, jobs);
     for (const worker of fleet.workers) await until(() => childrenOf(worker.pid!).length === 0, { timeoutMs: 30_000 });
     const perJob: number[] = [];
     for (const { id, model } of jobs) {
@@ -60,7 +60,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       exactly('versions per job, most', Math.max(...perJob), 1),
       exactly('versions per job, least', Math.min(...perJob), 1),
       atLeast('jobs that two workers ran', twice, long ? 20 : 1),
-      atLeast('kills while publishing', killed, long ? 20 : 2),
+      atLeast('kills while publishing', killed, long ? 20 : 1),
       exactly('torn', torn.length, 0),
       exactly('files without an owner', garbage.length, 0),
     ];

@@ -24,7 +24,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     log('memory and descriptors are read from /proc, which only Linux has');
     return [];
   }
-  const [predictions, publishes] = long ? [100_000, 200] : [2000, 10];
+  const [predictions, publishes] = long ? [100_000, 200] : [640, 10];
   // A small cache of heads, so that it is full early and heads are dropped as others come.
   return withFleet({ env: { HEAD_CACHE_BYTES: '100000' } }, async (fleet) => {
     const dataset = await smallDataset(fleet, 10);
@@ -42,7 +42,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
 
     const pid = fleet.server.pid!;
     const points: { x: number; y: number }[] = [];
-    const rounds = 100;
+    const rounds = long ? 100 : 20;
     let failed = 0;
     let descriptors = 0;
     for (let round = 0; round < rounds; round += 1) {
@@ -57,8 +57,8 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
         if (status !== 200) failed += 1;
       });
       points.push({ x: ((round + 1) * predictions) / rounds, y: residentMiB(pid) });
-      if (round === 9) descriptors = openDescriptors(pid);
-      if (round % 10 === 9) log(`${points.at(-1)!.x} predictions: ${points.at(-1)!.y.toFixed(0)} MiB, ${openDescriptors(pid)} descriptors`);
+      if (round === rounds / 10) descriptors = openDescriptors(pid);
+      if ((round + 1) % (rounds / 10) === 0 && long) log(`${points.at(-1)!.x} predictions: ${points.at(-1)!.y.toFixed(0)} MiB, ${openDescriptors(pid)} descriptors`);
     }
     const more = openDescriptors(pid) - descriptors;
     // The first half fills caches and heaps.

@@ -123,6 +123,7 @@ async function watch(model: Model, world: World, signal: AbortSignal): Promise<n
   while (!signal.aborted) {
     for (const { id } of [...model.jobs]) {
       await world.look(id);
+      await world.lookAtEvents(id);
       looks += 1;
     }
     await sleep(25);
@@ -141,7 +142,9 @@ async function settled(model: Model, world: World): Promise<void> {
     const published = await registry.publishedBy('default', name, id);
     if ((published?.version ?? null) !== job.version) faults.push(`${id} says ${job.version}, published ${published?.version}`);
     const events = await jobs.events('default', id);
-    if (events.some(({ seq }, index) => seq !== index + 1)) faults.push(`${id}: events are not numbered 1, 2, …`);
+    if (events.some(({ seq }, index) => seq !== events[0]!.seq + index)) faults.push(`${id}: numbers of events have gaps`);
+    const seen = world.numbersSeen(id);
+    if (seen > events.at(-1)!.seq) faults.push(`${id}: event ${seen} was seen, the last is ${events.at(-1)!.seq}`);
     const ends = events.filter(({ type }) => type === 'succeeded' || type === 'cancelled' || type === 'failed');
     if (ends.length !== 1 || ends[0]!.type !== job.status) {
       faults.push(`${id} ${job.status}, its events end in ${ends.map(({ type }) => type)}`);

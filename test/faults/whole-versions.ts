@@ -1,7 +1,7 @@
 /**
  * Storage fails at its k-th call, for every k: with an I/O error, a full disk, or the death of the process, before the call,
  * in the middle of a write, or after the call without anybody learning of it. Then every byte is hashed again, the same is
- * done once more as the next attempt would, and what is left is counted.
+ * done once more as the next attempt would, and fsck collects what is left.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,6 +9,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileStorage } from '../../src/storage/file-storage.js';
+import { checkData } from '../../src/upkeep/check-data.js';
+import type { Finding } from '../../src/upkeep/finding.js';
 import { inParallel } from '../helpers/http.js';
 import { atLeast, exactly, type Figure, type RowOptions } from './figure.js';
 import { audit } from './helpers/audit.js';
@@ -39,7 +41,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     );
     log(`${calls} storage calls, ${points.length} points`);
     const faults: string[] = [];
-    let [left, unfinished, unmet] = [0, 0, 0];
+    let [left, collected, unfinished, unmet] = [0, 0, 0, 0];
     await inParallel(points, 2, async (point) => {
       const root = join(folder, `${point.fault}-${point.moment}-${point.at}`);
       const where = `${point.fault} ${point.moment} call ${point.at}`;
@@ -50,26 +52,41 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
         unfinished += 1;
         log(`${where}: the next attempt failed: ${error}`);
       });
-      await storage.sweep(0);
-      const { torn, garbage, temporary, versions, pending } = await audit(root);
-      faults.push(...torn.map((fault) => `${where}, then once more: ${fault}`));
-      if (versions !== 1 || pending !== 0) faults.push(`${where}: ${versions} versions, ${pending} pending`);
-      // A data set that was never complete: `fsck` takes it away.
-      const ours = garbage.filter((path) => !path.includes('/datasets/'));
-      if (ours.length + temporary.length > 0) log(`${where}: ${[...ours, ...temporary]}`);
-      left += ours.length + temporary.length;
+      const after = await audit(root);
+      faults.push(...after.torn.map((fault) => `${where}, then once more: ${fault}`));
+      if (after.versions !== 1 || after.pending !== 0) {
+        faults.push(`${where}: ${after.versions} versions, ${after.pending} pending`);
+      }
+      // What the next attempt does not take away, fsck does; a second one finds nothing.
+      const first = await fsck(storage);
+      collected += first.length;
+      const rest = [...first.filter(({ severity }) => severity === 'damage'), ...(await fsck(storage))];
+      for (const { kind, path } of rest) log(`${where}: ${kind} ${path}`);
+      left += rest.length;
       await rm(root, { recursive: true });
     });
     for (const fault of faults.slice(0, 10)) log(fault);
+    log(`fsck collected ${collected} things that the next attempt had left`);
     return [
       atLeast('crash points', points.length - unmet, long ? calls * FAULTS.length : points.length),
       exactly('torn', faults.length, 0),
       exactly('attempts after it that failed', unfinished, 0),
-      exactly('files left', left, 0),
+      exactly('findings of a second fsck, and damage', left, 0),
     ];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function fsck(storage: FileStorage): Promise<Finding[]> {
+  const { findings } = await checkData({
+    storage,
+    leftovers: (olderThanMs) => storage.leftovers(olderThanMs),
+    removeLeftovers: (olderThanMs) => storage.sweep(olderThanMs),
+    repair: true,
+    olderThanMs: 0,
+  });
+  return findings;
 }
 
 async function countCalls(root: string): Promise<number> {

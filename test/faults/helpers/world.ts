@@ -28,6 +28,7 @@ export class World {
   /** What is wrong with what was seen. */
   readonly faults: string[] = [];
   readonly #seen = new Map<string, Job>();
+  readonly #numbers = new Map<string, number>();
   #worker!: ChildProcess;
   #redis!: ReturnType<typeof connectRedis>;
   #subscriber!: ReturnType<typeof connectRedis>;
@@ -68,6 +69,19 @@ export class World {
 
   async look(id: string): Promise<Job> {
     return this.note(await this.jobs.get('default', id));
+  }
+
+  /** Read on from the last event seen, as a client does that follows a job. */
+  async lookAtEvents(id: string): Promise<void> {
+    const after = this.numbersSeen(id);
+    const events = await this.jobs.events('default', id, after);
+    for (const { seq } of events) if (seq <= after) this.faults.push(`${id}: event ${seq} came after ${after}`);
+    if (events.length > 0) this.#numbers.set(id, events.at(-1)!.seq);
+  }
+
+  /** The highest number of an event that was seen. */
+  numbersSeen(id: string): number {
+    return this.#numbers.get(id) ?? 0;
   }
 
   /** Check what is told about a job against all that was told before. */
