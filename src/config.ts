@@ -73,7 +73,10 @@ export const ConfigSchema = Type.Object(
       maximum: 256,
     }),
     PREDICT_BATCH: positive('Most images in one pass of the backbone when predicting.', 16),
-    PREDICT_QUEUE: positive('Most images waiting for a prediction; beyond that requests are answered 429.', 512),
+    PREDICT_QUEUE: positive(
+      'Most images waiting for a prediction, of one tenant of several at most half; beyond that requests are answered 429.',
+      512,
+    ),
     HEAD_CACHE_BYTES: positive('Memory for the heads of recently used models.', 512 * MiB),
     WORKER_CONCURRENCY: Type.Integer({
       description: 'Jobs that one worker runs at once.',
@@ -93,6 +96,7 @@ export const ConfigSchema = Type.Object(
     MAX_UPLOAD_BYTES: positive('Largest archive.', 16 * GiB),
     MAX_ARCHIVE_ENTRIES: positive('Most files in one archive.', 500_000),
     MAX_ARCHIVE_RATIO: positive('Most times an archive may grow when unpacked; beyond 64 MiB.', 200),
+    MAX_CLASSES: positive('Most classes of one data set.', 10_000),
     UNPACK_CONCURRENCY: positive('Archives unpacked at once by one server; more wait.', 4),
     MAX_IMAGE_BYTES: positive('Largest image file.', 32 * MiB),
     MAX_IMAGE_PIXELS: positive('Largest image, width times height.', 50_000_000),
@@ -121,6 +125,7 @@ export const ConfigSchema = Type.Object(
     MAX_DATASETS: positive('Most data sets of one tenant.', 10_000),
     MAX_MODELS: positive('Most models of one tenant.', 10_000),
     MAX_OPEN_JOBS: positive('Most jobs of one tenant that have not ended.', 1000),
+    MAX_EVENT_STREAMS: positive('Most streams of events of one tenant that one server keeps open.', 100),
     DATASET_RETENTION_DAYS: Type.Integer({
       description: 'Age at which a data set is deleted, unless a job that has not ended needs it. 0: never.',
       default: 0,

@@ -50,6 +50,7 @@ async function main(config: Config): Promise<void> {
     limits: { maxPixels: config.MAX_IMAGE_PIXELS },
     maxBatch: config.PREDICT_BATCH,
     maxWaiting: config.PREDICT_QUEUE,
+    maxWaitingPerTenant: partOfQueue(config),
     headCacheBytes: config.HEAD_CACHE_BYTES,
     decoders: availableParallelism(),
     onBatch: ({ backbone, images, seconds }) => {
@@ -114,6 +115,12 @@ async function main(config: Config): Promise<void> {
   });
   log.info({ url, backbone: config.DEFAULT_BACKBONE }, 'server is ready');
   process.send?.({ type: 'ready', url });
+}
+
+/** Where there are several tenants, none may take more than half of the places, or what one request may need. */
+function partOfQueue({ API_KEYS, PREDICT_QUEUE, MAX_PREDICT_IMAGES }: Config): number {
+  const tenants = new Set(API_KEYS.map(({ tenant }) => tenant)).size;
+  return tenants > 1 ? Math.max(Math.ceil(PREDICT_QUEUE / 2), MAX_PREDICT_IMAGES) : PREDICT_QUEUE;
 }
 
 try {

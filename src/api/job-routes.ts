@@ -93,6 +93,7 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
   return async (app) => {
     takeRawBodies(app);
     const closing = new AbortController();
+    const streams = new Map<string, number>();
     app.addHook('preClose', async () => closing.abort());
 
     app.post(
@@ -177,6 +178,14 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
           return { data: await jobs.events(tenant, params.id, query.after), has_more: false };
         }
         await jobs.get(tenant, params.id);
+        const open = streams.get(tenant) ?? 0;
+        if (open >= config.MAX_EVENT_STREAMS) {
+          throw new AppError(
+            'overloaded',
+            `${open} streams of events are open already (MAX_EVENT_STREAMS). Close some.`,
+          );
+        }
+        streams.set(tenant, open + 1);
         const last = Number(headers['last-event-id'] ?? query.after ?? 0);
         const after = Number.isSafeInteger(last) && last > 0 ? last : 0;
         reply.hijack();
@@ -189,6 +198,7 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
         raw.write('retry: 1000\n\n');
         const left = new AbortController();
         raw.on('close', () => left.abort());
+        if (raw.destroyed) left.abort(); // it went away while the job was looked up
         let written = Date.now();
         try {
           const signal = AbortSignal.any([left.signal, closing.signal]);
@@ -202,6 +212,8 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
           }
         } catch (error) {
           request.log.warn({ err: error }, 'an event stream broke off');
+        } finally {
+          streams.set(tenant, streams.get(tenant)! - 1);
         }
         raw.end();
       },

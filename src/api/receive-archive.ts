@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
 import type { Dataset } from '../schemas.js';
 import type { ApiDependencies } from './dependencies.js';
-import { claimedDigest, formLimits, readForm } from './upload.js';
+import { claimedDigest, fileName, formLimits, readForm } from './upload.js';
 
 /**
  * A data set from the file of a form, with the form's other fields. A fault behind the file, such as a second one, leaves
@@ -22,7 +22,7 @@ export async function receiveArchive(
       request,
       formLimits(config, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: 1 }),
       async (part) => {
-        const upload = { tenant, source: part.file, name: part.filename ?? null, signal };
+        const upload = { tenant, source: part.file, name: fileName(part.filename) ?? null, signal };
         dataset = await datasets.create({ ...upload, ...(expectedSha256 && { expectedSha256 }) });
       },
     );

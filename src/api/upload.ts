@@ -20,8 +20,15 @@ export function claimedDigest(request: FastifyRequest): string | undefined {
 /** A name for an upload that came as a raw body, from `Content-Disposition`. */
 export function rawName(request: FastifyRequest): string | null {
   const [, name] = /filename="?([^";]+)"?/.exec(request.headers['content-disposition'] ?? '') ?? [];
-  return name ?? null;
+  return fileName(name) ?? null;
 }
+
+/** A name as a client gave it, to be shown again: without control characters, and not longer than file systems take. */
+export function fileName(name: string | undefined): string | undefined {
+  return name?.replace(/\p{Cc}/gu, '').slice(0, MOST_NAME);
+}
+
+const MOST_NAME = 255;
 
 export interface FormLimits {
   fileSize: number;

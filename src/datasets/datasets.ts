@@ -24,6 +24,8 @@ export interface DatasetsOptions {
     /** Most times an archive may grow when unpacked, beyond 64 MiB. */
     maxRatio: number;
     maxImageBytes: number;
+    /** Most classes of one data set; undefined: no limit. */
+    maxClasses?: number;
     /** Most data sets of one tenant; undefined: no limit. */
     maxDatasets?: number;
   };
@@ -99,6 +101,7 @@ export class Datasets {
         }
       });
       const { entries, description } = await describe(findings);
+      refuseMoreClasses(description.class_count, limits.maxClasses);
       await storage.put(keys.index, Readable.from(lines(entries)));
       const about = { id, name, created_at: new Date().toISOString(), format, ...upload };
       const dataset: Dataset = { ...about, ...description };
@@ -188,6 +191,14 @@ export class Datasets {
 function keysOf(tenant: string, id: string) {
   const prefix = `tenants/${tenant}/datasets/${id}`;
   return { prefix, pack: `${prefix}/pack`, index: `${prefix}/index.ndjson`, manifest: `${prefix}/manifest.json` };
+}
+
+/** Every class is a row of the head, of the report and of each answer that lists labels. */
+function refuseMoreClasses(classes: number, most = Number.POSITIVE_INFINITY): void {
+  if (classes <= most) return;
+  throw new AppError('too_large', `The archive has ${classes} classes; at most ${most} are taken (MAX_CLASSES).`, {
+    details: { classes, most },
+  });
 }
 
 function refuseOtherDigest(sha256: string, expected: string | undefined): void {

@@ -25,6 +25,8 @@ export interface JobWorkerOptions {
   attempts: number;
   memoryMb: number;
   timeoutMs: number;
+  /** Environment of the processes that run jobs; default: that of this process. */
+  env?: NodeJS.ProcessEnv;
   /** Called when native code ended a job's process (SIGSEGV, SIGBUS, SIGABRT), before the next attempt. */
   onNativeCrash: () => Promise<void>;
   /** Takes away what attempts of a job that has ended left behind, and what late ones might still publish. */
@@ -183,6 +185,7 @@ export class JobWorker {
         entry: this.#options.entry,
         memoryMb: this.#options.memoryMb,
         timeoutMs: this.#options.timeoutMs,
+        ...(this.#options.env && { env: this.#options.env }),
         signal: AbortSignal.any([cancelled.signal, this.#stopping.signal]),
         onMessage: (message) => {
           if (message.type === 'progress') told!.setProgress(message.progress);

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
-import { type TSchema, type Static, FormatRegistry } from '@sinclair/typebox';
+import { FormatRegistry, type Static, type TSchema, TypeRegistry } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { type Storage, readJson } from '../storage/contract.js';
 
 FormatRegistry.Set('date-time', (value) => !Number.isNaN(Date.parse(value)));
+
+// Our enumerations are `Type.Unsafe`, of which TypeBox itself knows nothing.
+TypeRegistry.Set<{ enum?: unknown[] }>('Unsafe', (schema, value) => schema.enum?.includes(value) ?? true);
 
 /** What `readChecked` found: the value, that nothing is there, or why it cannot be used. */
 export type Checked<T> = { value: T } | { missing: true } | { fault: string };

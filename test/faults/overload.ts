@@ -17,7 +17,7 @@ import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure
 export const name = 'Overload sheds';
 export const goal = 'what is taken is answered in time, the rest is refused at once with Retry-After';
 
-const KEYS = { quiet: 'graft_quiet', flood: 'graft_flood' };
+const KEYS = { load: 'graft_load', quiet: 'graft_quiet', flood: 'graft_flood' };
 /** As many images wait as are done in about a third of a second. */
 const ENV = {
   PREDICT_QUEUE: '64',
@@ -63,7 +63,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     // 2. Connections that say a byte now and then, of headers or of a body.
     const count = long ? 500 : 40;
     const slow = await Promise.all(Array.from({ length: count }, (_, n) => slowSocket(service.url, n % 2 === 0)));
-    const during = await closedLoop(service.url, KEYS.quiet, image, 1, long ? 8000 : 3000);
+    const during = await closedLoop(service.url, KEYS.load, image, 1, long ? 8000 : 3000);
     const deadline = Date.now() + 20_000; // their time-out, and Node's interval of looking
     while (slow.some(({ socket }) => !socket.destroyed) && Date.now() < deadline) await sleep(100);
     const stillOpen = slow.filter(({ socket }) => !socket.destroyed).length;
@@ -156,8 +156,8 @@ function predict(url: string, key: string, image: Buffer, agent: Agent): Promise
 
 /** Requests a second with enough under way to keep the service busy. */
 async function capacityOf(url: string, image: Buffer, ms: number): Promise<number> {
-  await closedLoop(url, KEYS.quiet, image, 8, ms / 4);
-  const outcomes = await closedLoop(url, KEYS.quiet, image, 8, ms);
+  await closedLoop(url, KEYS.load, image, 8, ms / 4);
+  const outcomes = await closedLoop(url, KEYS.load, image, 8, ms);
   return (1000 * outcomes.filter(({ status }) => status === 200).length) / ms;
 }
 
@@ -192,7 +192,7 @@ async function openLoop(url: string, image: Buffer, perSecond: number, ms: numbe
   const sent: Promise<Outcome>[] = [];
   while (performance.now() - began < ms) {
     const due = Math.floor(((performance.now() - began) / 1000) * perSecond);
-    while (sent.length < due) sent.push(predict(url, KEYS.quiet, image, agent));
+    while (sent.length < due) sent.push(predict(url, KEYS.load, image, agent));
     await sleep(5);
   }
   const outcomes = await Promise.all(sent);

@@ -34,6 +34,8 @@ export async function run({ log }: RowOptions): Promise<Figure[]> {
     const image = await photo(0, 1);
     const alice = await tenantOf(service, 'alice', 'alices-model');
     const bob = await tenantOf(service, 'bob', 'bobs-model');
+    // What both have, such as equal charts, tells nothing.
+    const secrets = alice.marks.filter((mark) => !bob.marks.includes(mark));
     const operations = await operationsOf(service);
     const before = await contentOf(join(service.dataDir, 'tenants', 'alice'));
     const counts = { cells: 0, leaks: 0 };
@@ -58,7 +60,7 @@ export async function run({ log }: RowOptions): Promise<Figure[]> {
     /** What of Alice an answer shows, but for what the request itself named. */
     const shows = (ids: Ids) => (answer: Answer) => {
       const asked = Object.values(ids);
-      const found = alice.marks.filter((mark) => !asked.some((id) => id.includes(mark)) && answer.text.includes(mark));
+      const found = secrets.filter((mark) => !asked.some((id) => id.includes(mark)) && answer.text.includes(mark));
       return found.length > 0 ? `shows ${found.join(', ')}` : undefined;
     };
 

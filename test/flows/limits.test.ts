@@ -107,7 +107,7 @@ await t.test('every answer tells browsers and caches to leave it alone', async (
     );
     t.notOk(answer.headers['access-control-allow-origin'], 'no other site may read it');
   }
-  const docs = await send(url, '/docs/static/index.html');
+  const docs = await send(url, '/docs/');
   t.equal(docs.status, 200);
   t.match(docs.headers['content-security-policy'], /default-src 'self'; .*frame-ancestors 'none'/);
 });
@@ -194,6 +194,38 @@ await t.test('a prediction of a million images in JSON is refused by their numbe
     headers: as('alice', 'application/json'),
   });
   isProblem(t, few, 400, 'invalid_request');
+});
+
+await t.test('streams of events are counted per tenant, and given back', async (t) => {
+  const { url: other } = await service.startServer({ MAX_EVENT_STREAMS: '2' });
+  const [job] = JSON.parse((await send(other, '/v1/jobs', { headers: as('alice') })).text).data as Job[];
+  const follow = (leave?: AbortSignal) =>
+    fetch(`${other}/v1/jobs/${job!.id}/events`, {
+      headers: { ...as('alice'), accept: 'text/event-stream' },
+      ...(leave && { signal: leave }),
+    });
+  const leaving = new AbortController();
+  const open = [await follow(leaving.signal), await follow(leaving.signal)];
+  t.same(
+    open.map(({ status, headers }) => [status, headers.get('content-type'), headers.get('x-content-type-options')]),
+    [
+      [200, 'text/event-stream', 'nosniff'],
+      [200, 'text/event-stream', 'nosniff'],
+    ],
+  );
+  const refused = await follow();
+  t.equal(refused.status, 429);
+  t.equal(refused.headers.get('retry-after'), '1');
+  leaving.abort();
+  await until(
+    async () => {
+      const once = new AbortController();
+      const { status } = await follow(once.signal);
+      once.abort();
+      return status === 200;
+    },
+    { what: 'a place' },
+  );
 });
 
 await t.test('an answer names the first of very many faults', async (t) => {

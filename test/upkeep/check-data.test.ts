@@ -209,7 +209,8 @@ const damage: Record<string, { kind: FindingKind; says: RegExp; damage: (folder:
   'a result of no known status': {
     kind: 'job_damaged',
     says: /result\.json is not valid \(\/status/,
-    damage: ({ path, paths }) => writeFile(path(`${paths.job}/result.json`), '{"status":"done"}'),
+    damage: ({ path, paths }) =>
+      writeFile(path(`${paths.job}/result.json`), '{"status":"done","finished_at":"2026-11-21T08:00:00Z"}'),
   },
   'events that are cut off': {
     kind: 'job_damaged',
@@ -307,8 +308,8 @@ const mendable: Record<
   },
   'a deletion that did not end': {
     kind: 'version_half_deleted',
-    spoil: async ({ path, publish }) => {
-      await publish(newId('job'));
+    spoil: async ({ path, publish, waiting }) => {
+      await publish(waiting.id);
       const folder = path('tenants/default/models/cats/versions/2');
       await writeFile(join(folder, 'deleted.json'), '{}');
       await age(folder);
