@@ -5,7 +5,7 @@ import type { Log } from '../log.js';
 import type { JobQueue } from './job-queue.js';
 import { QUEUE_NAME } from './job-queue.js';
 import type { JobRecord, JobResult, JobStore, PendingJob } from './job-store.js';
-import { finishJob } from './jobs.js';
+import { CANCEL_REQUESTED, finishJob } from './jobs.js';
 import type { LiveState, NewEvent } from './live-state.js';
 import { REDIS_PREFIX } from './redis.js';
 import { runJobProcess } from './run-job-process.js';
@@ -134,19 +134,32 @@ export class JobWorker {
   }
 
   async #run(queued: QueueJob<PendingJob>): Promise<void> {
-    const { store, live, log, publishedBy, attempts } = this.#options;
+    const { store, live } = this.#options;
     const { tenant, id } = queued.data;
     const record = await store.record(tenant, id);
     if (!record) return;
+    const before = await store.result(record);
+    if (before) return void (await this.#settle(record, before));
+    const told = new ToldJob({ live, id, attempt: queued.attemptsStarted });
+    try {
+      await this.#attempt(queued, record, told);
+    } finally {
+      await told.end();
+    }
+  }
+
+  async #attempt(queued: QueueJob<PendingJob>, record: JobRecord, told: ToldJob): Promise<void> {
+    const { store, live, log, publishedBy, attempts } = this.#options;
+    const { id } = record;
     const job = { ...record, model: record.settings.model };
     const attempt = queued.attemptsStarted;
-    let told: ToldJob | undefined;
+    const tell = (event: NewEvent) => void told.addEvent(event).catch(() => undefined);
     const finish = async (outcome: Pick<JobResult, 'status'> & Partial<JobResult>) => {
       // What was published counts, whatever was asked after it: a version is never half there.
       const version = outcome.status === 'succeeded' ? undefined : await publishedBy(job);
       const ended = version ? { status: 'succeeded' as const, ...version } : outcome;
-      await told?.end();
-      const progress = ended.status === 'succeeded' ? 1 : (told?.progress ?? 0);
+      await told.end();
+      const progress = ended.status === 'succeeded' ? 1 : told.progress;
       const result = await this.#settle(record, {
         version: null,
         accuracy: null,
@@ -158,14 +171,13 @@ export class JobWorker {
       log.info({ job: id, status: result.status, version: result.version, code: result.error?.code }, 'job ended');
     };
 
-    const ended = await store.result(record);
-    if (ended) return void (await this.#settle(record, ended));
-    if (await store.isCancelRequested(record)) return finish({ status: 'cancelled' });
+    if (await store.isCancelRequested(record)) {
+      tell(CANCEL_REQUESTED);
+      return finish({ status: 'cancelled' });
+    }
     if (attempt > MOST_STARTS) return finish(crashed(`it was started ${MOST_STARTS} times and never ended`));
     await store.markStarted(record);
     const again = attempt > 1;
-    told = new ToldJob({ live, id, attempt });
-    const tell = (event: NewEvent) => void told!.addEvent(event).catch(() => undefined);
     tell({
       type: again ? 'restarted' : 'started',
       message: again ? `Started again (attempt ${attempt}); features computed so far are kept` : 'Started',
@@ -174,10 +186,15 @@ export class JobWorker {
     log.info({ job: id, attempt, request_id: record.request_id }, 'job started');
 
     const cancelled = new AbortController();
-    const stopListening = live.onCancel(id, () => cancelled.abort());
+    const cancel = () => {
+      if (cancelled.signal.aborted) return;
+      tell(CANCEL_REQUESTED);
+      cancelled.abort();
+    };
+    const stopListening = live.onCancel(id, cancel);
     // Announcements may be lost; the durable wish is not.
     const watching = setInterval(async () => {
-      if (await store.isCancelRequested(record).catch(() => false)) cancelled.abort();
+      if (await store.isCancelRequested(record).catch(() => false)) cancel();
     }, CANCEL_CHECK_MS);
     try {
       const outcome = await runJobProcess({
@@ -188,7 +205,7 @@ export class JobWorker {
         ...(this.#options.env && { env: this.#options.env }),
         signal: AbortSignal.any([cancelled.signal, this.#stopping.signal]),
         onMessage: (message) => {
-          if (message.type === 'progress') told!.setProgress(message.progress);
+          if (message.type === 'progress') told.setProgress(message.progress);
           else tell(message.event);
         },
       });
@@ -222,7 +239,6 @@ export class JobWorker {
     } finally {
       clearInterval(watching);
       stopListening();
-      await told.end();
     }
   }
 

@@ -125,9 +125,9 @@ export class Jobs {
     }
     await this.#store.requestCancel(record);
     try {
-      await this.#addEvent(id, { type: 'cancel_requested', message: 'Asked to stop', data: {} });
       // One that was started before and waits for its next attempt may have published: its worker looks.
       if (started_at === null && (await this.#queue.remove(id))) {
+        await this.#addEvent(id, CANCEL_REQUESTED);
         await finishJob(this.#store, this.#live, record, {
           status: 'cancelled',
           version: null,
@@ -246,6 +246,9 @@ export class Jobs {
     await withDeadline(this.#live.addEvent(id, event));
   }
 }
+
+/** Told by whoever will end the job: one writer at a time, or numbers of events might fall when Redis is wiped. */
+export const CANCEL_REQUESTED: NewEvent = { type: 'cancel_requested', message: 'Asked to stop', data: {} };
 
 const SENTENCES = {
   succeeded: 'The version is published',
