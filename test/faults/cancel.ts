@@ -19,7 +19,9 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
     const whole = await submit(fleet, { ...slow(), dataset: dataset.id, model: 'whole' });
     const { started_at, finished_at, created_at } = await fleet.ended(whole.id);
     const spanMs = Date.parse(finished_at!) - Date.parse(created_at);
-    log(`a job that nobody cancels takes ${spanMs} ms, from its start ${Date.parse(finished_at!) - Date.parse(started_at!)} ms`);
+    log(
+      `a job that nobody cancels takes ${spanMs} ms, from its start ${Date.parse(finished_at!) - Date.parse(started_at!)} ms`,
+    );
     const seconds: number[] = [];
     const statuses = new Map<string, number>();
     const moments = long ? 20 : 3;

@@ -74,10 +74,13 @@ async function fill(fleet: Fleet, folder: string, long: boolean, log: RowOptions
       if (status !== 200) unserved += 1;
     }
     if (running.id) {
-      await until(async () => {
-        const job = await fleet.job(running.id!);
-        return job.status !== 'queued' && job.attempt > 0;
-      }, { timeoutMs: 20_000 }).catch(() => undefined);
+      await until(
+        async () => {
+          const job = await fleet.job(running.id!);
+          return job.status !== 'queued' && job.attempt > 0;
+        },
+        { timeoutMs: 20_000 },
+      ).catch(() => undefined);
     }
     const began = performance.now();
     await other.remove();

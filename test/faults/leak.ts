@@ -34,7 +34,8 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     const first = await registry.resolve('default', 'leak', { version: 1 });
     const { version: _version, files: _files, created_at: _at, ...manifest } = first;
     const files = new Map<string, Uint8Array>();
-    for (const path of ['head/model.json', 'head/weights.bin']) files.set(path, await registry.read('default', first, path));
+    for (const path of ['head/model.json', 'head/weights.bin'])
+      files.set(path, await registry.read('default', first, path));
     const picture = await photo(0, 1);
     const { body, headers } = form(
       Array.from({ length: IMAGES }, (_, n) => ({ name: `f${n}`, value: picture, filename: `${n}.jpg` })),
@@ -46,10 +47,20 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     let failed = 0;
     let descriptors = 0;
     for (let round = 0; round < rounds; round += 1) {
-      for (let n = Math.floor((round * publishes) / rounds); n < Math.floor(((round + 1) * publishes) / rounds); n += 1) {
+      for (
+        let n = Math.floor((round * publishes) / rounds);
+        n < Math.floor(((round + 1) * publishes) / rounds);
+        n += 1
+      ) {
         const job = newId('job');
         const digest = createHash('sha256').update(job).digest('hex');
-        await registry.publish({ tenant: 'default', job, model: 'leak', files, manifest: { ...manifest, job, digest } });
+        await registry.publish({
+          tenant: 'default',
+          job,
+          model: 'leak',
+          files,
+          manifest: { ...manifest, job, digest },
+        });
       }
       const requests = Array.from({ length: Math.ceil(predictions / rounds / IMAGES) }, (_, n) => n);
       await inParallel(requests, 4, async () => {
@@ -58,7 +69,8 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
       });
       points.push({ x: ((round + 1) * predictions) / rounds, y: residentMiB(pid) });
       if (round === rounds / 10) descriptors = openDescriptors(pid);
-      if ((round + 1) % (rounds / 10) === 0 && long) log(`${points.at(-1)!.x} predictions: ${points.at(-1)!.y.toFixed(0)} MiB, ${openDescriptors(pid)} descriptors`);
+      if ((round + 1) % (rounds / 10) === 0 && long)
+        log(`${points.at(-1)!.x} predictions: ${points.at(-1)!.y.toFixed(0)} MiB, ${openDescriptors(pid)} descriptors`);
     }
     const more = openDescriptors(pid) - descriptors;
     // The first half fills caches and heaps.

@@ -46,11 +46,15 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
       }
       const accepts = (performance.now() - back) / 1000;
       const jobs = [await fleet.ended(running.id), await fleet.ended(waiting.id)];
-      const resumed = Math.max(...jobs.map(({ finished_at }) => Date.parse(finished_at!))) - (Date.now() - (performance.now() - back));
+      const resumed =
+        Math.max(...jobs.map(({ finished_at }) => Date.parse(finished_at!))) -
+        (Date.now() - (performance.now() - back));
       stop.abort();
       const { answered, errors } = await predicting;
       const wrong = submitting.filter(({ status }) => status !== 503).length;
-      log(`${awayS} s: ${answered} predictions; ${submitting.length} submits refused; accepts after ${accepts.toFixed(1)} s, jobs done after ${(resumed / 1000).toFixed(1)} s`);
+      log(
+        `${awayS} s: ${answered} predictions; ${submitting.length} submits refused; accepts after ${accepts.toFixed(1)} s, jobs done after ${(resumed / 1000).toFixed(1)} s`,
+      );
       figures.push(
         atLeast(`${awayS} s: predictions`, answered, awayS),
         exactly(`${awayS} s: prediction errors`, errors, 0),

@@ -75,10 +75,26 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
     log(JSON.stringify(Object.fromEntries(statuses)));
     return [
       atLeast('requests answered', outcomes.filter(({ outcome }) => outcome > 0).length, long ? 100 : 5),
-      exactly('uploads reset', count('upload', (outcome) => outcome === 0), 0),
-      exactly('uploads not 201', count('upload', (outcome) => outcome !== 201), 0),
-      exactly('predictions reset', count('prediction', (outcome) => outcome === 0), 0),
-      exactly('predictions neither 200 nor 503', count('prediction', (outcome) => ![200, 503, 0, -1].includes(outcome)), 0),
+      exactly(
+        'uploads reset',
+        count('upload', (outcome) => outcome === 0),
+        0,
+      ),
+      exactly(
+        'uploads not 201',
+        count('upload', (outcome) => outcome !== 201),
+        0,
+      ),
+      exactly(
+        'predictions reset',
+        count('prediction', (outcome) => outcome === 0),
+        0,
+      ),
+      exactly(
+        'predictions neither 200 nor 503',
+        count('prediction', (outcome) => ![200, 503, 0, -1].includes(outcome)),
+        0,
+      ),
       exactly('event streams broken off', brokenStreams, 0),
       atMost('the server drains in, most', Math.max(...drains), 20, 's'),
       atMost('the worker drains in, most', Math.max(...handed), 5, 's'),
@@ -125,7 +141,9 @@ function follow(fleet: Fleet, id: string): Promise<boolean> {
       { headers: { accept: 'text/event-stream' } },
       async (response) => {
         response.resume();
-        await Promise.race([once(response, 'end'), once(response, 'error'), once(response, 'aborted')]).catch(() => undefined);
+        await Promise.race([once(response, 'end'), once(response, 'error'), once(response, 'aborted')]).catch(
+          () => undefined,
+        );
         resolve(response.complete);
       },
     );

@@ -140,9 +140,11 @@ async function settled(model: Model, world: World): Promise<void> {
       faults.push(`${id} ${job.status} ${wished ? '' : 'though nobody wished it to stop'}: ${job.error?.message}`);
     }
     const published = await registry.publishedBy('default', name, id);
-    if ((published?.version ?? null) !== job.version) faults.push(`${id} says ${job.version}, published ${published?.version}`);
+    if ((published?.version ?? null) !== job.version)
+      faults.push(`${id} says ${job.version}, published ${published?.version}`);
     const events = await jobs.events('default', id);
-    if (events.some(({ seq }, index) => seq !== events[0]!.seq + index)) faults.push(`${id}: numbers of events have gaps`);
+    if (events.some(({ seq }, index) => seq !== events[0]!.seq + index))
+      faults.push(`${id}: numbers of events have gaps`);
     const seen = world.numbersSeen(id);
     if (seen > events.at(-1)!.seq) faults.push(`${id}: event ${seen} was seen, the last is ${events.at(-1)!.seq}`);
     const ends = events.filter(({ type }) => type === 'succeeded' || type === 'cancelled' || type === 'failed');
@@ -158,6 +160,7 @@ async function settled(model: Model, world: World): Promise<void> {
     if (String(told) !== String(versions)) faults.push(`${name} has the versions ${versions}, its jobs tell ${told}`);
     const { aliases } = await registry.aliases('default', name);
     const promoted = model.promoted.get(name);
-    if (aliases.get('production') !== promoted) faults.push(`${name}: production is ${aliases.get('production')}, not ${promoted}`);
+    if (aliases.get('production') !== promoted)
+      faults.push(`${name}: production is ${aliases.get('production')}, not ${promoted}`);
   }
 }

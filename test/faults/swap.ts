@@ -77,10 +77,10 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
     await Promise.all([...requests, publishing]);
     agent.destroy();
     const failed = answers.filter(({ status }) => status !== 200);
-    const wrong = answers.filter(
-      (answer) => answer.status === 200 && !agrees(answer, heads, features, first.labels),
+    const wrong = answers.filter((answer) => answer.status === 200 && !agrees(answer, heads, features, first.labels));
+    log(
+      `${answers.length} answers in ${seconds} s, of ${new Set(answers.map(({ version }) => version)).size} versions`,
     );
-    log(`${answers.length} answers in ${seconds} s, of ${new Set(answers.map(({ version }) => version)).size} versions`);
     return [
       atLeast('requests', answers.length, perSecond * seconds * 0.95),
       atLeast('versions published and promoted', heads.size - 1, (seconds * 1000 * 0.8) / PUBLISH_EVERY_MS),

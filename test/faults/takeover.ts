@@ -39,12 +39,15 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       await fleet.kill(worker);
       const resumed = await fleet.until(
         job.id,
-        (now) => now.attempt > 1 && (now.phase === phase || now.phase === 'training') && now.images !== null && known(now),
+        (now) =>
+          now.attempt > 1 && (now.phase === phase || now.phase === 'training') && now.images !== null && known(now),
       );
       seconds.push((performance.now() - killed) / 1000);
       twice.push(Math.max(0, before.images!.done - resumed.images!.cached));
       if (children.some(lives)) throw new Error('The job process outlived its worker.');
-      log(`${phase}: ${seconds.at(-1)!.toFixed(1)} s; ${before.images!.done} images were done, ${resumed.images!.cached} kept`);
+      log(
+        `${phase}: ${seconds.at(-1)!.toFixed(1)} s; ${before.images!.done} images were done, ${resumed.images!.cached} kept`,
+      );
       await send(fleet.url, `/v1/jobs/${job.id}/cancel`, { method: 'POST' });
       await fleet.ended(job.id);
       await fleet.startWorker();

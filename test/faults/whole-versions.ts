@@ -37,7 +37,9 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     const calls = await countCalls(join(folder, 'dry'));
     const every = long ? 1 : 27;
     const points = FAULTS.flatMap(([fault, moment], index) =>
-      Array.from({ length: calls }, (_, k) => ({ fault, moment, at: k + 1 })).filter(({ at }) => (at + index) % every === 0),
+      Array.from({ length: calls }, (_, k) => ({ fault, moment, at: k + 1 })).filter(
+        ({ at }) => (at + index) % every === 0,
+      ),
     );
     log(`${calls} storage calls, ${points.length} points`);
     const faults: string[] = [];
@@ -99,9 +101,14 @@ async function countCalls(root: string): Promise<number> {
 }
 
 /** @returns whether the fault was met */
-async function fail(root: string, { fault, moment, at }: { fault: Fault; moment: Moment; at: number }): Promise<boolean> {
+async function fail(
+  root: string,
+  { fault, moment, at }: { fault: Fault; moment: Moment; at: number },
+): Promise<boolean> {
   if (fault === 'kill') {
-    const child = fork(join(import.meta.dirname, 'helpers', 'life.js'), [root, String(at), moment], { stdio: 'ignore' });
+    const child = fork(join(import.meta.dirname, 'helpers', 'life.js'), [root, String(at), moment], {
+      stdio: 'ignore',
+    });
     const [, by] = await once(child, 'exit');
     return by === 'SIGKILL';
   }

@@ -37,7 +37,11 @@ t.test('what was told of a job is told again after Redis was wiped, under the sa
   while ((await live.progress(id))?.progress !== 0.5) await sleep(10);
   await client.flushall();
   await told.addEvent(event('c'));
-  t.match(await jobs.events('default', id), [...before, { seq: 4, message: 'c' }], 'at once, before something new is told');
+  t.match(
+    await jobs.events('default', id),
+    [...before, { seq: 4, message: 'c' }],
+    'at once, before something new is told',
+  );
   while ((await live.progress(id))?.progress !== 0.5) await sleep(10);
   await client.flushall();
   while ((await jobs.events('default', id)).length < 4) await sleep(10);

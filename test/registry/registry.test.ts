@@ -140,10 +140,17 @@ t.test('what the attempts of a job that has ended left behind is taken away; wha
   await settle('b', false);
   await settle('never-started', false);
   const files = (version: number) => storage.list(`tenants/default/models/cats/versions/${version}/files`);
-  t.same((await files(1)).sort(), (await registry.resolve('default', 'cats', 'latest')).files.map((f) => f.sha256).sort());
+  t.same(
+    (await files(1)).sort(),
+    (await registry.resolve('default', 'cats', 'latest')).files.map((f) => f.sha256).sort(),
+  );
   t.same(await files(2), []);
   for (const job of ['b', 'never-started']) {
-    await t.rejects(registry.publish(publication(job)), { code: 'version_not_found' }, 'and a late attempt publishes nothing');
+    await t.rejects(
+      registry.publish(publication(job)),
+      { code: 'version_not_found' },
+      'and a late attempt publishes nothing',
+    );
     await settle(job, false);
   }
   t.same(await registry.versions('default', 'cats'), [1]);
@@ -159,11 +166,13 @@ t.test('a job that ends while a late attempt publishes has no version in the end
     let calls = 0;
     const settling = new Registry({ storage });
     const slow = new Proxy(storage, {
-      get: (target, name: keyof FileStorage) => async (...args: never[]) => {
-        calls += 1;
-        if (calls === at) await settling.settle({ tenant: 'default', model: 'cats', job, succeeded: false });
-        return (target[name] as (...args: never[]) => unknown).apply(target, args);
-      },
+      get:
+        (target, name: keyof FileStorage) =>
+        async (...args: never[]) => {
+          calls += 1;
+          if (calls === at) await settling.settle({ tenant: 'default', model: 'cats', job, succeeded: false });
+          return (target[name] as (...args: never[]) => unknown).apply(target, args);
+        },
     });
     const told = await new Registry({ storage: slow }).publish(publication(job)).catch((error: AppError) => error);
     if (calls >= at) counts.before += 1;

@@ -75,7 +75,10 @@ async function auditDataset(folder: string, found: Audit): Promise<void> {
     found.torn.push(`${folder} lacks a file`);
     return;
   }
-  const entries = index.split('\n').filter(Boolean).map((line) => JSON.parse(line) as DatasetEntry);
+  const entries = index
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as DatasetEntry);
   if (entries.length !== manifest.images) found.torn.push(`${folder}: ${entries.length} of ${manifest.images} images`);
   for (const { name, offset, bytes, sha256 } of entries) {
     if (digest(pack.subarray(offset, offset + bytes)) !== sha256) found.torn.push(`${folder}: ${name} is not whole`);

@@ -1,7 +1,14 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { AppError } from '../../../src/errors.js';
-import type { ByteRange, ListOptions, ObjectHead, PutOptions, Storage, StoredObject } from '../../../src/storage/contract.js';
+import type {
+  ByteRange,
+  ListOptions,
+  ObjectHead,
+  PutOptions,
+  Storage,
+  StoredObject,
+} from '../../../src/storage/contract.js';
 
 export type Fault = 'EIO' | 'ENOSPC' | 'kill';
 /** `middle`: half of what is put is written; of other calls nothing. `after`: it is done, and nobody learns it. */

@@ -3,7 +3,10 @@ import { photos, upload } from '../../helpers/photos.js';
 import type { Fleet } from './fleet.js';
 
 /** A job that takes a fraction of a second once its features are there. */
-export const QUICK = { head: 'linear', hyperparameters: { weight_decay: 0.01, epochs: 5 } } satisfies Partial<JobSettings>;
+export const QUICK = {
+  head: 'linear',
+  hyperparameters: { weight_decay: 0.01, epochs: 5 },
+} satisfies Partial<JobSettings>;
 
 let variation = 0;
 

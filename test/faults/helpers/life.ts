@@ -58,9 +58,9 @@ export async function life(options: { storage: Storage; root: string; attempt: n
       .setAlias({ tenant: TENANT, model: MODEL, alias: 'production', version })
       .catch(unless('version_not_found')); // an earlier attempt came as far as deleting it
   }
-  await registry.deleteVersion(TENANT, MODEL, (await store.result({ tenant: TENANT, id: JOBS[0]! }))!.version!).catch(
-    unless('version_not_found'),
-  );
+  await registry
+    .deleteVersion(TENANT, MODEL, (await store.result({ tenant: TENANT, id: JOBS[0]! }))!.version!)
+    .catch(unless('version_not_found'));
   await datasets.delete(TENANT, dataset.id);
 }
 

@@ -98,7 +98,8 @@ export class World {
     }
     if (now.progress < before.progress) says('progress', before.progress, now.progress);
     if (before.cancel_requested && !now.cancel_requested) says('cancel_requested', true, false);
-    if (before.started_at !== null && now.started_at !== before.started_at) says('started_at', before.started_at, now.started_at);
+    if (before.started_at !== null && now.started_at !== before.started_at)
+      says('started_at', before.started_at, now.started_at);
     if ((now.status === 'succeeded') !== (now.version !== null)) says('version', now.status, now.version);
     return now;
   }
