@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     // It decodes other people's images and needs no Redis: what it does not know it cannot give away.
     env: { ...process.env, REDIS_URL: '' },
     onNativeCrash: () => FeatureCache.remove(config.CACHE_DIR), // a damaged LMDB crashes its reader
-    cleanUp: ({ tenant, model, id }) => registry.abandon(tenant, model, id),
+    cleanUp: ({ tenant, model, id }, { succeeded }) => registry.settle({ tenant, model, job: id, succeeded }),
     publishedBy: ({ tenant, model, id }) => registry.publishedBy(tenant, model, id),
   });
 

@@ -38,6 +38,8 @@ export interface JobResult {
   error: JobError | null;
   finished_at: string;
   attempt: number;
+  /** How far it had come, from 0 to 1; results of older versions do not say. */
+  progress?: number;
 }
 
 export interface StoredJob {

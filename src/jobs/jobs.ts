@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors.js';
 import { newId } from '../ids.js';
 import type { Log } from '../log.js';
@@ -28,6 +29,10 @@ export interface SubmitJob {
 
 /** Live progress is worth a short wait only. */
 const LIVE_DEADLINE_MS = 500;
+/** Running jobs whose last progress is kept, for when Redis is away or wiped. */
+const MOST_SEEN = 10_000;
+
+type Told = JobProgress & { attempt: number };
 
 /** Jobs as the API sees them: submit, look, follow, cancel. */
 export class Jobs {
@@ -35,6 +40,8 @@ export class Jobs {
   readonly #queue: JobQueue;
   readonly #live: LiveState;
   readonly #log: Log;
+  /** By tenant and id. A progress that was told never falls, also when Redis no longer knows it. */
+  readonly #seen = new LRUCache<string, Told>({ max: MOST_SEEN });
   readonly #maxOpen: number;
 
   /** @param options maxOpen: most jobs of one tenant that have not ended; default: no limit */
@@ -118,15 +125,16 @@ export class Jobs {
     }
     await this.#store.requestCancel(record);
     try {
-      await this.#addEvent(id, { type: 'cancel_requested', message: 'Asked to stop', data: {} });
       // One that was started before and waits for its next attempt may have published: its worker looks.
       if (started_at === null && (await this.#queue.remove(id))) {
+        await this.#addEvent(id, CANCEL_REQUESTED);
         await finishJob(this.#store, this.#live, record, {
           status: 'cancelled',
           version: null,
           accuracy: null,
           error: null,
           attempt: 0,
+          progress: 0,
         });
       } else {
         await this.#live.announceCancel(id);
@@ -158,7 +166,9 @@ export class Jobs {
       if (result && events.every(({ type }) => type !== result.status)) {
         // The result is written before its event: once more, then it is complete.
         await this.#live.nextEvent(id, 500, signal);
-        yield* await this.events(tenant, id, seen);
+        const rest = await this.events(tenant, id, seen);
+        // Where Redis was wiped and nobody could tell the events again, the last one may have a number seen before.
+        yield* rest.length > 0 ? rest : (await this.events(tenant, id)).slice(-1);
         return;
       }
       if (result) return;
@@ -188,13 +198,13 @@ export class Jobs {
     const { settings, id } = record;
     const { model, backbone, ...rest } = settings;
     const status = result?.status ?? (started_at === null ? 'queued' : 'running');
-    const live = status === 'queued' ? undefined : await this.#progress(id);
+    const live = status === 'queued' ? undefined : await this.#progress(record);
     const position = status === 'queued' ? await this.#queue.position(id).catch(() => null) : null;
     return {
       id,
       status,
       phase: status === 'running' ? (live?.phase ?? null) : null,
-      progress: status === 'succeeded' ? 1 : (rounded(live?.progress, 4) ?? 0),
+      progress: status === 'succeeded' ? 1 : (rounded(Math.max(result?.progress ?? 0, live?.progress ?? 0), 4) ?? 0),
       images: live
         ? {
             done: live.images_done,
@@ -221,8 +231,15 @@ export class Jobs {
     };
   }
 
-  async #progress(id: string): Promise<(JobProgress & { attempt: number }) | undefined> {
-    return withDeadline(this.#live.progress(id), LIVE_DEADLINE_MS).catch(() => undefined);
+  /** What Redis says, or what it said last; never less than that. */
+  async #progress({ tenant, id }: JobRecord): Promise<Told | undefined> {
+    const key = `${tenant}/${id}`;
+    const told = await withDeadline(this.#live.progress(id), LIVE_DEADLINE_MS).catch(() => undefined);
+    const before = this.#seen.get(key);
+    if (!told) return before;
+    const now = { ...told, progress: Math.max(told.progress, before?.progress ?? 0) };
+    this.#seen.set(key, now);
+    return now;
   }
 
   async #addEvent(id: string, event: NewEvent): Promise<void> {
@@ -230,18 +247,25 @@ export class Jobs {
   }
 }
 
+/** Told by whoever will end the job: one writer at a time, or numbers of events might fall when Redis is wiped. */
+export const CANCEL_REQUESTED: NewEvent = { type: 'cancel_requested', message: 'Asked to stop', data: {} };
+
 const SENTENCES = {
   succeeded: 'The version is published',
   failed: 'The job failed',
   cancelled: 'The job was cancelled',
 };
 
-/** End a job, once: durable result, last event, events to storage, out of the pending ones. */
+/**
+ * End a job, once: durable result, last event, what it left behind, events to storage, out of the pending ones. Whoever
+ * dies on the way, the next one goes on: only the last step makes it forgotten.
+ */
 export async function finishJob(
   store: JobStore,
   live: LiveState,
   job: PendingJob,
   outcome: Omit<JobResult, 'finished_at'>,
+  cleanUp: (result: JobResult) => Promise<void> = async () => undefined,
 ): Promise<JobResult> {
   const proposed = { ...outcome, finished_at: new Date().toISOString() };
   const decided = await store.finish(job, proposed);
@@ -253,6 +277,7 @@ export async function finishJob(
     data: { version, accuracy, error },
   };
   if (decided) await bounded(live.addEvent(job.id, last));
+  await cleanUp(result);
   const events = (await bounded(live.events(job.id))) ?? [];
   // Redis was away or wiped, or whoever decided has not come to say so: the end is told all the same.
   if (events.every(({ type }) => type !== status))

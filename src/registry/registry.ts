@@ -6,7 +6,8 @@
  *   models/<name>/versions/<n>/manifest.json   written last: the version exists exactly when this does
  *   models/<name>/versions/<n>/deleted.json    a number is never used twice
  *   models/<name>/aliases/<revision>.json      all aliases at that revision; the highest revision holds
- *   jobs/<id>/version.json                     which number the job's version has; `ifAbsent`, so a job has one version
+ *   jobs/<id>/version.json                     which number the job's version has; `ifAbsent`, so a job has one version.
+ *                                              null: it has ended without one and gets none
  *
  * Publishing is idempotent: two workers that run one job, or one that runs it again after a crash, end with one version.
  */
@@ -22,6 +23,11 @@ export type VersionReference = { version: number } | { alias: string } | 'latest
 export interface Aliases {
   revision: number;
   aliases: Map<string, number>;
+}
+
+/** The number that a job's version has, or that it gets none. */
+interface Claimed {
+  version: number | null;
 }
 
 export interface Publication {
@@ -75,23 +81,46 @@ export class Registry {
       files,
     };
     const { created } = await writeJson(this.#storage, `${folder}/manifest.json`, manifest, { ifAbsent: true });
+    // The job may have ended without this version while a late attempt was here; see `settle`.
+    if (await this.#storage.head(`${folder}/deleted.json`)) {
+      await this.#storage.delete(`${folder}/manifest.json`);
+      await this.#storage.delete(`${folder}/files`);
+      throw noVersion(publication);
+    }
     return created ? manifest : (await readJson<VersionManifest>(this.#storage, `${folder}/manifest.json`))!;
   }
 
   /** The version that a job published, if it did. */
   async publishedBy(tenant: string, model: string, job: string): Promise<VersionManifest | undefined> {
-    const claimed = await readJson<{ version: number }>(this.#storage, claimKey(tenant, job));
-    const manifest = claimed && (await this.#manifest(tenant, model, claimed.version));
+    const version = (await readJson<Claimed>(this.#storage, claimKey(tenant, job)))?.version;
+    const manifest = version ? await this.#manifest(tenant, model, version) : undefined;
     return manifest?.job === job ? manifest : undefined;
   }
 
-  /** Take away what a job that will not publish left behind. A published version stays. */
-  async abandon(tenant: string, model: string, job: string): Promise<void> {
-    const claimed = await readJson<{ version: number }>(this.#storage, claimKey(tenant, job));
-    if (!claimed || (await this.#manifest(tenant, model, claimed.version))) return;
-    const folder = versionKey(tenant, model, claimed.version);
-    const owner = await readJson<{ job: string }>(this.#storage, `${folder}/claim.json`);
-    if (owner?.job === job) await this.#storage.delete(`${folder}/files`);
+  /**
+   * Take away what the attempts of a job that has ended left behind, and keep late ones from publishing.
+   * A version that counts keeps what its manifest names; of any other nothing stays but its number.
+   */
+  async settle(options: { tenant: string; model: string; job: string; succeeded: boolean }): Promise<void> {
+    const { tenant, model, job, succeeded } = options;
+    const key = claimKey(tenant, job);
+    if (!succeeded && (await writeJson(this.#storage, key, { version: null }, { ifAbsent: true })).created) return;
+    const version = (await readJson<Claimed>(this.#storage, key))?.version;
+    if (version === null || version === undefined) return;
+    const folder = versionKey(tenant, model, version);
+    if ((await readJson<{ job: string }>(this.#storage, `${folder}/claim.json`))?.job !== job) return;
+    const manifest = await this.#manifest(tenant, model, version);
+    if (succeeded && manifest) {
+      const named = new Set(manifest.files.map(({ sha256 }) => sha256));
+      for (const file of await this.#storage.list(`${folder}/files`)) {
+        if (!named.has(file)) await this.#storage.delete(`${folder}/files/${file}`);
+      }
+    } else if (!succeeded) {
+      // In this order: whoever publishes looks for this mark after writing the manifest.
+      await writeJson(this.#storage, `${folder}/deleted.json`, { at: new Date().toISOString() });
+      await this.#storage.delete(`${folder}/manifest.json`);
+      await this.#storage.delete(`${folder}/files`);
+    }
   }
 
   /** Names of models that have a version, sorted; those after the name `after`, and no more than `most` of them. */
@@ -175,11 +204,15 @@ export class Registry {
   }
 
   /**
-   * Delete a version. The mark is written before aliases are looked at for the last time, and `setAlias` looks for the mark
+   * Delete a version; one whose deletion was broken off is deleted to the end. The mark is written before aliases are looked at for the last time, and `setAlias` looks for the mark
    * after it has written: of the two at least one sees the other, so that no alias is left without its version.
    * @throws AppError `version_not_found`, or `version_in_use` when an alias points at it
    */
   async deleteVersion(tenant: string, model: string, version: number): Promise<void> {
+    const folder = versionKey(tenant, model, version);
+    if (!(await this.#manifest(tenant, model, version)) && (await this.#storage.head(`${folder}/deleted.json`))) {
+      await this.#storage.delete(`${folder}/files`);
+    }
     await this.resolve(tenant, model, { version });
     await this.#refuseInUse(tenant, model, version);
     const mark = `${versionKey(tenant, model, version)}/deleted.json`;
@@ -330,8 +363,9 @@ export class Registry {
   /** The number of a job's version: the one it has, or the next free one. */
   async #claim(tenant: string, model: string, job: string): Promise<number> {
     const key = claimKey(tenant, job);
-    const known = await readJson<{ version: number }>(this.#storage, key);
+    const known = await readJson<Claimed>(this.#storage, key);
     if (known) {
+      if (known.version === null) throw noVersion({ job, model });
       // Deleting the model takes the claim with it; then the number may be another job's by now.
       const claim = `${versionKey(tenant, model, known.version)}/claim.json`;
       await writeJson(this.#storage, claim, { job }, { ifAbsent: true });
@@ -344,7 +378,9 @@ export class Registry {
       if ((await writeJson(this.#storage, key, { version }, { ifAbsent: true })).created) return version;
       // Another attempt of this job was faster: its number holds, this one goes back.
       await this.#storage.delete(versionKey(tenant, model, version));
-      return (await readJson<{ version: number }>(this.#storage, key))!.version;
+      const { version: held } = (await readJson<Claimed>(this.#storage, key))!;
+      if (held === null) throw noVersion({ job, model });
+      return held;
     }
   }
 }
@@ -359,6 +395,12 @@ function versionKey(tenant: string, model: string, version: number): string {
 
 function claimKey(tenant: string, job: string): string {
   return `tenants/${tenant}/jobs/${job}/version.json`;
+}
+
+function noVersion({ job, model }: { job: string; model: string }): AppError {
+  return new AppError('version_not_found', `Job '${job}' has ended without a version of '${model}'.`, {
+    details: { job, model },
+  });
 }
 
 function modelNotFound(model: string): AppError {

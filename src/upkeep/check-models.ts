@@ -13,7 +13,7 @@ import { ageOf, digestOf, readChecked } from './stored-files.js';
 const NAME = new RegExp(ModelName.pattern!);
 const Claim = Type.Object({ job: Type.String() });
 const Aliases = Type.Object({ aliases: Type.Array(Type.Tuple([Type.String(), VersionNumber])) });
-const Result = Type.Object({ status: Type.String() });
+const Result = Type.Object({ status: Type.String(), version: Type.Union([VersionNumber, Type.Null()]) });
 
 interface Context {
   storage: Storage;
@@ -79,6 +79,7 @@ async function checkVersion(context: Context, model: string, version: number): P
   if ('missing' in manifest) {
     await checkUnfinished(context, {
       folder,
+      version,
       what,
       job: 'value' in claim ? claim.value.job : undefined,
       stored,
@@ -124,11 +125,12 @@ async function checkVersion(context: Context, model: string, version: number): P
 /** A number without a version: being published, left by a job that never published, or lost. */
 async function checkUnfinished(
   { storage, tenant, findings }: Context,
-  version: { folder: string; what: string; job: string | undefined; stored: string[]; isOld: boolean },
+  claimed: { folder: string; version: number; what: string; job: string | undefined; stored: string[]; isOld: boolean },
 ): Promise<void> {
-  const { folder, what, job, stored, isOld } = version;
+  const { folder, version, what, job, stored, isOld } = claimed;
   const result = job && (await readChecked(storage, `tenants/${tenant}/jobs/${job}/result.json`, Result));
-  if (result && 'value' in result && result.value.status === 'succeeded') {
+  // One that died between taking this number and noting it took the next one.
+  if (result && 'value' in result && result.value.status === 'succeeded' && result.value.version === version) {
     // It may have been deleted since its manifest was looked for.
     if (await storage.head(`${folder}/deleted.json`)) return;
     const message = `${what} was published by job '${job}' and its manifest is missing. Restore ${folder} from a backup, or train again.`;

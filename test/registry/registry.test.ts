@@ -128,18 +128,63 @@ t.test('a job whose model was deleted meanwhile never answers with the version o
   t.equal((await registry.resolve('default', 'cats', { version: 4 })).job, 'c');
 });
 
-t.test('what a job that will not publish left behind is taken away; what is published stays', async (t) => {
-  const root = t.testdir();
-  const { registry, storage } = registryIn(root);
+t.test('what the attempts of a job that has ended left behind is taken away; what is published stays', async (t) => {
+  const { registry, storage } = registryIn(t.testdir());
   await registry.publish(publication('a'));
+  await storage.put('tenants/default/models/cats/versions/1/files/of-another-attempt', 'x');
   await registry.publish(publication('b'));
   await storage.delete('tenants/default/models/cats/versions/2/manifest.json');
-  await registry.abandon('default', 'cats', 'a');
-  await registry.abandon('default', 'cats', 'b');
-  await registry.abandon('default', 'cats', 'never-started');
+  const settle = (job: string, succeeded: boolean) =>
+    registry.settle({ tenant: 'default', model: 'cats', job, succeeded });
+  await settle('a', true);
+  await settle('b', false);
+  await settle('never-started', false);
   const files = (version: number) => storage.list(`tenants/default/models/cats/versions/${version}/files`);
-  t.equal((await files(1)).length, 2);
+  t.same(
+    (await files(1)).sort(),
+    (await registry.resolve('default', 'cats', 'latest')).files.map((f) => f.sha256).sort(),
+  );
   t.same(await files(2), []);
+  for (const job of ['b', 'never-started']) {
+    await t.rejects(
+      registry.publish(publication(job)),
+      { code: 'version_not_found' },
+      'and a late attempt publishes nothing',
+    );
+    await settle(job, false);
+  }
+  t.same(await registry.versions('default', 'cats'), [1]);
+  t.equal((await registry.publish(publication('c'))).version, 3);
+});
+
+t.test('a job that ends while a late attempt publishes has no version in the end', async (t) => {
+  const { storage } = registryIn(t.testdir());
+  const counts = { before: 0, after: 0 };
+  // At each call of the late attempt in turn, the job is settled just before it.
+  for (let at = 1; at <= 40; at += 1) {
+    const job = `late-${at}`;
+    let calls = 0;
+    const settling = new Registry({ storage });
+    const slow = new Proxy(storage, {
+      get:
+        (target, name: keyof FileStorage) =>
+        async (...args: never[]) => {
+          calls += 1;
+          if (calls === at) await settling.settle({ tenant: 'default', model: 'cats', job, succeeded: false });
+          return (target[name] as (...args: never[]) => unknown).apply(target, args);
+        },
+    });
+    const told = await new Registry({ storage: slow }).publish(publication(job)).catch((error: AppError) => error);
+    if (calls >= at) counts.before += 1;
+    else {
+      t.equal((told as { job: string }).job, job, 'it was published before the job ended');
+      await settling.settle({ tenant: 'default', model: 'cats', job, succeeded: false });
+      counts.after += 1;
+    }
+    t.equal(await settling.publishedBy('default', 'cats', job), undefined);
+  }
+  t.ok(counts.before > 5 && counts.after > 5, `${counts.before} calls met, ${counts.after} after the end`);
+  t.same(await new Registry({ storage }).versions('default', 'cats'), []);
 });
 
 t.test('an alias points where it was set; setting it again rolls back and says what it was', async (t) => {
