@@ -31,7 +31,11 @@ interface Teardown {
 /** Start a service for a test file; it is stopped and its files removed at teardown. */
 export async function serviceForTest(
   t: Teardown,
-  options: { env?: NodeJS.ProcessEnv; worker?: boolean } = {},
+  options: {
+    env?: NodeJS.ProcessEnv;
+    worker?: boolean /** What becomes of the log. */;
+    log?: 'inherit' | 'ignore';
+  } = {},
 ): Promise<TestService> {
   const folder = await mkdtemp(join(tmpdir(), 'graft-'));
   const redis = await startRedis({ folder: join(folder, 'redis'), appendOnly: false });
@@ -49,7 +53,7 @@ export async function serviceForTest(
         ...options.env,
         ...env,
       },
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', options.log ?? 'inherit', 'ipc'],
     });
     children.push(child);
     const url = await new Promise<string>((resolve, reject) => {
