@@ -12,6 +12,7 @@
  */
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
+import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors.js';
 import type { VersionManifest } from '../schemas.js';
 import { type ByteRange, readJson, type Storage, type StoredObject, writeJson } from '../storage/contract.js';
@@ -38,8 +39,12 @@ const OLD_REVISIONS = 20;
 /** Younger ones stay, too: a slow writer must find the name of its next revision taken, or its change would be lost. */
 const YOUNG_MS = 3600_000;
 
+/** A manifest of ten classes takes about 2 KB. */
+const MOST_MANIFESTS = 20_000;
+
 export class Registry {
   readonly #storage: Storage;
+  readonly #manifests = new LRUCache<string, { etag: string; manifest: VersionManifest }>({ max: MOST_MANIFESTS });
 
   constructor(options: { storage: Storage }) {
     this.#storage = options.storage;
@@ -254,8 +259,20 @@ export class Registry {
     return names.map(Number).sort((a, b) => b - a);
   }
 
+  /**
+   * From memory where the stored one is still that: storage is asked on every call, so that what was deleted, or deleted
+   * and made anew by another server, is never answered; but an unchanged manifest is neither read nor parsed again.
+   */
   async #manifest(tenant: string, model: string, version: number): Promise<VersionManifest | undefined> {
-    return readJson<VersionManifest>(this.#storage, `${versionKey(tenant, model, version)}/manifest.json`);
+    const key = `${versionKey(tenant, model, version)}/manifest.json`;
+    const stored = await this.#storage.head(key);
+    const known = this.#manifests.get(key);
+    if (stored && known?.etag === stored.etag) return known.manifest;
+    this.#manifests.delete(key);
+    const manifest = stored && (await readJson<VersionManifest>(this.#storage, key));
+    // Read after the etag: if it was written anew in between, the etag is too old, and the next call reads again.
+    if (manifest) this.#manifests.set(key, { etag: stored.etag, manifest: Object.freeze(manifest) });
+    return manifest;
   }
 
   /** The number of a job's version: the one it has, or the next free one. */
