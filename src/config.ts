@@ -73,7 +73,7 @@ export const ConfigSchema = Type.Object(
       maximum: 256,
     }),
     PREDICT_BATCH: Type.Integer({
-      description: 'Most images in one pass of the backbone when predicting; 0: 4 on a CPU, 32 on a GPU.',
+      description: 'Most images in one pass of the backbone when predicting; 0: 2 on a CPU, 32 on a GPU.',
       default: 0,
       minimum: 0,
       maximum: 1024,

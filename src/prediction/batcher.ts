@@ -32,7 +32,7 @@ export interface BatcherOptions {
 }
 
 /** A processor is as fast or slower per image beyond this, and whoever waits for the batch waits longer. */
-const CPU_BATCH = 4;
+const CPU_BATCH = 2;
 const GPU_BATCH = 32;
 
 export class Batcher {

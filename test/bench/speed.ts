@@ -12,11 +12,15 @@ import { parseArgs } from 'node:util';
 import { startLoadClient } from './speed/load.js';
 import { ROUNDS } from './speed/rounds.js';
 import type { Section } from './speed/section.js';
+import { busy } from './speed/sections/busy.js';
+import { manyModels } from './speed/sections/many-models.js';
+import { overhead } from './speed/sections/overhead.js';
 import { serving } from './speed/sections/serving.js';
+import { startUp } from './speed/sections/start-up.js';
 import { modelsFolder } from './speed/service.js';
 import { figuresOf, printed, type Row } from './speed/table.js';
 
-const SECTIONS: Section[] = [serving];
+const SECTIONS: Section[] = [serving, overhead, manyModels, busy, startUp];
 
 const { values } = parseArgs({
   options: {
