@@ -13,6 +13,10 @@ import { startLoadClient } from './speed/load.js';
 import { ROUNDS } from './speed/rounds.js';
 import type { Section } from './speed/section.js';
 import { busy } from './speed/sections/busy.js';
+import { fineTuneAgain, fineTuneCold } from './speed/sections/fine-tune.js';
+import { growth } from './speed/sections/growth.js';
+import { headFit } from './speed/sections/head-fit.js';
+import { intake } from './speed/sections/intake.js';
 import { manyModels } from './speed/sections/many-models.js';
 import { overhead } from './speed/sections/overhead.js';
 import { serving } from './speed/sections/serving.js';
@@ -20,7 +24,18 @@ import { startUp } from './speed/sections/start-up.js';
 import { modelsFolder } from './speed/service.js';
 import { figuresOf, printed, type Row } from './speed/table.js';
 
-const SECTIONS: Section[] = [serving, overhead, manyModels, busy, startUp];
+const SECTIONS: Section[] = [
+  serving,
+  overhead,
+  manyModels,
+  fineTuneCold,
+  fineTuneAgain,
+  headFit,
+  intake,
+  busy,
+  startUp,
+  growth,
+];
 
 const { values } = parseArgs({
   options: {

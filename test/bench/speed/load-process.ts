@@ -14,7 +14,8 @@ export interface Request {
 }
 
 export interface Load {
-  port: number;
+  /** Of one server, or of several between which connections are dealt out. */
+  port: number | number[];
   /** Sent in turn, over and over. */
   requests: Request[];
   concurrency: number;
@@ -63,16 +64,17 @@ async function run({ port, requests, concurrency, seconds }: Load): Promise<Load
   const began = performance.now();
   const end = seconds === 'once' ? Number.POSITIVE_INFINITY : began + seconds * 1000;
   const isOver = () => performance.now() >= end || (seconds === 'once' && next >= requests.length);
-  const worker = async () => {
-    const connection = await open(port);
+  const ports = [port].flat();
+  const worker = async (_: unknown, place: number) => {
+    const connection = await open(ports[place % ports.length]!);
     while (!isOver()) {
-      const place = next++;
-      const request = requests[place % requests.length]!;
+      const turn = next++;
+      const request = requests[turn % requests.length]!;
       const sent = performance.now();
       const { status, body } = await connection.ask(messages.get(request)!);
       const now = performance.now();
       const answer = status === 200 && request.photo ? answerOf(body, result) : body;
-      if (seconds === 'once') result.answers[place] = answer;
+      if (seconds === 'once') result.answers[turn] = answer;
       if (status !== 200 || (request.expected !== undefined && answer !== request.expected)) {
         if (result.wrong.length < 5) result.wrong.push(`${request.path} ${request.photo ?? ''}: ${status} ${answer}`);
       }
