@@ -44,6 +44,8 @@ const MOST_MANIFESTS = 20_000;
 
 export class Registry {
   readonly #storage: Storage;
+  /** Of models that were asked for, the newest version then. */
+  readonly #newest = new LRUCache<string, number>({ max: MOST_MANIFESTS });
   readonly #manifests = new LRUCache<string, { etag: string; manifest: VersionManifest }>({ max: MOST_MANIFESTS });
 
   constructor(options: { storage: Storage }) {
@@ -117,13 +119,7 @@ export class Registry {
 
   /** @throws AppError `model_not_found`, `version_not_found` or `alias_not_found` */
   async resolve(tenant: string, model: string, reference: VersionReference): Promise<VersionManifest> {
-    if (reference === 'latest') {
-      for (const version of await this.#numbers(tenant, model)) {
-        const manifest = await this.#manifest(tenant, model, version);
-        if (manifest) return manifest;
-      }
-      throw modelNotFound(model);
-    }
+    if (reference === 'latest') return this.#latest(tenant, model);
     if ('alias' in reference) {
       const { aliases } = await this.aliases(tenant, model);
       const version = aliases.get(reference.alias);
@@ -251,6 +247,23 @@ export class Registry {
       if (found && Date.now() - found.modifiedAt.getTime() < YOUNG_MS) return; // those after it are younger
       await this.#storage.delete(`${folder}/${name}`);
     }
+  }
+
+  /** Asks for the numbers and, at the same time, for the version that was the newest last time: mostly it still is. */
+  async #latest(tenant: string, model: string): Promise<VersionManifest> {
+    const key = modelKey(tenant, model);
+    const last = this.#newest.get(key);
+    const [numbers, expected] = await Promise.all([
+      this.#numbers(tenant, model),
+      last === undefined ? undefined : this.#manifest(tenant, model, last),
+    ]);
+    for (const version of numbers) {
+      const manifest = version === last ? expected : await this.#manifest(tenant, model, version);
+      if (!manifest) continue;
+      this.#newest.set(key, version);
+      return manifest;
+    }
+    throw modelNotFound(model);
   }
 
   /** Numbers ever taken, highest first. */
