@@ -1,5 +1,4 @@
 /** Entry point of a worker: takes jobs from the queue until it is stopped. */
-import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from './config.js';
 import { AppError } from './errors.js';
@@ -26,7 +25,6 @@ async function main(): Promise<void> {
       'A worker needs REDIS_URL. `npm start` runs Redis, server and worker together.',
     );
   }
-  yieldToServers(config.JOB_NICE);
   await prepareDataFolder(config.DATA_DIR);
   const log = createLog('worker', config.LOG_LEVEL);
   const storage = new FileStorage({ root: config.DATA_DIR });
@@ -71,14 +69,6 @@ async function main(): Promise<void> {
   await worker.ready();
   log.info({ concurrency: config.WORKER_CONCURRENCY }, 'worker is ready');
   process.send?.({ type: 'ready' });
-}
-
-/**
- * Lower the priority of this process, and so of the jobs, which inherit it whole: set later, in a job's process, it would
- * hold for some of its threads only. Predictions on the same cores then hardly feel a job.
- */
-function yieldToServers(nice: number): void {
-  if (nice > getPriority()) setPriority(nice);
 }
 
 main().catch((error: unknown) => {

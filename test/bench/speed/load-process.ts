@@ -9,7 +9,7 @@ export interface Request {
   path: string;
   /** Of a photo; absent: GET. */
   photo?: string;
-  /** What the answer must be, see `answerOf`; absent: not checked. */
+  /** What the answer must be, see `read`; absent: not checked. */
   expected?: string;
 }
 
@@ -38,6 +38,10 @@ export interface LoadResult {
   timings: { decode: number[]; queue: number[]; inference: number[] };
 }
 
+const WARM_MS = 300;
+const WARM_MS_EACH = 12;
+const TIMINGS = ['decode', 'queue', 'inference'] as const;
+
 const photos = new Map<string, Buffer>();
 const messages = new WeakMap<Request, Buffer>();
 
@@ -61,7 +65,9 @@ async function run({ port, requests, concurrency, seconds }: Load): Promise<Load
   };
   let next = 0;
   const cpu = process.cpuUsage();
-  const began = performance.now();
+  const start = performance.now();
+  // Answers count once all connections are under way: else what is begun before the end, and not counted, would be missing.
+  const began = start + (seconds === 'once' ? 0 : WARM_MS + WARM_MS_EACH * concurrency);
   const end = seconds === 'once' ? Number.POSITIVE_INFINITY : began + seconds * 1000;
   const isOver = () => performance.now() >= end || (seconds === 'once' && next >= requests.length);
   const ports = [port].flat();
@@ -73,12 +79,14 @@ async function run({ port, requests, concurrency, seconds }: Load): Promise<Load
       const sent = performance.now();
       const { status, body } = await connection.ask(messages.get(request)!);
       const now = performance.now();
-      const answer = status === 200 && request.photo ? answerOf(body, result) : body;
+      const { answer, timings } = status === 200 && request.photo ? read(body) : { answer: body };
       if (seconds === 'once') result.answers[turn] = answer;
       if (status !== 200 || (request.expected !== undefined && answer !== request.expected)) {
         if (result.wrong.length < 5) result.wrong.push(`${request.path} ${request.photo ?? ''}: ${status} ${answer}`);
       }
-      if (now <= end) result.latencies.push(now - sent);
+      if (now < began || now > end) continue;
+      result.latencies.push(now - sent);
+      if (timings) for (const name of TIMINGS) result.timings[name].push(timings[`${name}_ms`]!);
     }
     connection.close();
   };
@@ -86,7 +94,7 @@ async function run({ port, requests, concurrency, seconds }: Load): Promise<Load
   result.seconds = (Math.min(performance.now(), end) - began) / 1000;
   result.perSecond = result.latencies.length / result.seconds;
   const { user, system } = process.cpuUsage(cpu);
-  result.cores = (user + system) / 1e3 / (performance.now() - began);
+  result.cores = (user + system) / 1e3 / (performance.now() - start);
   return result;
 }
 
@@ -98,14 +106,11 @@ function messageOf({ path, photo }: Request): Buffer {
   return Buffer.concat([Buffer.from(head), bytes]);
 }
 
-/** Ours: labels and scores. Of a peer: the best label. */
-function answerOf(body: string, { timings }: LoadResult): string {
+/** Ours: labels and scores, with the times it tells. Of a peer: the best label. */
+function read(body: string): { answer: string; timings?: Record<string, number> } {
   const value = JSON.parse(body);
-  if (!value.results) return String(value[0].label);
-  timings.decode.push(value.timings.decode_ms);
-  timings.queue.push(value.timings.queue_ms);
-  timings.inference.push(value.timings.inference_ms);
-  return JSON.stringify(value.results[0].predictions);
+  if (!value.results) return { answer: String(value[0].label) };
+  return { answer: JSON.stringify(value.results[0].predictions), timings: value.timings };
 }
 
 interface Connection {
