@@ -67,12 +67,17 @@ export const ConfigSchema = Type.Object(
       },
     ),
     BACKBONE_THREADS: Type.Integer({
-      description: 'Threads of the backbone; 0: as many as there are cores.',
+      description: 'Cores for the backbone, shared out between sessions; 0: all.',
       default: 0,
       minimum: 0,
       maximum: 256,
     }),
-    PREDICT_BATCH: positive('Most images in one pass of the backbone when predicting.', 16),
+    PREDICT_BATCH: Type.Integer({
+      description: 'Most images in one pass of the backbone when predicting; 0: 2 on a CPU, 32 on a GPU.',
+      default: 0,
+      minimum: 0,
+      maximum: 1024,
+    }),
     PREDICT_QUEUE: positive(
       'Most images waiting for a prediction, of one tenant of several at most half; beyond that requests are answered 429.',
       512,
@@ -83,6 +88,12 @@ export const ConfigSchema = Type.Object(
       default: 1,
       minimum: 1,
       maximum: 64,
+    }),
+    JOB_NICE: Type.Integer({
+      description: 'How far jobs stand back for predictions on the same cores; 0: not at all, 19: as far as they can.',
+      default: 19,
+      minimum: 0,
+      maximum: 19,
     }),
     JOB_ATTEMPTS: Type.Integer({
       description: 'Times a job is started again after its process died.',

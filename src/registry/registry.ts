@@ -13,6 +13,7 @@
  */
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
+import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors.js';
 import type { VersionManifest } from '../schemas.js';
 import { type ByteRange, readJson, type Storage, type StoredObject, writeJson } from '../storage/contract.js';
@@ -44,8 +45,14 @@ const OLD_REVISIONS = 20;
 /** Younger ones stay, too: a slow writer must find the name of its next revision taken, or its change would be lost. */
 const YOUNG_MS = 3600_000;
 
+/** A manifest of ten classes takes about 2 KB. */
+const MOST_MANIFESTS = 20_000;
+
 export class Registry {
   readonly #storage: Storage;
+  /** Of models that were asked for, the newest version then. */
+  readonly #newest = new LRUCache<string, number>({ max: MOST_MANIFESTS });
+  readonly #manifests = new LRUCache<string, { etag: string; manifest: VersionManifest }>({ max: MOST_MANIFESTS });
 
   constructor(options: { storage: Storage }) {
     this.#storage = options.storage;
@@ -154,13 +161,7 @@ export class Registry {
 
   /** @throws AppError `model_not_found`, `version_not_found` or `alias_not_found` */
   async resolve(tenant: string, model: string, reference: VersionReference): Promise<VersionManifest> {
-    if (reference === 'latest') {
-      for (const version of await this.#numbers(tenant, model)) {
-        const manifest = await this.#manifest(tenant, model, version);
-        if (manifest) return manifest;
-      }
-      throw modelNotFound(model);
-    }
+    if (reference === 'latest') return this.#latest(tenant, model);
     if ('alias' in reference) {
       const { aliases } = await this.aliases(tenant, model);
       const version = aliases.get(reference.alias);
@@ -350,14 +351,43 @@ export class Registry {
     }
   }
 
+  /** Asks for the numbers and, at the same time, for the version that was the newest last time: mostly it still is. */
+  async #latest(tenant: string, model: string): Promise<VersionManifest> {
+    const key = modelKey(tenant, model);
+    const last = this.#newest.get(key);
+    const [numbers, expected] = await Promise.all([
+      this.#numbers(tenant, model),
+      last === undefined ? undefined : this.#manifest(tenant, model, last),
+    ]);
+    for (const version of numbers) {
+      const manifest = version === last ? expected : await this.#manifest(tenant, model, version);
+      if (!manifest) continue;
+      this.#newest.set(key, version);
+      return manifest;
+    }
+    throw modelNotFound(model);
+  }
+
   /** Numbers ever taken, highest first. */
   async #numbers(tenant: string, model: string): Promise<number[]> {
     const names = await this.#storage.list(`${modelKey(tenant, model)}/versions`);
     return names.map(Number).sort((a, b) => b - a);
   }
 
+  /**
+   * From memory where the stored one is still that: storage is asked on every call, so that what was deleted, or deleted
+   * and made anew by another server, is never answered; but an unchanged manifest is neither read nor parsed again.
+   */
   async #manifest(tenant: string, model: string, version: number): Promise<VersionManifest | undefined> {
-    return readJson<VersionManifest>(this.#storage, `${versionKey(tenant, model, version)}/manifest.json`);
+    const key = `${versionKey(tenant, model, version)}/manifest.json`;
+    const stored = await this.#storage.head(key);
+    const known = this.#manifests.get(key);
+    if (stored && known?.etag === stored.etag) return known.manifest;
+    this.#manifests.delete(key);
+    const manifest = stored && (await readJson<VersionManifest>(this.#storage, key));
+    // Read after the etag: if it was written anew in between, the etag is too old, and the next call reads again.
+    if (manifest) this.#manifests.set(key, { etag: stored.etag, manifest: Object.freeze(manifest) });
+    return manifest;
   }
 
   /** The number of a job's version: the one it has, or the next free one. */

@@ -88,8 +88,10 @@ export class FileStorage implements Storage {
 
   async head(key: string): Promise<ObjectHead | undefined> {
     try {
-      const found = await stat(this.#path(key));
-      return found.isFile() ? { bytes: found.size, modifiedAt: found.mtime } : undefined;
+      const found = await stat(this.#path(key), { bigint: true });
+      if (!found.isFile()) return undefined;
+      const etag = `${found.ino}-${found.mtimeNs}-${found.size}`;
+      return { bytes: Number(found.size), modifiedAt: found.mtime, etag };
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
       throw error;

@@ -38,7 +38,9 @@ for (const [labels, perClass] of [
     [1, 2, 9],
   ],
 ] as [string[], number | number[]][]) {
-  for (const head of perClass === 1 && labels.length === 2 ? (['auto', 'linear', 'mlp', 'prototype'] as const) : ['auto' as const]) {
+  for (const head of perClass === 1 && labels.length === 2
+    ? (['auto', 'linear', 'mlp', 'prototype'] as const)
+    : ['auto' as const]) {
     t.test(`${labels.length} classes of ${perClass} images give a model (head ${head})`, async (t) => {
       const dataset = await upload(service, await photos(labels, perClass, { seed: 3 }));
       const model = `few-${labels.length}-${String(perClass).replaceAll(',', '-')}-${head}`;

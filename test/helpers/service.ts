@@ -31,7 +31,13 @@ interface Teardown {
 /** Start a service for a test file; it is stopped and its files removed at teardown. */
 export async function serviceForTest(
   t: Teardown,
-  options: { env?: NodeJS.ProcessEnv; worker?: boolean; onLog?: (text: string) => void } = {},
+  options: {
+    env?: NodeJS.ProcessEnv;
+    worker?: boolean;
+    /** What becomes of the log, where it is not given to `onLog`. */
+    log?: 'inherit' | 'ignore';
+    onLog?: (text: string) => void;
+  } = {},
 ): Promise<TestService> {
   const folder = await mkdtemp(join(tmpdir(), 'graft-'));
   const redis = await startRedis({ folder: join(folder, 'redis'), appendOnly: false });
@@ -49,7 +55,7 @@ export async function serviceForTest(
         ...options.env,
         ...env,
       },
-      stdio: ['ignore', 'ignore', options.onLog ? 'pipe' : 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', options.onLog ? 'pipe' : (options.log ?? 'inherit'), 'ipc'],
     });
     if (options.onLog) child.stderr!.setEncoding('utf8').on('data', options.onLog);
     children.push(child);

@@ -416,3 +416,22 @@ t.test('models come page by page, without those that were deleted', async (t) =>
   await registry.refuseMoreThan(3, 'default', 'c');
   await t.rejects(registry.refuseMoreThan(3, 'default', 'new'), { code: 'quota_exceeded' });
 });
+
+t.test('what another server publishes, deletes or makes anew is answered at once', async (t) => {
+  const root = t.testdir();
+  const [{ registry: one }, { registry: other }] = [registryIn(root), registryIn(root)];
+  const latest = async () => (await one.resolve('default', 'cats', 'latest')).job;
+  await other.publish(publication('a'));
+  t.equal(await latest(), 'a');
+  t.equal(await latest(), 'a');
+  await other.publish(publication('b'));
+  t.equal(await latest(), 'b', 'the new version');
+  await other.deleteVersion('default', 'cats', 2);
+  t.equal(await latest(), 'a', 'the one before the deleted version');
+  await t.rejects(one.resolve('default', 'cats', { version: 2 }), { code: 'version_not_found' });
+  await other.deleteModel('default', 'cats');
+  await t.rejects(latest(), { code: 'model_not_found' });
+  await rm(join(root, 'tenants'), { recursive: true }); // as if it had never been there: numbers begin anew
+  await other.publish(publication('c'));
+  t.equal(await latest(), 'c', 'the model that was made anew');
+});
