@@ -3,6 +3,7 @@ import { loadConfig } from './config.js';
 import { Datasets } from './datasets/datasets.js';
 import { AppError } from './errors.js';
 import type { JobMessage, RunMessage } from './jobs/job-messages.js';
+import { standBack } from './jobs/stand-back.js';
 import { Registry } from './registry/registry.js';
 import { FileStorage } from './storage/file-storage.js';
 import { runTraining } from './training/run-training.js';
@@ -24,6 +25,7 @@ process.once('message', (message: unknown) => void run((message as RunMessage).r
 async function run({ tenant, id, dataset, settings }: RunMessage['record']): Promise<void> {
   try {
     const config = loadConfig(process.env);
+    standBack(config.JOB_NICE);
     const storage = new FileStorage({ root: config.DATA_DIR });
     const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
     const { version, accuracy } = await runTraining({

@@ -68,8 +68,9 @@ export function modelRoutes({ registry, artifacts }: ApiDependencies): FastifyPl
       '/v1/models',
       { schema: { tags, summary: 'List models by name', querystring: ListQuery, response: { 200: listOf(Model) } } },
       async ({ tenant, query }) => {
-        const names = (await registry.models(tenant)).filter((name) => query.after === undefined || name > query.after);
-        const page = names.slice(0, query.limit);
+        const { after, limit } = query;
+        const names = await registry.models(tenant, { most: limit + 1, ...(after !== undefined && { after }) });
+        const page = names.slice(0, limit);
         return {
           data: await Promise.all(page.map((name) => describe(tenant, name))),
           has_more: names.length > page.length,

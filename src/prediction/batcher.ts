@@ -1,9 +1,9 @@
 /**
  * prediction/ answers classification requests: decode, one backbone pass for all models together, one small head each.
  *
- * This file: the shared backbone pass. Images of all models wait in one queue; whenever the backbone is free it takes all
- * that wait, up to a batch. So a lone request is never delayed, and batches grow by themselves as requests come faster
- * than passes.
+ * This file: the shared backbone pass. Images of all models wait in one queue; whenever a session of the backbone is free
+ * it takes those that wait, up to a batch. So a lone request is never delayed, and batches grow by themselves as requests
+ * come faster than passes: waiting for more would cost time, and on a processor a larger batch is no faster per image.
  */
 import { AppError } from '../errors.js';
 import type { Backbone } from '../vision/backbone.js';
@@ -26,10 +26,14 @@ interface Waiting {
 
 export interface BatcherOptions {
   backbone: Backbone;
-  /** Most images in one pass. */
+  /** Most images in one pass; 0: what suits the processor or GPU that it runs on. */
   maxBatch: number;
   onBatch?: (batch: { backbone: string; images: number; seconds: number }) => void;
 }
+
+/** A processor is as fast or slower per image beyond this, and whoever waits for the batch waits longer. */
+const CPU_BATCH = 2;
+const GPU_BATCH = 32;
 
 export class Batcher {
   readonly #backbone: Backbone;
@@ -37,11 +41,13 @@ export class Batcher {
   readonly #onBatch: BatcherOptions['onBatch'];
   readonly #imageBytes: number;
   #queue: Waiting[] = [];
-  #running = false;
+  /** Passes under way. */
+  #passes = 0;
+  #planned = false;
 
   constructor(options: BatcherOptions) {
     this.#backbone = options.backbone;
-    this.#maxBatch = options.maxBatch;
+    this.#maxBatch = options.maxBatch || (options.backbone.provider === 'cpu' ? CPU_BATCH : GPU_BATCH);
     this.#onBatch = options.onBatch;
     const { width, height } = options.backbone.card.input;
     this.#imageBytes = width * height * 3;
@@ -64,38 +70,53 @@ export class Batcher {
   embed(pixels: Uint8Array, signal?: AbortSignal): Promise<Embedded> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ pixels, since: performance.now(), signal, resolve, reject });
-      if (!this.#running) void this.#run();
+      this.#plan();
     });
   }
 
-  async #run(): Promise<void> {
-    this.#running = true;
-    // Requests that arrived in this turn of the event loop join the first batch.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#queue.length > 0) {
-      const batch = this.#take();
-      if (batch.length === 0) continue;
-      const start = performance.now();
-      try {
-        const pixels = new Uint8Array(batch.length * this.#imageBytes);
-        for (const [i, waiting] of batch.entries()) pixels.set(waiting.pixels, i * this.#imageBytes);
-        const features = await this.#backbone.embed(pixels, batch.length);
-        const inferenceMs = performance.now() - start;
-        const D = features.length / batch.length;
-        for (const [i, { resolve, since }] of batch.entries()) {
-          resolve({
-            features: features.subarray(i * D, (i + 1) * D),
-            queueMs: start - since,
-            inferenceMs,
-            batch: batch.length,
-          });
-        }
-        this.#onBatch?.({ backbone: this.#backbone.card.id, images: batch.length, seconds: inferenceMs / 1000 });
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
+  /** Start passes once this turn of the event loop is over: images that arrive in it go together. */
+  #plan(): void {
+    if (this.#planned || this.#passes === this.#backbone.sessions) return;
+    this.#planned = true;
+    setImmediate(() => {
+      this.#planned = false;
+      while (this.#queue.length > 0 && this.#passes < this.#backbone.sessions) {
+        const batch = this.#take();
+        if (batch.length > 0) void this.#pass(batch);
       }
+    });
+  }
+
+  async #pass(batch: Waiting[]): Promise<void> {
+    const start = performance.now();
+    this.#passes += 1;
+    try {
+      const features = await this.#backbone.embed(this.#together(batch), batch.length);
+      const inferenceMs = performance.now() - start;
+      const D = features.length / batch.length;
+      for (const [i, { resolve, since }] of batch.entries()) {
+        resolve({
+          features: features.subarray(i * D, (i + 1) * D),
+          queueMs: start - since,
+          inferenceMs,
+          batch: batch.length,
+        });
+      }
+      this.#onBatch?.({ backbone: this.#backbone.card.id, images: batch.length, seconds: inferenceMs / 1000 });
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    } finally {
+      this.#passes -= 1;
+      this.#plan();
     }
-    this.#running = false;
+  }
+
+  /** uint8 `[batch, height, width, 3]` */
+  #together(batch: Waiting[]): Uint8Array {
+    if (batch.length === 1) return batch[0]!.pixels;
+    const pixels = new Uint8Array(batch.length * this.#imageBytes);
+    for (const [i, waiting] of batch.entries()) pixels.set(waiting.pixels, i * this.#imageBytes);
+    return pixels;
   }
 
   /** The next batch, without those whose caller has left. */

@@ -18,6 +18,8 @@ export interface PredictorOptions {
   maxBatch: number;
   /** Most images waiting; more are refused. */
   maxWaiting: number;
+  /** Most images waiting of one tenant, so that none fills the queue alone. Default: `maxWaiting`. */
+  maxWaitingPerTenant?: number;
   /** Memory for heads. */
   headCacheBytes: number;
   /** Images decoded at once: as many as there are cores. */
@@ -46,6 +48,7 @@ export class Predictor {
   readonly #batchers = new WeakMap<Backbone, Batcher>();
   readonly #heads: LRUCache<string, Head, { tenant: string; manifest: VersionManifest }>;
   #waiting = 0;
+  readonly #waitingOf = new Map<string, number>();
 
   constructor(options: PredictorOptions) {
     this.#options = options;
@@ -78,12 +81,7 @@ export class Predictor {
     signal?: AbortSignal;
   }): Promise<{ results: ImagePrediction[]; timings: PredictionTimings }> {
     const { tenant, manifest, images, topK, explain, signal } = options;
-    if (this.#waiting + images.length > this.#options.maxWaiting) {
-      throw new AppError('overloaded', `${this.#waiting} images are waiting already. Try again in a second.`, {
-        details: { retry_after: 1 },
-      });
-    }
-    this.#waiting += images.length;
+    this.#enter(tenant, images.length);
     try {
       const began = performance.now();
       const [head, batcher] = await Promise.all([this.#head(tenant, manifest), this.#batcher(manifest)]);
@@ -119,8 +117,28 @@ export class Predictor {
         },
       };
     } finally {
-      this.#waiting -= images.length;
+      this.#leave(tenant, images.length);
     }
+  }
+
+  /** @throws AppError `overloaded` where the queue, or the tenant's part of it, has no room */
+  #enter(tenant: string, images: number): void {
+    const { maxWaiting, maxWaitingPerTenant = maxWaiting } = this.#options;
+    const mine = this.#waitingOf.get(tenant) ?? 0;
+    if (this.#waiting + images > maxWaiting || mine + images > maxWaitingPerTenant) {
+      throw new AppError('overloaded', `${this.#waiting} images are waiting already. Try again in a second.`, {
+        details: { retry_after: 1 },
+      });
+    }
+    this.#waiting += images;
+    this.#waitingOf.set(tenant, mine + images);
+  }
+
+  #leave(tenant: string, images: number): void {
+    this.#waiting -= images;
+    const mine = this.#waitingOf.get(tenant)! - images;
+    if (mine > 0) this.#waitingOf.set(tenant, mine);
+    else this.#waitingOf.delete(tenant);
   }
 
   async #decode(bytes: Uint8Array, card: BackboneCard, signal?: AbortSignal): Promise<Uint8Array> {

@@ -19,6 +19,8 @@ export interface StoredObject {
 
 export interface ObjectHead {
   bytes: number;
+  /** Another one when the key was written anew, also after it was deleted. */
+  etag: string;
   modifiedAt: Date;
 }
 

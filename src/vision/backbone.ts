@@ -7,10 +7,13 @@ import type { BackboneCard } from '../schemas.js';
 import './no-telemetry.js'; // here, because a thread changes only a copy of the environment
 import type { EmbedRequest, FeatureMap, ThreadData, ThreadMessage } from './backbone-thread.js';
 import { listBackbones, readCard } from './installed-backbones.js';
+import { sessionPool } from './session-pool.js';
 
-/** A loaded backbone: one ONNX Runtime session in a thread of its own, kept for the life of the process (sessions leak). */
+/** A loaded backbone: ONNX Runtime sessions in threads of their own, kept for the life of the process (sessions leak). */
 export interface Backbone {
   readonly card: BackboneCard;
+  /** Batches that it works on at once. */
+  readonly sessions: number;
   /** What it runs on: `cpu`, `cuda` or `webgpu`. */
   readonly provider: string;
   /** Why it does not run on what was tried before. */
@@ -34,12 +37,15 @@ export type ExecutionProvider = 'auto' | 'cpu' | 'cuda' | 'webgpu';
 
 export interface BackbonesOptions {
   folder: string;
-  /** Cores that one pass uses. */
+  /** Cores that all passes together use. */
   threads: number;
   provider?: ExecutionProvider;
   /** Called when a backbone is in memory. */
   onLoad?: (backbone: Backbone) => void;
 }
+
+/** Each holds the weights once more; from here on sessions get more threads instead. */
+const MOST_SESSIONS = 8;
 
 /** The backbones in a folder, each loaded once when first needed. */
 export class Backbones {
@@ -119,8 +125,19 @@ export class Backbones {
     const card = await this.card(id);
     const { sha256, input, features, maps } = card;
     const providers = provider === 'auto' ? ['cuda', 'cpu'] : [provider];
-    const data = { file: this.#file(card), card: { sha256, input, features, maps }, threads, providers };
-    const backbone = await startThread(card, data, onEnd);
+    // On a processor sessions of one thread each do more than one session of many threads (docs/performance.md).
+    const sessions = Math.min(threads, MOST_SESSIONS);
+    const perSession = Math.floor(threads / sessions);
+    const data = { file: this.#file(card), card: { sha256, input, features, maps }, threads: perSession, providers };
+    const ended = new AbortController();
+    const whenOneEnds = () => {
+      ended.abort();
+      onEnd();
+    };
+    const start = () => startThread(card, data, whenOneEnds, ended.signal);
+    const first = await start();
+    const others = first.provider === 'cpu' ? sessions - 1 : 0;
+    const backbone = sessionPool([first, ...(await Promise.all(Array.from({ length: others }, start)))]);
     this.#loaded.set(id, backbone);
     onLoad?.(backbone);
     return backbone;
@@ -131,8 +148,16 @@ export class Backbones {
   }
 }
 
-/** Start the thread; `onEnd` is called when it has died. It does not keep the process alive unless it works. */
-function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => void): Promise<Backbone> {
+/**
+ * Start a thread with one session; `onEnd` is called when it has died. It does not keep the process alive unless it works,
+ * and ends when `signal` is aborted.
+ */
+function startThread(
+  card: BackboneCard,
+  workerData: ThreadData,
+  onEnd: () => void,
+  signal: AbortSignal,
+): Promise<Backbone> {
   const thread = new Worker(new URL('./backbone-thread.js', import.meta.url), {
     workerData,
     execArgv: ['--enable-source-maps'], // not those of this process, which may not be for threads
@@ -161,6 +186,7 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
       for (const id of [...pending.keys()]) settle(id)?.reject(ended);
       onEnd();
     };
+    signal.addEventListener('abort', () => void thread.terminate(), { once: true });
     thread.on('error', (error) => end(error instanceof Error ? error.message : String(error)));
     thread.on('exit', (code) => end(`its thread ended with code ${code}`));
     thread.on('message', (message: ThreadMessage) => {
@@ -182,6 +208,7 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
           thread.unref();
           resolve({
             card,
+            sessions: 1,
             provider: message.provider,
             without: message.without,
             embed: (pixels, count) => ask<Float32Array>({ pixels, count }),

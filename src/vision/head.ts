@@ -12,6 +12,7 @@ export interface DenseLayer {
  * the layers, so that every engine computes the same thing from the same numbers.
  */
 export interface Head {
+  /** One that is served is read from one file into one array, of which kernels and biases are views. */
   layers: DenseLayer[];
 }
 
@@ -20,15 +21,24 @@ export function headBytes(head: Head): number {
   return head.layers.reduce((sum, { kernel, bias }) => sum + kernel.byteLength + bias.byteLength, 0);
 }
 
+/** Room for the values between two layers, two arrays in turn, kept from call to call. */
+const between = [new Float32Array(1024), new Float32Array(1024)];
+
 /**
  * Probabilities of one image.
  * @param features `[D]`
+ * @param out room for them, `[K]`; nothing is allocated where it is given
  * @returns `[K]`, adding up to 1
  */
-export function score(head: Head, features: Float32Array): Float32Array {
+export function score(
+  { layers }: Head,
+  features: Float32Array,
+  out = new Float32Array(layers.at(-1)!.units),
+): Float32Array {
   let input = features;
-  for (const { inputs, units, kernel, bias, activation } of head.layers) {
-    const output = bias.slice();
+  for (const [index, { inputs, units, kernel, bias, activation }] of layers.entries()) {
+    const output = index === layers.length - 1 ? out : roomFor(index % 2, units);
+    output.set(bias);
     for (let i = 0; i < inputs; i += 1) {
       const value = input[i]!;
       if (value === 0) continue;
@@ -39,7 +49,12 @@ export function score(head: Head, features: Float32Array): Float32Array {
     else for (let j = 0; j < units; j += 1) output[j] = Math.max(0, output[j]!);
     input = output;
   }
-  return input;
+  return out;
+}
+
+function roomFor(place: number, units: number): Float32Array {
+  if (between[place]!.length < units) between[place] = new Float32Array(units);
+  return between[place]!;
 }
 
 /** In place. */

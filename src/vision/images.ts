@@ -11,6 +11,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../errors.js';
 import type { BackboneCard } from '../schemas.js';
+import { isPlainJpeg } from './plain-jpeg.js';
 
 /** Part of the key of cached features: change it when the steps above change. */
 export const PIXELS_VERSION = 'pixels-1';
@@ -53,15 +54,16 @@ export function sniffImage(bytes: Uint8Array): ImageFormat {
 }
 
 /**
- * Check that an image can be decoded, to its last row, and say how large it is (after EXIF orientation).
- * Decodes at a reduced size where the format allows it.
+ * Check that an image can be decoded, to its last row, and say how large it is (after EXIF orientation). Most JPEGs tell
+ * it by their headers; all else is decoded, at a reduced size where the format allows it.
  * @throws AppError `image_invalid`, `image_too_large` or `image_unsupported`
  */
 export async function inspectImage(bytes: Uint8Array, limits: ImageLimits): Promise<{ width: number; height: number }> {
   return decoding(bytes, limits, async (image) => {
-    const { autoOrient } = await image.metadata();
+    const { autoOrient, format } = await image.metadata();
+    if (format === 'jpeg' && isPlainJpeg(bytes)) return autoOrient;
     await image.resize({ width: 8, height: 8, fit: 'fill', kernel: 'nearest' }).raw().toBuffer();
-    return { width: autoOrient.width, height: autoOrient.height };
+    return autoOrient;
   });
 }
 

@@ -72,13 +72,13 @@ export function readTfjsLayers({ model, weights }: TfjsFiles): Head {
     const { modelTopology, weightsManifest } = JSON.parse(model) as LayersModel;
     const dense = modelTopology.config.layers.filter((layer) => layer.class_name === 'Dense');
     const shapes = weightsManifest.flatMap((group) => group.weights.map(({ shape }) => shape));
+    // Uint8Array's slice copies, and so aligns; Buffer's would not. All layers are views of this one copy.
+    const packed = new Float32Array(Uint8Array.prototype.slice.call(weights, 0, weights.length & ~3).buffer);
     let offset = 0;
     const read = (count: number) => {
-      // Uint8Array's slice copies, and so aligns; Buffer's would not.
-      const bytes = Uint8Array.prototype.slice.call(weights, offset, offset + count * 4);
-      if (bytes.length !== count * 4) throw new RangeError('weights.bin is too short');
-      offset += count * 4;
-      return new Float32Array(bytes.buffer, bytes.byteOffset, count);
+      offset += count;
+      if (offset > packed.length) throw new RangeError('weights.bin is too short');
+      return packed.subarray(offset - count, offset);
     };
     const layers = dense.map((layer, index): DenseLayer => {
       const [inputs, units] = shapes[2 * index] as [number, number];
@@ -86,7 +86,7 @@ export function readTfjsLayers({ model, weights }: TfjsFiles): Head {
       if (activation !== 'relu' && activation !== 'softmax') throw new RangeError(`activation ${activation}`);
       return { inputs, units, kernel: read(inputs * units), bias: read(units), activation };
     });
-    if (layers.length === 0 || offset !== weights.length) throw new RangeError('weights.bin has another size');
+    if (layers.length === 0 || offset * 4 !== weights.length) throw new RangeError('weights.bin has another size');
     return { layers };
   } catch (error) {
     throw new AppError('version_damaged', 'The stored head is not one that Graft wrote.', { cause: error });
