@@ -16,9 +16,12 @@ export function datasetsOptions(config: Config, storage: Storage): DatasetsOptio
       maxEntries: config.MAX_ARCHIVE_ENTRIES,
       maxRatio: config.MAX_ARCHIVE_RATIO,
       maxImageBytes: config.MAX_IMAGE_BYTES,
+      maxClasses: config.MAX_CLASSES,
+      maxDatasets: config.MAX_DATASETS,
     },
     inspectImage: (bytes) => inspectImage(bytes, { maxPixels: config.MAX_IMAGE_PIXELS }),
     concurrency: 4,
+    archivesAtOnce: config.UNPACK_CONCURRENCY,
   };
 }
 

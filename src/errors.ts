@@ -59,6 +59,10 @@ export const ERRORS = {
   backbone_invalid: { status: 422, title: 'The backbone cannot be used', retryable: false },
   backbone_mismatch: { status: 409, title: 'The version was trained on another backbone', retryable: false },
   download_failed: { status: 502, title: 'A file could not be fetched', retryable: true },
+  // limits of a tenant or key
+  rate_limited: { status: 429, title: 'This API key sends too many requests', retryable: true },
+  too_many_jobs: { status: 429, title: 'Too many jobs that have not ended', retryable: true },
+  quota_exceeded: { status: 403, title: 'The tenant has as many as it may', retryable: false },
   // the service
   overloaded: { status: 429, title: 'Too many requests at once', retryable: true },
   storage_full: { status: 507, title: 'The disk is full', retryable: true },

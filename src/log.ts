@@ -2,6 +2,21 @@ import { type Logger, type LoggerOptions, pino } from 'pino';
 
 export type Log = Logger;
 
+/** Where secrets could stand: headers, settings, and what errors of Redis carry (`AUTH` with its password). */
+const SECRETS = [
+  'authorization',
+  'headers.authorization',
+  'headers.cookie',
+  '*.headers.authorization',
+  '*.headers.cookie',
+  'password',
+  '*.password',
+  'err.command.args',
+  'err.rawPacket',
+  'REDIS_URL',
+  'API_KEYS',
+];
+
 /** Options of every logger: JSON lines, times as RFC 3339, secrets left out. */
 export function logOptions(name: string, level: string): LoggerOptions {
   return {
@@ -9,7 +24,7 @@ export function logOptions(name: string, level: string): LoggerOptions {
     level,
     base: { pid: process.pid },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    redact: { paths: ['req.headers.authorization', 'headers.authorization', '*.password', 'REDIS_URL'], censor: '…' },
+    redact: { paths: SECRETS, censor: '…' },
   };
 }
 

@@ -12,6 +12,7 @@ import { JobQueue } from './jobs/job-queue.js';
 import { JobStore } from './jobs/job-store.js';
 import { Jobs } from './jobs/jobs.js';
 import { LiveState } from './jobs/live-state.js';
+import { RateLimits } from './jobs/rate-limits.js';
 import { connectRedis } from './jobs/redis.js';
 import { createLog } from './log.js';
 import { Predictor } from './prediction/predictor.js';
@@ -41,12 +42,15 @@ async function main(config: Config): Promise<void> {
   const queue = new JobQueue({ redis, attempts: config.JOB_ATTEMPTS });
   const live = new LiveState({ redis, subscriber });
   const metrics = createMetrics();
+  const rateLimits =
+    config.RATE_LIMIT_PER_SECOND > 0 ? new RateLimits({ redis, perSecond: config.RATE_LIMIT_PER_SECOND }) : undefined;
   const predictor = new Predictor({
     backbones,
     registry,
     limits: { maxPixels: config.MAX_IMAGE_PIXELS },
     maxBatch: config.PREDICT_BATCH,
     maxWaiting: config.PREDICT_QUEUE,
+    maxWaitingPerTenant: partOfQueue(config),
     headCacheBytes: config.HEAD_CACHE_BYTES,
     decoders: availableParallelism(),
     onBatch: ({ backbone, images, seconds }) => {
@@ -69,13 +73,14 @@ async function main(config: Config): Promise<void> {
     {
       config,
       datasets: new Datasets(datasetsOptions(config, storage)),
-      jobs: new Jobs({ store: new JobStore({ storage }), queue, live, log }),
+      jobs: new Jobs({ store: new JobStore({ storage }), queue, live, log, maxOpen: config.MAX_OPEN_JOBS }),
       queue,
       registry,
       backbones,
       predictor,
       artifacts: new Artifacts({ registry, backbones }),
       metrics,
+      ...(rateLimits && { rateLimits }),
       checkTraining,
     },
     { log },
@@ -90,6 +95,7 @@ async function main(config: Config): Promise<void> {
     setTimeout(() => process.exit(0), config.SHUTDOWN_SECONDS * 1000).unref();
     setInterval(closeIdle, 50).unref();
     await app.close();
+    rateLimits?.close();
     await queue.close();
     redis.disconnect();
     subscriber.disconnect();
@@ -109,6 +115,12 @@ async function main(config: Config): Promise<void> {
   });
   log.info({ url, backbone: config.DEFAULT_BACKBONE }, 'server is ready');
   process.send?.({ type: 'ready', url });
+}
+
+/** Where there are several tenants, none may take more than half of the places, or what one request may need. */
+function partOfQueue({ API_KEYS, PREDICT_QUEUE, MAX_PREDICT_IMAGES }: Config): number {
+  const tenants = new Set(API_KEYS.map(({ tenant }) => tenant)).size;
+  return tenants > 1 ? Math.max(Math.ceil(PREDICT_QUEUE / 2), MAX_PREDICT_IMAGES) : PREDICT_QUEUE;
 }
 
 try {

@@ -1,6 +1,8 @@
 /** Entry point of a worker: takes jobs from the queue until it is stopped. */
 import { join } from 'node:path';
 import { loadConfig } from './config.js';
+import { datasetsOptions } from './composition.js';
+import { Datasets } from './datasets/datasets.js';
 import { AppError } from './errors.js';
 import { JobQueue } from './jobs/job-queue.js';
 import { JobStore } from './jobs/job-store.js';
@@ -11,6 +13,7 @@ import { createLog } from './log.js';
 import { Registry } from './registry/registry.js';
 import { prepareDataFolder } from './storage/data-folder.js';
 import { FileStorage } from './storage/file-storage.js';
+import { expire } from './upkeep/expire.js';
 import { FeatureCache } from './vision/feature-cache.js';
 
 /** What is half-written longer than this was left by a crash: no upload takes so long (REQUEST_TIMEOUT_SECONDS). */
@@ -45,8 +48,10 @@ async function main(): Promise<void> {
     attempts: config.JOB_ATTEMPTS,
     memoryMb: config.JOB_MEMORY_MB,
     timeoutMs: config.JOB_TIMEOUT_SECONDS * 1000,
+    // It decodes other people's images and needs no Redis: what it does not know it cannot give away.
+    env: { ...process.env, REDIS_URL: '' },
     onNativeCrash: () => FeatureCache.remove(config.CACHE_DIR), // a damaged LMDB crashes its reader
-    cleanUp: ({ tenant, model, id }) => registry.abandon(tenant, model, id),
+    cleanUp: ({ tenant, model, id }, { succeeded }) => registry.settle({ tenant, model, job: id, succeeded }),
     publishedBy: ({ tenant, model, id }) => registry.publishedBy(tenant, model, id),
   });
 
@@ -64,9 +69,25 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => void stop());
   process.on('disconnect', () => void stop());
 
-  await storage.sweep(HALF_WRITTEN_MS);
-  setInterval(() => void storage.sweep(HALF_WRITTEN_MS).catch(() => undefined), SWEEP_MS).unref();
+  const datasets = new Datasets(datasetsOptions(config, storage));
+  const tidy = async () => {
+    try {
+      await storage.sweep(HALF_WRITTEN_MS);
+      const gone = await expire({
+        storage,
+        datasets,
+        store,
+        datasetDays: config.DATASET_RETENTION_DAYS,
+        jobDays: config.JOB_RETENTION_DAYS,
+      });
+      if (gone.datasets + gone.jobs > 0) log.info(gone, 'deleted what has reached its age');
+    } catch (error) {
+      log.warn({ err: error }, 'tidying the data folder failed; trying again in an hour');
+    }
+  };
+  setInterval(() => void tidy(), SWEEP_MS).unref();
   await worker.ready();
+  void tidy();
   log.info({ concurrency: config.WORKER_CONCURRENCY }, 'worker is ready');
   process.send?.({ type: 'ready' });
 }

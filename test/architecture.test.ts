@@ -17,7 +17,7 @@ interface Import {
 const SRC = join(PACKAGE_ROOT, 'src');
 const LEVEL_0 = ['config', 'errors', 'schemas', 'log', 'ids'];
 const LEVEL_1 = ['storage', 'datasets', 'registry', 'jobs', 'vision'];
-const LEVEL_2 = ['training', 'prediction', 'artifacts'];
+const LEVEL_2 = ['training', 'prediction', 'artifacts', 'upkeep'];
 const LEVEL_3 = ['api'];
 /** What `npm start` does around the service, and what programs print with. */
 const AROUND = ['setup', 'supervision', 'terminal', 'demo'];

@@ -12,7 +12,10 @@ import { jobRoutes } from './job-routes.js';
 import { measureRequests } from './metrics.js';
 import { modelRoutes } from './model-routes.js';
 import { predictionRoutes } from './prediction-routes.js';
-import { handleErrors, Problem, refuseConnection, refuseUrl } from './problem.js';
+import { handleErrors, Problem, refuseConnection, refuseStalled, refuseUrl } from './problem.js';
+import { limitRates } from './rate-limit.js';
+import { DOCS_POLICY, secureHeaders } from './security-headers.js';
+import { limitStalls } from './stalled-bodies.js';
 import { backboneRoutes, healthRoutes, metricsRoute } from './system-routes.js';
 import { validateStrictly } from './validation.js';
 
@@ -24,30 +27,41 @@ export async function buildApp(dependencies: ApiDependencies, options: { log?: L
   const { config, metrics } = dependencies;
   const app = fastify({
     ...(options.log ? { loggerInstance: options.log } : { logger: false }),
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: () => randomUUID(),
     requestTimeout: config.REQUEST_TIMEOUT_SECONDS * 1000,
+    keepAliveTimeout: config.KEEP_ALIVE_SECONDS * 1000,
+    bodyLimit: config.MAX_JSON_BYTES,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300 },
     frameworkErrors: refuseUrl,
-    clientErrorHandler: refuseConnection,
+    clientErrorHandler: refuseConnection(config.MAX_HEADER_BYTES),
     // Given to Node as well: below its limit for headers (60 s), one that is set after creation alone never fires.
     http: {
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      // Node refuses one that is longer than that of the whole request.
+      headersTimeout: Math.min(config.HEADERS_TIMEOUT_SECONDS, config.REQUEST_TIMEOUT_SECONDS) * 1000,
+      maxHeaderSize: config.MAX_HEADER_BYTES,
       requestTimeout: config.REQUEST_TIMEOUT_SECONDS * 1000,
     },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as FastifyInstance;
+  app.server.maxConnections = config.MAX_CONNECTIONS;
   validateStrictly(app);
   handleErrors(app);
   measureRequests(app, metrics);
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
-  });
+  secureHeaders(app);
+  limitStalls(app, config.STALL_TIMEOUT_SECONDS * 1000, refuseStalled);
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url;
     const level = route === '/livez' || route === '/readyz' || route === '/metrics' ? 'debug' : 'info';
     request.log[level](
-      { method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      // Without the query: whoever puts a key there by mistake shall not find it in a log.
+      {
+        method: request.method,
+        path: request.url.split('?')[0],
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+      },
       'request',
     );
   });
@@ -56,6 +70,7 @@ export async function buildApp(dependencies: ApiDependencies, options: { log?: L
   await app.register(healthRoutes(dependencies));
   await app.register(async (scope) => {
     authenticate(scope, config.API_KEYS);
+    if (dependencies.rateLimits) limitRates(scope, dependencies.rateLimits);
     for (const routes of [datasetRoutes, jobRoutes, modelRoutes, predictionRoutes, backboneRoutes, metricsRoute]) {
       await scope.register(routes(dependencies));
     }
@@ -109,6 +124,7 @@ async function describeApi(app: FastifyInstance): Promise<void> {
   const css = '.swagger-ui .topbar { display: none }';
   await app.register(swaggerUi, {
     routePrefix: '/docs',
+    staticCSP: DOCS_POLICY,
     theme: { title: 'Graft API', css: [{ filename: 'graft.css', content: css }] },
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

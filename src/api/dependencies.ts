@@ -3,6 +3,7 @@ import type { Config } from '../config.js';
 import type { Datasets } from '../datasets/datasets.js';
 import type { JobQueue } from '../jobs/job-queue.js';
 import type { Jobs } from '../jobs/jobs.js';
+import type { RateLimits } from '../jobs/rate-limits.js';
 import type { Predictor } from '../prediction/predictor.js';
 import type { Registry } from '../registry/registry.js';
 import type { Dataset, JobSettings } from '../schemas.js';
@@ -20,6 +21,8 @@ export interface ApiDependencies {
   predictor: Predictor;
   artifacts: Artifacts;
   metrics: Metrics;
+  /** Without them every key may send as much as it likes. */
+  rateLimits?: RateLimits;
   /** Refuses settings that do not fit the data set. */
   checkTraining: (dataset: Dataset, settings: JobSettings) => void;
 }

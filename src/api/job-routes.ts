@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from '@sinclair/typebox';
 import type { ErrorObject } from 'ajv';
@@ -28,14 +29,13 @@ const EventQuery = Type.Object(
   { after: Type.Optional(Type.Integer({ minimum: 0, description: 'Only events with a higher `seq`' })) },
   { additionalProperties: false },
 );
-const MAX_JSON_BYTES = 1 << 20;
 const KEEP_ALIVE_MS = 15_000;
 
 const checkCreateJob = compileCheck(CreateJob);
 const checkSettings = compileCheck(JobSettings);
 
 export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncTypebox {
-  const { jobs, datasets, backbones, config, checkTraining } = dependencies;
+  const { jobs, datasets, registry, backbones, config, checkTraining } = dependencies;
 
   const submit = async (
     request: FastifyRequest,
@@ -43,9 +43,11 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
   ) => {
     const { id: backbone } = await backbones.card(settings.backbone ?? config.DEFAULT_BACKBONE);
     checkTraining(dataset, settings);
+    await registry.refuseMoreThan(config.MAX_MODELS, request.tenant, settings.model);
     const key = request.headers['idempotency-key'];
     return jobs.submit({
       tenant: request.tenant,
+      requestId: request.id,
       dataset: dataset.id,
       settings: { ...settings, backbone },
       ...(typeof key === 'string' && { idempotencyKey: key }),
@@ -81,7 +83,7 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
         'Send the settings as application/json, or archive and settings as multipart/form-data.',
       );
     }
-    const text = (await readBody(request.raw, MAX_JSON_BYTES, 'it holds settings only')).toString('utf8');
+    const text = (await readBody(request.raw, config.MAX_JSON_BYTES, 'MAX_JSON_BYTES')).toString('utf8');
     const body = parseJson(text);
     if (!checkCreateJob(body)) throw invalid(checkCreateJob.errors as ErrorObject[], 'body');
     const { dataset, ...settings } = body as Static<typeof CreateJob>;
@@ -91,6 +93,7 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
   return async (app) => {
     takeRawBodies(app);
     const closing = new AbortController();
+    const streams = new Map<string, number>();
     app.addHook('preClose', async () => closing.abort());
 
     app.post(
@@ -175,19 +178,27 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
           return { data: await jobs.events(tenant, params.id, query.after), has_more: false };
         }
         await jobs.get(tenant, params.id);
+        const open = streams.get(tenant) ?? 0;
+        if (open >= config.MAX_EVENT_STREAMS) {
+          throw new AppError(
+            'overloaded',
+            `${open} streams of events are open already (MAX_EVENT_STREAMS). Close some.`,
+          );
+        }
+        streams.set(tenant, open + 1);
         const last = Number(headers['last-event-id'] ?? query.after ?? 0);
         const after = Number.isSafeInteger(last) && last > 0 ? last : 0;
         reply.hijack();
         const { raw } = reply;
         raw.writeHead(200, {
+          ...(reply.getHeaders() as OutgoingHttpHeaders),
           'content-type': 'text/event-stream',
-          'cache-control': 'no-store',
           'x-accel-buffering': 'no',
-          'x-request-id': request.id,
         });
         raw.write('retry: 1000\n\n');
         const left = new AbortController();
         raw.on('close', () => left.abort());
+        if (raw.destroyed) left.abort(); // it went away while the job was looked up
         let written = Date.now();
         try {
           const signal = AbortSignal.any([left.signal, closing.signal]);
@@ -201,6 +212,8 @@ export function jobRoutes(dependencies: ApiDependencies): FastifyPluginAsyncType
           }
         } catch (error) {
           request.log.warn({ err: error }, 'an event stream broke off');
+        } finally {
+          streams.set(tenant, streams.get(tenant)! - 1);
         }
         raw.end();
       },

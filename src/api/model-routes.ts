@@ -68,8 +68,9 @@ export function modelRoutes({ registry, artifacts }: ApiDependencies): FastifyPl
       '/v1/models',
       { schema: { tags, summary: 'List models by name', querystring: ListQuery, response: { 200: listOf(Model) } } },
       async ({ tenant, query }) => {
-        const names = (await registry.models(tenant)).filter((name) => query.after === undefined || name > query.after);
-        const page = names.slice(0, query.limit);
+        const { after, limit } = query;
+        const names = await registry.models(tenant, { most: limit + 1, ...(after !== undefined && { after }) });
+        const page = names.slice(0, limit);
         return {
           data: await Promise.all(page.map((name) => describe(tenant, name))),
           has_more: names.length > page.length,
@@ -175,7 +176,8 @@ export function modelRoutes({ registry, artifacts }: ApiDependencies): FastifyPl
         schema: {
           tags,
           summary: 'The report of a version',
-          description: 'Accuracy, figures per class, confusion matrix, calibration, curves, timings, exact settings.',
+          description:
+            'Accuracy, figures per class, confusion matrix, calibration, curves, timings, exact settings; and in `data` what is likely wrong with the data: labels, copies, classes, outliers.',
           params: VersionParameters,
           response: { 200: Report },
         },

@@ -1,4 +1,3 @@
-import { buffer } from 'node:stream/consumers';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from '@sinclair/typebox';
 import type { ErrorObject } from 'ajv';
@@ -6,16 +5,19 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
 import type { VersionReference } from '../registry/registry.js';
 import { AliasName, BackboneId, ModelName, VersionNumber } from '../schemas.js';
+import { ByteBudget, type ByteShare } from './byte-budget.js';
 import { clientLeft } from './client-left.js';
 import type { ApiDependencies } from './dependencies.js';
+import { Explanation, ExplainQuery, explainOptions, refuseTooManyExplained } from './explanation.js';
 import { invalid } from './problem.js';
 import { imagesBody, takeRawBodies } from './raw-bodies.js';
-import { readBody, readForm } from './upload.js';
+import { formLimits, readBody, readForm } from './upload.js';
 import { compileCheck } from './validation.js';
 
 const Query = Type.Object(
   {
     top_k: Type.Integer({ minimum: 1, maximum: 10_000, default: 5, description: 'Predictions per image, best first' }),
+    ...ExplainQuery,
   },
   { additionalProperties: false },
 );
@@ -32,6 +34,7 @@ const Prediction = Type.Object(
       Type.Object({
         name: Type.String({ description: 'File name in the form, or the place in the request' }),
         predictions: Type.Array(Type.Object({ label: Type.String(), score: Type.Number() })),
+        explanation: Type.Optional(Explanation),
       }),
       { description: 'One per image, in order' },
     ),
@@ -53,20 +56,21 @@ interface NamedImage {
 const checkJsonBody = compileCheck(JsonBody);
 
 export function predictionRoutes({ registry, predictor, config }: ApiDependencies): FastifyPluginAsyncTypebox {
-  const readImages = async (request: FastifyRequest): Promise<NamedImage[]> => {
+  const memory = new ByteBudget(config.PREDICT_MEMORY_BYTES);
+  const readImages = async (request: FastifyRequest, share: ByteShare): Promise<NamedImage[]> => {
     const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
-    if (type === 'multipart/form-data') return readImagesForm(request);
-    if (type === 'application/json')
-      return readImagesJson(await readBody(request.raw, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES'));
+    if (type === 'multipart/form-data') return readImagesForm(request, share);
+    const body = await readBody(request.raw, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share);
     // `curl --data-binary` says application/x-www-form-urlencoded; the bytes decide.
-    return [{ name: 'body', bytes: await readBody(request.raw, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES') }];
+    return type === 'application/json' ? readImagesJson(body) : [{ name: 'body', bytes: body }];
   };
 
-  const readImagesForm = async (request: FastifyRequest): Promise<NamedImage[]> => {
+  const readImagesForm = async (request: FastifyRequest, share: ByteShare): Promise<NamedImage[]> => {
     const images: NamedImage[] = [];
     let total = 0;
-    await readForm(request, { fileSize: config.MAX_IMAGE_BYTES, files: config.MAX_PREDICT_IMAGES }, async (part) => {
-      const bytes = await buffer(part.file);
+    const limits = formLimits(config, { fileSize: config.MAX_IMAGE_BYTES, files: config.MAX_PREDICT_IMAGES });
+    await readForm(request, limits, async (part) => {
+      const bytes = await readBody(part.file, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share);
       const name = part.filename ?? part.fieldname;
       total += bytes.length;
       if (part.file.truncated) {
@@ -90,6 +94,9 @@ export function predictionRoutes({ registry, predictor, config }: ApiDependencie
     } catch (error) {
       throw new AppError('invalid_json', `The body is not valid JSON: ${(error as Error).message.slice(0, 200)}.`);
     }
+    // Before the schema, which would name each fault of millions.
+    const { images } = (value ?? {}) as { images?: unknown };
+    if (Array.isArray(images)) refuseTooMany(images.length);
     if (!checkJsonBody(value)) throw invalid(checkJsonBody.errors as ErrorObject[], 'body');
     return (value as Static<typeof JsonBody>).images.map((text, index) => {
       const name = `images.${index}`;
@@ -103,31 +110,40 @@ export function predictionRoutes({ registry, predictor, config }: ApiDependencie
 
   const predict = async (request: FastifyRequest, reply: FastifyReply, reference: VersionReference) => {
     const { model } = request.params as { model: string };
-    const { top_k: topK } = request.query as Static<typeof Query>;
+    const query = request.query as Static<typeof Query>;
     // The body is not read for a model that is not there.
     const manifest = await registry.resolve(request.tenant, model, reference);
-    const images = await readImages(request);
-    if (images.length === 0) throw new AppError('missing_file', 'The form has no image.');
-    if (images.length > config.MAX_PREDICT_IMAGES) {
-      throw new AppError(
-        'too_large',
-        `${images.length} images in one request; at most ${config.MAX_PREDICT_IMAGES} (MAX_PREDICT_IMAGES).`,
-      );
+    const explain = explainOptions(query, manifest);
+    const share = memory.open();
+    try {
+      const images = await readImages(request, share);
+      if (images.length === 0) throw new AppError('missing_file', 'The form has no image.');
+      refuseTooMany(images.length);
+      if (explain) refuseTooManyExplained(images.length);
+      const { results, timings } = await predictor.predict({
+        tenant: request.tenant,
+        manifest,
+        images,
+        topK: query.top_k,
+        ...(explain && { explain }),
+        signal: clientLeft(reply),
+      });
+      return {
+        model,
+        version: manifest.version,
+        backbone: manifest.backbone.id,
+        results: results.map((result, index) => ({ name: images[index]!.name, ...result })),
+        timings,
+      };
+    } finally {
+      share.close();
     }
-    const { results, timings } = await predictor.predict({
-      tenant: request.tenant,
-      manifest,
-      images,
-      topK,
-      signal: clientLeft(reply),
-    });
-    return {
-      model,
-      version: manifest.version,
-      backbone: manifest.backbone.id,
-      results: results.map(({ predictions }, index) => ({ name: images[index]!.name, predictions })),
-      timings,
-    };
+  };
+
+  const refuseTooMany = (images: number) => {
+    if (images <= config.MAX_PREDICT_IMAGES) return;
+    const most = config.MAX_PREDICT_IMAGES;
+    throw new AppError('too_large', `${images} images in one request; at most ${most} (MAX_PREDICT_IMAGES).`);
   };
 
   const options = (summary: string) => ({

@@ -55,8 +55,11 @@ export function handleErrors(app: FastifyInstance): void {
   });
 }
 
+/** Answers that say when to try again. */
+const TRY_AGAIN = new Set<ErrorCode>(['overloaded', 'queue_unavailable', 'rate_limited', 'too_many_jobs']);
+
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: AppError): FastifyReply {
-  if (error.code === 'overloaded' || error.code === 'queue_unavailable') reply.header('retry-after', '1');
+  if (TRY_AGAIN.has(error.code)) reply.header('retry-after', String(error.details.retry_after ?? 1));
   if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
   // Of an upload that was refused early the rest is not read: the connection cannot be used again.
   if (!request.raw.complete && request.raw.headers['content-length'] !== '0') reply.header('connection', 'close');
@@ -103,14 +106,33 @@ export function refuseUrl(error: FastifyError, request: FastifyRequest, reply: F
 }
 
 /** Answer what is not even HTTP, or did not arrive in time: there is no request yet, only a socket. */
-export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const problem =
-    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? new AppError('request_timeout', 'The request took too long to arrive (REQUEST_TIMEOUT_SECONDS).')
-      : error.code === 'HPE_HEADER_OVERFLOW'
-        ? new AppError('too_large', 'The headers of the request are larger than 16 KiB.')
-        : new AppError('invalid_request', 'This is not an HTTP request that is understood.');
+export function refuseConnection(maxHeaderBytes: number) {
+  return (error: Error & { code?: string }, socket: Socket): void => {
+    if (error.code === 'ECONNRESET') return;
+    const problem =
+      error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new AppError(
+            'request_timeout',
+            'The request took too long to arrive (HEADERS_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS).',
+          )
+        : error.code === 'HPE_HEADER_OVERFLOW'
+          ? new AppError(
+              'too_large',
+              `The headers of the request are larger than ${maxHeaderBytes} bytes (MAX_HEADER_BYTES).`,
+            )
+          : new AppError('invalid_request', 'This is not an HTTP request that is understood.');
+    answerOnSocket(socket, problem);
+  };
+}
+
+/** Answer a request whose body stands still. */
+export function refuseStalled(socket: Socket): void {
+  const sentence = 'No byte of the body arrived for too long (STALL_TIMEOUT_SECONDS). Send it again.';
+  answerOnSocket(socket, new AppError('request_timeout', sentence));
+}
+
+function answerOnSocket(socket: Socket, problem: AppError): void {
+  if (socket.destroyed) return;
   const requestId = randomUUID();
   const body = JSON.stringify(problemOf(problem, requestId));
   const head = [
@@ -118,6 +140,8 @@ export function refuseConnection(error: Error & { code?: string }, socket: Socke
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     `x-request-id: ${requestId}`,
+    'x-content-type-options: nosniff',
+    'cache-control: no-store',
     'connection: close',
   ];
   if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
@@ -148,6 +172,9 @@ function translate(error: FastifyError): AppError {
   return new AppError('internal', 'Something went wrong here. It was logged under this request id.', { cause: error });
 }
 
+/** A body of a megabyte can hold a hundred thousand faults; an answer names the first. */
+const MOST_FAULTS = 50;
+
 /** One sentence for all faults of a request, and each by itself in `errors`. */
 export function invalid(errors: ErrorObject[], where: string): AppError {
   const faults = new Map<string, string>();
@@ -164,7 +191,9 @@ export function invalid(errors: ErrorObject[], where: string): AppError {
       .every((path) => (explained.has(path) ? isInside(error, path) : keyword === 'anyOf'));
     if (says) faults.set(pathOf(error), wordsOf(error));
   }
-  const list = [...faults].map(([path, reason]) => ({ path: path || where, reason }));
+  const all = [...faults].map(([path, reason]) => ({ path: path || where, reason }));
+  const list = all.slice(0, MOST_FAULTS);
+  if (all.length > list.length) list.push({ path: where, reason: `has ${all.length - list.length} more faults` });
   const sentence = list.map(({ path, reason }) => `${path} ${reason}`).join('; ');
   return new AppError('invalid_request', `${where}: ${sentence}.`, { details: { errors: list } });
 }

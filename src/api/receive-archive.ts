@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
 import type { Dataset } from '../schemas.js';
 import type { ApiDependencies } from './dependencies.js';
-import { claimedDigest, readForm } from './upload.js';
+import { claimedDigest, fileName, formLimits, readForm } from './upload.js';
 
 /**
  * A data set from the file of a form, with the form's other fields. A fault behind the file, such as a second one, leaves
@@ -18,10 +18,14 @@ export async function receiveArchive(
   const expectedSha256 = claimedDigest(request);
   let dataset: Dataset | undefined;
   try {
-    const fields = await readForm(request, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: 1 }, async (part) => {
-      const upload = { tenant, source: part.file, name: part.filename ?? null, signal };
-      dataset = await datasets.create({ ...upload, ...(expectedSha256 && { expectedSha256 }) });
-    });
+    const fields = await readForm(
+      request,
+      formLimits(config, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: 1 }),
+      async (part) => {
+        const upload = { tenant, source: part.file, name: fileName(part.filename) ?? null, signal };
+        dataset = await datasets.create({ ...upload, ...(expectedSha256 && { expectedSha256 }) });
+      },
+    );
     if (!dataset) throw new AppError('missing_file', 'The form has no file. Send the archive as the field `file`.');
     return { dataset, fields };
   } catch (error) {

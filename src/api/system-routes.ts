@@ -42,11 +42,14 @@ export function healthRoutes({ queue, backbones, config }: ApiDependencies): Fas
           response: { 200: Ready, 503: Ready },
         },
       },
-      async (_request, reply) => {
+      async (request, reply) => {
         const [backbone, policy] = await Promise.all([
           backbones.load(config.DEFAULT_BACKBONE).then(
             () => 'ok',
-            (error: Error) => error.message,
+            (error: Error) => {
+              request.log.error({ err: error }, 'the default backbone does not load');
+              return 'does not load; the log says why';
+            },
           ),
           queue.evictionPolicy().catch(() => 'away'),
         ]);

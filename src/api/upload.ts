@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { MultipartFile, MultipartValue } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
+import type { ByteShare } from './byte-budget.js';
+import type { Config } from '../config.js';
 import { AppError } from '../errors.js';
 
 /** The SHA-256 that a client says its body has (`Repr-Digest`, RFC 9530), hexadecimal. */
@@ -18,7 +20,26 @@ export function claimedDigest(request: FastifyRequest): string | undefined {
 /** A name for an upload that came as a raw body, from `Content-Disposition`. */
 export function rawName(request: FastifyRequest): string | null {
   const [, name] = /filename="?([^";]+)"?/.exec(request.headers['content-disposition'] ?? '') ?? [];
-  return name ?? null;
+  return fileName(name) ?? null;
+}
+
+/** A name as a client gave it, to be shown again: without control characters, and not longer than file systems take. */
+export function fileName(name: string | undefined): string | undefined {
+  return name?.replace(/\p{Cc}/gu, '').slice(0, MOST_NAME);
+}
+
+const MOST_NAME = 255;
+
+export interface FormLimits {
+  fileSize: number;
+  files: number;
+  fields: number;
+  fieldSize: number;
+}
+
+/** Limits of a form's files, with those of fields that hold for every form. */
+export function formLimits(config: Config, files: { fileSize: number; files: number }): FormLimits {
+  return { ...files, fields: config.MAX_FORM_FIELDS, fieldSize: config.MAX_FIELD_BYTES };
 }
 
 /**
@@ -27,19 +48,16 @@ export function rawName(request: FastifyRequest): string | null {
  */
 export async function readForm(
   request: FastifyRequest,
-  limits: { fileSize: number; files: number },
+  limits: FormLimits,
   onFile: (file: MultipartFile & { file: Readable }) => Promise<void>,
 ): Promise<Map<string, string>> {
   const fields = new Map<string, string>();
   const parts = request.parts({
     limits: {
       fieldNameSize: 100,
-      fieldSize: 256 * 1024,
-      fields: 50,
-      fileSize: limits.fileSize,
-      files: limits.files,
       headerPairs: 50,
-      parts: 50 + limits.files,
+      parts: limits.fields + limits.files,
+      ...limits,
     },
   });
   for await (const part of parts) {
@@ -52,7 +70,12 @@ export async function readForm(
       continue;
     }
     const { fieldname, value, valueTruncated } = part as MultipartValue<string> & { valueTruncated?: boolean };
-    if (valueTruncated) throw new AppError('invalid_multipart', `The field '${fieldname}' is too long.`);
+    if (valueTruncated) {
+      throw new AppError(
+        'invalid_multipart',
+        `The field '${fieldname}' is longer than ${limits.fieldSize} bytes (MAX_FIELD_BYTES).`,
+      );
+    }
     if (fields.has(fieldname)) throw new AppError('invalid_multipart', `The field '${fieldname}' occurs twice.`);
     fields.set(fieldname, value);
   }
@@ -61,13 +84,14 @@ export async function readForm(
 
 /**
  * A whole body, up to a size; `limit` says in a few words where the size comes from.
- * @throws AppError `too_large`
+ * @throws AppError `too_large`; `overloaded` where its share of memory has no more
  */
-export async function readBody(source: Readable, maxBytes: number, limit: string): Promise<Buffer> {
+export async function readBody(source: Readable, maxBytes: number, limit: string, share?: ByteShare): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of source as AsyncIterable<Buffer>) {
     bytes += chunk.length;
+    share?.take(chunk.length);
     if (bytes > maxBytes) {
       throw new AppError('too_large', `The body is larger than ${maxBytes} bytes (${limit}).`);
     }

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
+import pLimit from 'p-limit';
 import { AppError } from '../errors.js';
 import { newId } from '../ids.js';
 import { DatasetId, type Dataset, type DatasetEntry, type DatasetSummary } from '../schemas.js';
@@ -11,7 +12,7 @@ import { describe } from './describe.js';
 import type { InspectImage } from './examine-entry.js';
 import { noFindings, packImages } from './pack-images.js';
 import { readArchive } from './read-archive.js';
-import { receiveUpload } from './receive-upload.js';
+import { clientLeft, receiveUpload } from './receive-upload.js';
 
 export interface DatasetsOptions {
   storage: Storage;
@@ -23,10 +24,16 @@ export interface DatasetsOptions {
     /** Most times an archive may grow when unpacked, beyond 64 MiB. */
     maxRatio: number;
     maxImageBytes: number;
+    /** Most classes of one data set; undefined: no limit. */
+    maxClasses?: number;
+    /** Most data sets of one tenant; undefined: no limit. */
+    maxDatasets?: number;
   };
   inspectImage: InspectImage;
   /** Images read and inspected at once, per upload. */
   concurrency: number;
+  /** Archives unpacked at once, for each needs memory of its own; more wait. Default: 4. */
+  archivesAtOnce?: number;
 }
 
 export interface CreateDataset {
@@ -54,9 +61,11 @@ const DATASET_ID = new RegExp(DatasetId.pattern!);
 /** The data sets of all tenants. A data set exists exactly when its manifest exists. */
 export class Datasets {
   readonly #options: DatasetsOptions;
+  readonly #unpacking: ReturnType<typeof pLimit>;
 
   constructor(options: DatasetsOptions) {
     this.#options = options;
+    this.#unpacking = pLimit(options.archivesAtOnce ?? 4);
   }
 
   /**
@@ -66,10 +75,11 @@ export class Datasets {
    *  3. find labels and duplicates, write the index, and the manifest last.
    * The cost is writing the bytes twice. After any failure nothing is left of it.
    * @throws AppError of the groups `archive_*`, `no_*`, and `not_an_archive`, `ambiguous_layout`, `digest_mismatch`,
-   * `too_large`, `client_closed_request`, `storage_full`.
+   * `too_large`, `client_closed_request`, `storage_full`, `quota_exceeded`.
    */
   async create({ tenant, source, name, expectedSha256, signal }: CreateDataset): Promise<Dataset> {
     const { storage, temporaryFolder, limits, inspectImage, concurrency } = this.#options;
+    await this.#refuseMore(tenant);
     const id = newId('ds');
     const keys = keysOf(tenant, id);
     const path = join(temporaryFolder, `${id}.upload`);
@@ -80,14 +90,18 @@ export class Datasets {
       const format = await recogniseFormat(path);
       const findings = noFindings();
       const packOptions = { inspectImage, maxImageBytes: limits.maxImageBytes, concurrency, signal };
-      const pack = packImages(readArchive(path, format, limits), packOptions, findings);
-      try {
-        await storage.put(keys.pack, Readable.from(pack));
-      } finally {
-        // After a failed put the pass may still be under way: wait until it has closed the archive.
-        await pack.return(undefined);
-      }
+      await this.#unpacking(async () => {
+        if (signal?.aborted) throw clientLeft(signal.reason);
+        const pack = packImages(readArchive(path, format, limits), packOptions, findings);
+        try {
+          await storage.put(keys.pack, Readable.from(pack));
+        } finally {
+          // After a failed put the pass may still be under way: wait until it has closed the archive.
+          await pack.return(undefined);
+        }
+      });
       const { entries, description } = await describe(findings);
+      refuseMoreClasses(description.class_count, limits.maxClasses);
       await storage.put(keys.index, Readable.from(lines(entries)));
       const about = { id, name, created_at: new Date().toISOString(), format, ...upload };
       const dataset: Dataset = { ...about, ...description };
@@ -154,6 +168,20 @@ export class Datasets {
     };
   }
 
+  async #refuseMore(tenant: string): Promise<void> {
+    const most = this.#options.limits.maxDatasets;
+    if (most === undefined) return;
+    const { length } = await this.#options.storage.list(`tenants/${tenant}/datasets`);
+    if (length < most) return;
+    throw new AppError(
+      'quota_exceeded',
+      `There are ${length} data sets; at most ${most} (MAX_DATASETS). Delete some.`,
+      {
+        details: { datasets: length, most },
+      },
+    );
+  }
+
   async #find(tenant: string, id: string): Promise<Dataset | undefined> {
     // Ids come from outside: what is no id is not there, and never becomes a key.
     return DATASET_ID.test(id) ? readJson<Dataset>(this.#options.storage, keysOf(tenant, id).manifest) : undefined;
@@ -163,6 +191,14 @@ export class Datasets {
 function keysOf(tenant: string, id: string) {
   const prefix = `tenants/${tenant}/datasets/${id}`;
   return { prefix, pack: `${prefix}/pack`, index: `${prefix}/index.ndjson`, manifest: `${prefix}/manifest.json` };
+}
+
+/** Every class is a row of the head, of the report and of each answer that lists labels. */
+function refuseMoreClasses(classes: number, most = Number.POSITIVE_INFINITY): void {
+  if (classes <= most) return;
+  throw new AppError('too_large', `The archive has ${classes} classes; at most ${most} are taken (MAX_CLASSES).`, {
+    details: { classes, most },
+  });
 }
 
 function refuseOtherDigest(sha256: string, expected: string | undefined): void {

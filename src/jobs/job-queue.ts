@@ -37,6 +37,11 @@ export class JobQueue {
     return (await withDeadline(this.#queue.getJob(id))) !== undefined;
   }
 
+  /** All ids that wait, run or wait for another attempt, in one look. @throws AppError `queue_unavailable` */
+  async ids(): Promise<Set<string>> {
+    return new Set(await withDeadline(this.#queue.getRanges(['wait', 'active', 'delayed'], 0, -1), 10_000));
+  }
+
   /** Take a job out that no worker has started. @returns whether it was taken out */
   async remove(id: string): Promise<boolean> {
     const job = await withDeadline(this.#queue.getJob(id));

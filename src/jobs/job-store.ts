@@ -25,6 +25,10 @@ export interface JobRecord {
   created_at: string;
   dataset: string;
   settings: JobSettings & { backbone: string };
+  /** Of the HTTP request that made it; for logs. */
+  request_id?: string;
+  /** SHA-256 of its Idempotency-Key, if it had one. */
+  idempotency?: string;
 }
 
 export interface JobResult {
@@ -34,6 +38,8 @@ export interface JobResult {
   error: JobError | null;
   finished_at: string;
   attempt: number;
+  /** How far it had come, from 0 to 1; results of older versions do not say. */
+  progress?: number;
 }
 
 export interface StoredJob {
@@ -131,6 +137,25 @@ export class JobStore {
     });
   }
 
+  /** Whether a job that has not ended needs this data set. */
+  async uses(tenant: string, dataset: string): Promise<boolean> {
+    for (const pending of await this.pending()) {
+      if (pending.tenant !== tenant) continue;
+      const record = await this.record(tenant, pending.id);
+      if (record?.dataset === dataset && !(await this.result(record))) return true;
+    }
+    return false;
+  }
+
+  /** Delete a job that has ended, with its Idempotency-Key. @returns false: it had not ended, or was not settled yet */
+  async delete(job: PendingJob): Promise<boolean> {
+    if (!(await this.result(job)) || (await this.#storage.head(`pending/${job.id}.${job.tenant}`))) return false;
+    const binding = (await this.record(job.tenant, job.id))?.idempotency;
+    await this.#storage.delete(keyOf(job));
+    if (binding !== undefined) await this.#storage.delete(idempotencyKeyOf(job.tenant, binding));
+    return true;
+  }
+
   /** A pending mark without a record: the process died before it promised anything. */
   async dropMark(job: PendingJob): Promise<void> {
     await this.#storage.delete(`pending/${job.id}.${job.tenant}`);
@@ -148,7 +173,7 @@ export class JobStore {
     job: string;
   }): Promise<string> {
     const { tenant, key, fingerprint, job } = options;
-    const path = `tenants/${tenant}/idempotency/${createHash('sha256').update(key).digest('hex')}`;
+    const path = idempotencyKeyOf(tenant, digestOfKey(key));
     const { created } = await writeJson(this.#storage, path, { job, fingerprint }, { ifAbsent: true });
     if (created) return job;
     const earlier = (await readJson<{ job: string; fingerprint: string }>(this.#storage, path))!;
@@ -159,6 +184,15 @@ export class JobStore {
       { details: { job: earlier.job } },
     );
   }
+}
+
+/** The name under which an Idempotency-Key is kept. */
+export function digestOfKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+function idempotencyKeyOf(tenant: string, digest: string): string {
+  return `tenants/${tenant}/idempotency/${digest}`;
 }
 
 function keyOf({ tenant, id }: PendingJob): string {

@@ -4,11 +4,12 @@ import { ERRORS } from '../errors.js';
 import type { Log } from '../log.js';
 import type { JobQueue } from './job-queue.js';
 import { QUEUE_NAME } from './job-queue.js';
-import type { JobResult, JobStore, PendingJob } from './job-store.js';
-import { finishJob } from './jobs.js';
-import type { LiveState } from './live-state.js';
+import type { JobRecord, JobResult, JobStore, PendingJob } from './job-store.js';
+import { CANCEL_REQUESTED, finishJob } from './jobs.js';
+import type { LiveState, NewEvent } from './live-state.js';
 import { REDIS_PREFIX } from './redis.js';
 import { runJobProcess } from './run-job-process.js';
+import { ToldJob } from './told-job.js';
 
 export interface JobWorkerOptions {
   store: JobStore;
@@ -24,10 +25,12 @@ export interface JobWorkerOptions {
   attempts: number;
   memoryMb: number;
   timeoutMs: number;
+  /** Environment of the processes that run jobs; default: that of this process. */
+  env?: NodeJS.ProcessEnv;
   /** Called when native code ended a job's process (SIGSEGV, SIGBUS, SIGABRT), before the next attempt. */
   onNativeCrash: () => Promise<void>;
-  /** What another attempt, or one that was stopped, may have left behind. */
-  cleanUp: (job: PendingJob & { model: string }) => Promise<void>;
+  /** Takes away what attempts of a job that has ended left behind, and what late ones might still publish. */
+  cleanUp: (job: PendingJob & { model: string }, ended: { succeeded: boolean }) => Promise<void>;
   /** The version that a job has published, if it has. */
   publishedBy: (
     job: PendingJob & { model: string },
@@ -45,7 +48,6 @@ const NATIVE_CRASHES = new Set<NodeJS.Signals | null>(['SIGSEGV', 'SIGBUS', 'SIG
 const MOST_STARTS = 20;
 const RECONCILE_MS = 10_000;
 const CANCEL_CHECK_MS = 2000;
-const PROGRESS_MS = 200;
 /** A pending mark without a record is younger than this while a request is being answered. */
 const MARK_GRACE_MS = 60_000;
 
@@ -92,14 +94,18 @@ export class JobWorker {
   }
 
   async #reconcile(): Promise<void> {
-    const { store, queue, log, live } = this.#options;
+    const { store, queue, log } = this.#options;
     try {
+      // Asked first: a job that ends meanwhile is then still among the pending ones, and no longer in the queue.
+      const queued = await queue.ids();
       for (const pending of await store.pending()) {
         if (this.#stopping.signal.aborted) return;
+        if (queued.has(pending.id)) continue;
+        const record = await store.record(pending.tenant, pending.id);
         const result = await store.result(pending);
-        if (result) {
-          await finishJob(store, live, pending, result);
-        } else if (await store.record(pending.tenant, pending.id)) {
+        if (record && result) {
+          await this.#settle(record, result);
+        } else if (record) {
           if (await queue.has(pending.id)) continue;
           await queue.add(pending);
           log.warn({ job: pending.id }, 'the job was not in the queue; put it back');
@@ -119,63 +125,91 @@ export class JobWorker {
     await this.#worker.close();
   }
 
+  /** Decide how a job ended, unless that is decided, and put everything of it away. */
+  async #settle(record: JobRecord, outcome: Omit<JobResult, 'finished_at'>): Promise<JobResult> {
+    const { store, live, cleanUp } = this.#options;
+    return finishJob(store, live, record, outcome, ({ status }) =>
+      cleanUp({ ...record, model: record.settings.model }, { succeeded: status === 'succeeded' }),
+    );
+  }
+
   async #run(queued: QueueJob<PendingJob>): Promise<void> {
-    const { store, live, log, cleanUp, publishedBy, attempts } = this.#options;
+    const { store, live } = this.#options;
     const { tenant, id } = queued.data;
     const record = await store.record(tenant, id);
     if (!record) return;
+    const before = await store.result(record);
+    if (before) return void (await this.#settle(record, before));
+    const told = new ToldJob({ live, id, attempt: queued.attemptsStarted });
+    try {
+      await this.#attempt(queued, record, told);
+    } finally {
+      await told.end();
+    }
+  }
+
+  async #attempt(queued: QueueJob<PendingJob>, record: JobRecord, told: ToldJob): Promise<void> {
+    const { store, live, log, publishedBy, attempts } = this.#options;
+    const { id } = record;
     const job = { ...record, model: record.settings.model };
     const attempt = queued.attemptsStarted;
+    const tell = (event: NewEvent) => void told.addEvent(event).catch(() => undefined);
     const finish = async (outcome: Pick<JobResult, 'status'> & Partial<JobResult>) => {
       // What was published counts, whatever was asked after it: a version is never half there.
       const version = outcome.status === 'succeeded' ? undefined : await publishedBy(job);
       const ended = version ? { status: 'succeeded' as const, ...version } : outcome;
-      const result = await finishJob(store, live, record, {
+      await told.end();
+      const progress = ended.status === 'succeeded' ? 1 : told.progress;
+      const result = await this.#settle(record, {
         version: null,
         accuracy: null,
         error: null,
         attempt,
+        progress,
         ...ended,
       });
-      if (result.status !== 'succeeded') await cleanUp(job);
       log.info({ job: id, status: result.status, version: result.version, code: result.error?.code }, 'job ended');
     };
 
-    const ended = await store.result(record);
-    if (ended) return void (await finishJob(store, live, record, ended));
-    if (await store.isCancelRequested(record)) return finish({ status: 'cancelled' });
+    if (await store.isCancelRequested(record)) {
+      tell(CANCEL_REQUESTED);
+      return finish({ status: 'cancelled' });
+    }
     if (attempt > MOST_STARTS) return finish(crashed(`it was started ${MOST_STARTS} times and never ended`));
     await store.markStarted(record);
     const again = attempt > 1;
-    await live
-      .addEvent(id, {
-        type: again ? 'restarted' : 'started',
-        message: again ? `Started again (attempt ${attempt}); features computed so far are kept` : 'Started',
-        data: { attempt },
-      })
-      .catch(() => undefined);
-    log.info({ job: id, attempt }, 'job started');
+    tell({
+      type: again ? 'restarted' : 'started',
+      message: again ? `Started again (attempt ${attempt}); features computed so far are kept` : 'Started',
+      data: { attempt },
+    });
+    log.info({ job: id, attempt, request_id: record.request_id }, 'job started');
 
     const cancelled = new AbortController();
-    const stopListening = live.onCancel(id, () => cancelled.abort());
+    const cancel = () => {
+      if (cancelled.signal.aborted) return;
+      tell(CANCEL_REQUESTED);
+      cancelled.abort();
+    };
+    const stopListening = live.onCancel(id, cancel);
     // Announcements may be lost; the durable wish is not.
     const watching = setInterval(async () => {
-      if (await store.isCancelRequested(record).catch(() => false)) cancelled.abort();
+      if (await store.isCancelRequested(record).catch(() => false)) cancel();
     }, CANCEL_CHECK_MS);
-    const progress = progressWriter(live, id, attempt);
     try {
       const outcome = await runJobProcess({
         record,
         entry: this.#options.entry,
         memoryMb: this.#options.memoryMb,
         timeoutMs: this.#options.timeoutMs,
+        ...(this.#options.env && { env: this.#options.env }),
         signal: AbortSignal.any([cancelled.signal, this.#stopping.signal]),
         onMessage: (message) => {
-          if (message.type === 'progress') progress.write(message.progress);
-          else void live.addEvent(id, message.event).catch(() => undefined);
+          if (message.type === 'progress') told.setProgress(message.progress);
+          else tell(message.event);
         },
       });
-      await progress.end();
+      await told.end();
       switch (outcome.kind) {
         case 'done':
           return await finish({ status: 'succeeded', version: outcome.version, accuracy: outcome.accuracy });
@@ -227,40 +261,6 @@ function crashed(reason: string): Pick<JobResult, 'status' | 'error'> {
     error: {
       code: 'job_crashed',
       message: `The process of the job died: ${reason}. The worker's log says more; smaller images or fewer of them may help.`,
-    },
-  };
-}
-
-/** Writes the newest progress at most every PROGRESS_MS, never falling back behind an earlier attempt's. */
-function progressWriter(live: LiveState, id: string, attempt: number) {
-  type Progress = Parameters<LiveState['setProgress']>[1];
-  let latest: Progress | undefined;
-  let writing: Promise<void> | undefined;
-  let floor = 0;
-  const start = live
-    .progress(id)
-    .then((earlier) => {
-      floor = earlier?.progress ?? 0;
-    })
-    .catch(() => undefined);
-  const loop = async () => {
-    await start;
-    while (latest) {
-      const progress: Progress = { ...latest, progress: Math.max(floor, latest.progress) };
-      latest = undefined;
-      await live.setProgress(id, progress).catch(() => undefined);
-      await new Promise((resolve) => setTimeout(resolve, PROGRESS_MS));
-    }
-    writing = undefined;
-  };
-  return {
-    write(progress: Omit<Progress, 'attempt'>) {
-      latest = { ...progress, attempt };
-      writing ??= loop();
-    },
-    async end() {
-      const timeout = new Promise((resolve) => setTimeout(resolve, 1000));
-      await Promise.race([writing, timeout]);
     },
   };
 }

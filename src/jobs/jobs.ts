@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors.js';
 import { newId } from '../ids.js';
 import type { Log } from '../log.js';
 import type { Job, JobEvent, JobProgress, JobSettings } from '../schemas.js';
 import type { JobQueue } from './job-queue.js';
-import type { JobRecord, JobResult, JobStore, PendingJob, StoredJob } from './job-store.js';
-import type { LiveState, NewEvent } from './live-state.js';
+import {
+  digestOfKey,
+  type JobRecord,
+  type JobResult,
+  type JobStore,
+  type PendingJob,
+  type StoredJob,
+} from './job-store.js';
+import { laterThanSeen, type LiveState, type NewEvent } from './live-state.js';
 import { withDeadline } from './redis.js';
 
 export interface SubmitJob {
@@ -15,10 +23,16 @@ export interface SubmitJob {
   idempotencyKey?: string;
   /** What else distinguishes requests with the same key, such as the digest of an uploaded archive. */
   content?: string;
+  /** Of the HTTP request; kept with the job, so that lines of its worker can be traced back. */
+  requestId?: string;
 }
 
 /** Live progress is worth a short wait only. */
 const LIVE_DEADLINE_MS = 500;
+/** Running jobs whose last progress is kept, for when Redis is away or wiped. */
+const MOST_SEEN = 10_000;
+
+type Told = JobProgress & { attempt: number };
 
 /** Jobs as the API sees them: submit, look, follow, cancel. */
 export class Jobs {
@@ -26,12 +40,17 @@ export class Jobs {
   readonly #queue: JobQueue;
   readonly #live: LiveState;
   readonly #log: Log;
+  /** By tenant and id. A progress that was told never falls, also when Redis no longer knows it. */
+  readonly #seen = new LRUCache<string, Told>({ max: MOST_SEEN });
+  readonly #maxOpen: number;
 
-  constructor(options: { store: JobStore; queue: JobQueue; live: LiveState; log: Log }) {
+  /** @param options maxOpen: most jobs of one tenant that have not ended; default: no limit */
+  constructor(options: { store: JobStore; queue: JobQueue; live: LiveState; log: Log; maxOpen?: number }) {
     this.#store = options.store;
     this.#queue = options.queue;
     this.#live = options.live;
     this.#log = options.log;
+    this.#maxOpen = options.maxOpen ?? Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -40,27 +59,41 @@ export class Jobs {
    *  2. The Idempotency-Key is bound; the same request again answers with the same job.
    *  3. The record is written: from here on the job is promised.
    *  4. It is put into the queue. If that fails now, the reconciler does it later.
-   * @throws AppError `queue_unavailable`, `idempotency_key_reused`
+   * @throws AppError `queue_unavailable`, `idempotency_key_reused`, `too_many_jobs`
    */
   async submit(request: SubmitJob): Promise<{ job: Job; replayed: boolean }> {
-    const { tenant, dataset, settings, idempotencyKey } = request;
+    const { tenant, dataset, settings, idempotencyKey, requestId } = request;
     await this.#queue.check();
+    const refuse = await this.#refusal(tenant);
     let id = newId('job');
+    if (refuse && idempotencyKey === undefined) throw refuse;
     if (idempotencyKey !== undefined) {
       const fingerprint = createHash('sha256')
         .update(canonical({ dataset: request.content ?? dataset, settings }))
         .digest('hex');
       id = await this.#store.bindIdempotencyKey({ tenant, key: idempotencyKey, fingerprint, job: id });
       if (await this.#store.record(tenant, id)) return { job: await this.get(tenant, id), replayed: true };
+      if (refuse) throw refuse;
     }
-    const record: JobRecord = { id, tenant, created_at: new Date().toISOString(), dataset, settings };
+    const record: JobRecord = {
+      id,
+      tenant,
+      created_at: new Date().toISOString(),
+      dataset,
+      settings,
+      ...(requestId !== undefined && { request_id: requestId }),
+      ...(idempotencyKey !== undefined && { idempotency: digestOfKey(idempotencyKey) }),
+    };
     // A request with the same key may have come at the same moment.
     if (!(await this.#store.create(record))) return { job: await this.get(tenant, id), replayed: true };
     try {
       await this.#addEvent(id, { type: 'created', message: 'The job is queued', data: {} });
       await this.#queue.add({ id, tenant });
     } catch (error) {
-      this.#log.warn({ err: error, job: id }, 'the job is recorded but not queued; the reconciler will queue it');
+      this.#log.warn(
+        { err: error, job: id, request_id: requestId },
+        'the job is recorded but not queued; the reconciler will queue it',
+      );
     }
     return { job: await this.get(tenant, id), replayed: false };
   }
@@ -92,15 +125,16 @@ export class Jobs {
     }
     await this.#store.requestCancel(record);
     try {
-      await this.#addEvent(id, { type: 'cancel_requested', message: 'Asked to stop', data: {} });
       // One that was started before and waits for its next attempt may have published: its worker looks.
       if (started_at === null && (await this.#queue.remove(id))) {
+        await this.#addEvent(id, CANCEL_REQUESTED);
         await finishJob(this.#store, this.#live, record, {
           status: 'cancelled',
           version: null,
           accuracy: null,
           error: null,
           attempt: 0,
+          progress: 0,
         });
       } else {
         await this.#live.announceCancel(id);
@@ -132,7 +166,9 @@ export class Jobs {
       if (result && events.every(({ type }) => type !== result.status)) {
         // The result is written before its event: once more, then it is complete.
         await this.#live.nextEvent(id, 500, signal);
-        yield* await this.events(tenant, id, seen);
+        const rest = await this.events(tenant, id, seen);
+        // Where Redis was wiped and nobody could tell the events again, the last one may have a number seen before.
+        yield* rest.length > 0 ? rest : (await this.events(tenant, id)).slice(-1);
         return;
       }
       if (result) return;
@@ -143,25 +179,32 @@ export class Jobs {
 
   /** Whether a job that has not ended needs this data set. */
   async uses(tenant: string, dataset: string): Promise<boolean> {
-    for (const pending of await this.#store.pending()) {
-      if (pending.tenant !== tenant) continue;
-      const record = await this.#store.record(tenant, pending.id);
-      if (record?.dataset === dataset && !(await this.#store.result(record))) return true;
-    }
-    return false;
+    return this.#store.uses(tenant, dataset);
+  }
+
+  /** Why a tenant may not submit another job now; undefined: it may. */
+  async #refusal(tenant: string): Promise<AppError | undefined> {
+    if (this.#maxOpen === Number.POSITIVE_INFINITY) return undefined;
+    const open = (await this.#store.pending()).filter((pending) => pending.tenant === tenant).length;
+    if (open < this.#maxOpen) return undefined;
+    return new AppError(
+      'too_many_jobs',
+      `${open} jobs have not ended; at most ${this.#maxOpen} (MAX_OPEN_JOBS). Wait for one to end, or cancel one.`,
+      { details: { open, most: this.#maxOpen, retry_after: 10 } },
+    );
   }
 
   async #view({ record, result, started_at, cancel_requested }: StoredJob): Promise<Job> {
     const { settings, id } = record;
     const { model, backbone, ...rest } = settings;
     const status = result?.status ?? (started_at === null ? 'queued' : 'running');
-    const live = status === 'queued' ? undefined : await this.#progress(id);
+    const live = status === 'queued' ? undefined : await this.#progress(record);
     const position = status === 'queued' ? await this.#queue.position(id).catch(() => null) : null;
     return {
       id,
       status,
       phase: status === 'running' ? (live?.phase ?? null) : null,
-      progress: status === 'succeeded' ? 1 : (rounded(live?.progress, 4) ?? 0),
+      progress: status === 'succeeded' ? 1 : (rounded(Math.max(result?.progress ?? 0, live?.progress ?? 0), 4) ?? 0),
       images: live
         ? {
             done: live.images_done,
@@ -188,8 +231,15 @@ export class Jobs {
     };
   }
 
-  async #progress(id: string): Promise<(JobProgress & { attempt: number }) | undefined> {
-    return withDeadline(this.#live.progress(id), LIVE_DEADLINE_MS).catch(() => undefined);
+  /** What Redis says, or what it said last; never less than that. */
+  async #progress({ tenant, id }: JobRecord): Promise<Told | undefined> {
+    const key = `${tenant}/${id}`;
+    const told = await withDeadline(this.#live.progress(id), LIVE_DEADLINE_MS).catch(() => undefined);
+    const before = this.#seen.get(key);
+    if (!told) return before;
+    const now = { ...told, progress: Math.max(told.progress, before?.progress ?? 0) };
+    this.#seen.set(key, now);
+    return now;
   }
 
   async #addEvent(id: string, event: NewEvent): Promise<void> {
@@ -197,18 +247,25 @@ export class Jobs {
   }
 }
 
+/** Told by whoever will end the job: one writer at a time, or numbers of events might fall when Redis is wiped. */
+export const CANCEL_REQUESTED: NewEvent = { type: 'cancel_requested', message: 'Asked to stop', data: {} };
+
 const SENTENCES = {
   succeeded: 'The version is published',
   failed: 'The job failed',
   cancelled: 'The job was cancelled',
 };
 
-/** End a job, once: durable result, last event, events to storage, out of the pending ones. */
+/**
+ * End a job, once: durable result, last event, what it left behind, events to storage, out of the pending ones. Whoever
+ * dies on the way, the next one goes on: only the last step makes it forgotten.
+ */
 export async function finishJob(
   store: JobStore,
   live: LiveState,
   job: PendingJob,
   outcome: Omit<JobResult, 'finished_at'>,
+  cleanUp: (result: JobResult) => Promise<void> = async () => undefined,
 ): Promise<JobResult> {
   const proposed = { ...outcome, finished_at: new Date().toISOString() };
   const decided = await store.finish(job, proposed);
@@ -220,10 +277,11 @@ export async function finishJob(
     data: { version, accuracy, error },
   };
   if (decided) await bounded(live.addEvent(job.id, last));
+  await cleanUp(result);
   const events = (await bounded(live.events(job.id))) ?? [];
   // Redis was away or wiped, or whoever decided has not come to say so: the end is told all the same.
   if (events.every(({ type }) => type !== status))
-    events.push({ seq: events.length + 1, at: result.finished_at, ...last });
+    events.push({ seq: (events.at(-1)?.seq ?? laterThanSeen(job.id)) + 1, at: result.finished_at, ...last });
   await store.settle(job, events);
   await bounded(live.forgetLater(job.id));
   return result;

@@ -9,6 +9,8 @@ export interface JobProcessOptions {
   entry: string;
   memoryMb: number;
   timeoutMs: number;
+  /** Its environment; default: that of this process. */
+  env?: NodeJS.ProcessEnv;
   /** Aborted to stop the job. */
   signal: AbortSignal;
   onMessage: (message: Extract<JobMessage, { type: 'progress' | 'event' }>) => void;
@@ -31,9 +33,10 @@ const KEPT_STDERR = 2000;
  * process ends when the job does, when it is stopped (SIGTERM, then SIGKILL), and when this process goes away.
  */
 export function runJobProcess(options: JobProcessOptions): Promise<JobProcessOutcome> {
-  const { record, entry, memoryMb, timeoutMs, signal, onMessage } = options;
+  const { record, entry, memoryMb, timeoutMs, env, signal, onMessage } = options;
   return new Promise((resolve, reject) => {
     const child = fork(entry, [], {
+      ...(env && { env }),
       execArgv: ['--enable-source-maps', `--max-old-space-size=${memoryMb}`],
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
       serialization: 'advanced',

@@ -8,6 +8,7 @@ import { type Head, headBytes, score } from '../vision/head.js';
 import { decodeImage, type ImageLimits } from '../vision/images.js';
 import { readTfjsLayers } from '../vision/tfjs-layers.js';
 import { Batcher, type BatcherOptions } from './batcher.js';
+import { Explainer, type ExplainOptions, type Explanation } from './explainer.js';
 
 export interface PredictorOptions {
   backbones: Backbones;
@@ -17,6 +18,8 @@ export interface PredictorOptions {
   maxBatch: number;
   /** Most images waiting; more are refused. */
   maxWaiting: number;
+  /** Most images waiting of one tenant, so that none fills the queue alone. Default: `maxWaiting`. */
+  maxWaitingPerTenant?: number;
   /** Memory for heads. */
   headCacheBytes: number;
   /** Images decoded at once: as many as there are cores. */
@@ -26,6 +29,7 @@ export interface PredictorOptions {
 
 export interface ImagePrediction {
   predictions: { label: string; score: number }[];
+  explanation?: Explanation;
 }
 
 export interface PredictionTimings {
@@ -39,14 +43,17 @@ export interface PredictionTimings {
 export class Predictor {
   readonly #options: PredictorOptions;
   readonly #decoding: ReturnType<typeof pLimit>;
+  readonly #explainer: Explainer;
   /** By the loaded backbone, not its id: one whose thread has died is loaded anew. */
   readonly #batchers = new WeakMap<Backbone, Batcher>();
   readonly #heads: LRUCache<string, Head, { tenant: string; manifest: VersionManifest }>;
   #waiting = 0;
+  readonly #waitingOf = new Map<string, number>();
 
   constructor(options: PredictorOptions) {
     this.#options = options;
     this.#decoding = pLimit(options.decoders);
+    this.#explainer = new Explainer({ registry: options.registry });
     this.#heads = new LRUCache({
       maxSize: options.headCacheBytes,
       sizeCalculation: headBytes,
@@ -61,7 +68,7 @@ export class Predictor {
 
   /**
    * Classify images.
-   * @param options images: their bytes as uploaded; topK: predictions per image
+   * @param options images: their bytes as uploaded; topK: predictions per image; explain: say why, too
    * @returns one answer per image, in order
    * @throws AppError `overloaded` before any work; `image_*` naming the image; `backbone_mismatch`
    */
@@ -70,15 +77,11 @@ export class Predictor {
     manifest: VersionManifest;
     images: { name: string; bytes: Uint8Array }[];
     topK: number;
+    explain?: ExplainOptions;
     signal?: AbortSignal;
   }): Promise<{ results: ImagePrediction[]; timings: PredictionTimings }> {
-    const { tenant, manifest, images, topK, signal } = options;
-    if (this.#waiting + images.length > this.#options.maxWaiting) {
-      throw new AppError('overloaded', `${this.#waiting} images are waiting already. Try again in a second.`, {
-        details: { retry_after: 1 },
-      });
-    }
-    this.#waiting += images.length;
+    const { tenant, manifest, images, topK, explain, signal } = options;
+    this.#enter(tenant, images.length);
     try {
       const began = performance.now();
       const [head, batcher] = await Promise.all([this.#head(tenant, manifest), this.#batcher(manifest)]);
@@ -88,10 +91,19 @@ export class Predictor {
           const start = performance.now();
           const pixels = await this.#decoding(() => this.#decode(bytes, batcher.card, signal));
           slowest.decode = Math.max(slowest.decode, performance.now() - start);
+          const seen = explain && pixels.slice(); // the pass may take the pixels away
           const embedded = await batcher.embed(pixels, signal);
           slowest.queue = Math.max(slowest.queue, embedded.queueMs);
           slowest.inference = Math.max(slowest.inference, embedded.inferenceMs);
-          return { predictions: best(score(head, embedded.features), manifest.labels, topK) };
+          const predictions = best(score(head, embedded.features), manifest.labels, topK);
+          if (!seen) return { predictions };
+          const { backbone } = batcher;
+          const label = explain.label ?? predictions[0]!.label;
+          const image = { pixels: seen, features: embedded.features, label, nearest: explain.nearest };
+          return {
+            predictions,
+            explanation: await this.#explainer.explain({ tenant, manifest, head, backbone, ...image }),
+          };
         }),
       );
       const results = unwrap(outcomes, images);
@@ -105,8 +117,28 @@ export class Predictor {
         },
       };
     } finally {
-      this.#waiting -= images.length;
+      this.#leave(tenant, images.length);
     }
+  }
+
+  /** @throws AppError `overloaded` where the queue, or the tenant's part of it, has no room */
+  #enter(tenant: string, images: number): void {
+    const { maxWaiting, maxWaitingPerTenant = maxWaiting } = this.#options;
+    const mine = this.#waitingOf.get(tenant) ?? 0;
+    if (this.#waiting + images > maxWaiting || mine + images > maxWaitingPerTenant) {
+      throw new AppError('overloaded', `${this.#waiting} images are waiting already. Try again in a second.`, {
+        details: { retry_after: 1 },
+      });
+    }
+    this.#waiting += images;
+    this.#waitingOf.set(tenant, mine + images);
+  }
+
+  #leave(tenant: string, images: number): void {
+    this.#waiting -= images;
+    const mine = this.#waitingOf.get(tenant)! - images;
+    if (mine > 0) this.#waitingOf.set(tenant, mine);
+    else this.#waitingOf.delete(tenant);
   }
 
   async #decode(bytes: Uint8Array, card: BackboneCard, signal?: AbortSignal): Promise<Uint8Array> {

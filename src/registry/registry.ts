@@ -6,7 +6,8 @@
  *   models/<name>/versions/<n>/manifest.json   written last: the version exists exactly when this does
  *   models/<name>/versions/<n>/deleted.json    a number is never used twice
  *   models/<name>/aliases/<revision>.json      all aliases at that revision; the highest revision holds
- *   jobs/<id>/version.json                     which number the job's version has; `ifAbsent`, so a job has one version
+ *   jobs/<id>/version.json                     which number the job's version has; `ifAbsent`, so a job has one version.
+ *                                              null: it has ended without one and gets none
  *
  * Publishing is idempotent: two workers that run one job, or one that runs it again after a crash, end with one version.
  */
@@ -23,6 +24,11 @@ export type VersionReference = { version: number } | { alias: string } | 'latest
 export interface Aliases {
   revision: number;
   aliases: Map<string, number>;
+}
+
+/** The number that a job's version has, or that it gets none. */
+interface Claimed {
+  version: number | null;
 }
 
 export interface Publication {
@@ -82,30 +88,66 @@ export class Registry {
       files,
     };
     const { created } = await writeJson(this.#storage, `${folder}/manifest.json`, manifest, { ifAbsent: true });
+    // The job may have ended without this version while a late attempt was here; see `settle`.
+    if (await this.#storage.head(`${folder}/deleted.json`)) {
+      await this.#storage.delete(`${folder}/manifest.json`);
+      await this.#storage.delete(`${folder}/files`);
+      throw noVersion(publication);
+    }
     return created ? manifest : (await readJson<VersionManifest>(this.#storage, `${folder}/manifest.json`))!;
   }
 
   /** The version that a job published, if it did. */
   async publishedBy(tenant: string, model: string, job: string): Promise<VersionManifest | undefined> {
-    const claimed = await readJson<{ version: number }>(this.#storage, claimKey(tenant, job));
-    const manifest = claimed && (await this.#manifest(tenant, model, claimed.version));
+    const version = (await readJson<Claimed>(this.#storage, claimKey(tenant, job)))?.version;
+    const manifest = version ? await this.#manifest(tenant, model, version) : undefined;
     return manifest?.job === job ? manifest : undefined;
   }
 
-  /** Take away what a job that will not publish left behind. A published version stays. */
-  async abandon(tenant: string, model: string, job: string): Promise<void> {
-    const claimed = await readJson<{ version: number }>(this.#storage, claimKey(tenant, job));
-    if (!claimed || (await this.#manifest(tenant, model, claimed.version))) return;
-    const folder = versionKey(tenant, model, claimed.version);
-    const owner = await readJson<{ job: string }>(this.#storage, `${folder}/claim.json`);
-    if (owner?.job === job) await this.#storage.delete(`${folder}/files`);
+  /**
+   * Take away what the attempts of a job that has ended left behind, and keep late ones from publishing.
+   * A version that counts keeps what its manifest names; of any other nothing stays but its number.
+   */
+  async settle(options: { tenant: string; model: string; job: string; succeeded: boolean }): Promise<void> {
+    const { tenant, model, job, succeeded } = options;
+    const key = claimKey(tenant, job);
+    if (!succeeded && (await writeJson(this.#storage, key, { version: null }, { ifAbsent: true })).created) return;
+    const version = (await readJson<Claimed>(this.#storage, key))?.version;
+    if (version === null || version === undefined) return;
+    const folder = versionKey(tenant, model, version);
+    if ((await readJson<{ job: string }>(this.#storage, `${folder}/claim.json`))?.job !== job) return;
+    const manifest = await this.#manifest(tenant, model, version);
+    if (succeeded && manifest) {
+      const named = new Set(manifest.files.map(({ sha256 }) => sha256));
+      for (const file of await this.#storage.list(`${folder}/files`)) {
+        if (!named.has(file)) await this.#storage.delete(`${folder}/files/${file}`);
+      }
+    } else if (!succeeded) {
+      // In this order: whoever publishes looks for this mark after writing the manifest.
+      await writeJson(this.#storage, `${folder}/deleted.json`, { at: new Date().toISOString() });
+      await this.#storage.delete(`${folder}/manifest.json`);
+      await this.#storage.delete(`${folder}/files`);
+    }
   }
 
-  /** Names of models that have a version, sorted. */
-  async models(tenant: string): Promise<string[]> {
-    const names = await this.#storage.list(`tenants/${tenant}/models`);
-    const versions = await Promise.all(names.map((name) => this.versions(tenant, name)));
-    return names.filter((_, index) => versions[index]!.length > 0);
+  /** Names of models that have a version, sorted; those after the name `after`, and no more than `most` of them. */
+  async models(tenant: string, { after = '', most = Number.POSITIVE_INFINITY } = {}): Promise<string[]> {
+    const found: string[] = [];
+    for (const name of await this.#storage.list(`tenants/${tenant}/models`, { after })) {
+      if (found.length >= most) break;
+      if (await this.#exists(tenant, name)) found.push(name);
+    }
+    return found;
+  }
+
+  /** @throws AppError `quota_exceeded` where `model` would be one more than `most` */
+  async refuseMoreThan(most: number, tenant: string, model: string): Promise<void> {
+    // Folders of deleted models stay, so that there may be fewer models than names.
+    if ((await this.#storage.list(`tenants/${tenant}/models`)).length < most) return;
+    if ((await this.#exists(tenant, model)) || (await this.models(tenant, { most })).length < most) return;
+    throw new AppError('quota_exceeded', `There are ${most} models already, the most (MAX_MODELS). Delete some.`, {
+      details: { most },
+    });
   }
 
   /** Numbers of a model's versions, newest first; empty where there is no such model. */
@@ -162,28 +204,41 @@ export class Registry {
     return bytes;
   }
 
-  /** @throws AppError `version_not_found`, or `version_in_use` when an alias points at it */
+  /**
+   * Delete a version; one whose deletion was broken off is deleted to the end. The mark is written before aliases are looked at for the last time, and `setAlias` looks for the mark
+   * after it has written: of the two at least one sees the other, so that no alias is left without its version.
+   * @throws AppError `version_not_found`, or `version_in_use` when an alias points at it
+   */
   async deleteVersion(tenant: string, model: string, version: number): Promise<void> {
-    await this.resolve(tenant, model, { version });
-    const { aliases } = await this.aliases(tenant, model);
-    const users = [...aliases].filter(([, target]) => target === version).map(([alias]) => alias);
-    if (users.length > 0) {
-      throw new AppError(
-        'version_in_use',
-        `Version ${version} of '${model}' is what ${users.map((alias) => `'${alias}'`).join(' and ')} points at. Move or delete the alias first.`,
-        { details: { model, version, aliases: users } },
-      );
-    }
     const folder = versionKey(tenant, model, version);
-    await writeJson(this.#storage, `${folder}/deleted.json`, { at: new Date().toISOString() });
-    await this.#storage.delete(`${folder}/manifest.json`);
-    await this.#storage.delete(`${folder}/files`);
+    if (!(await this.#manifest(tenant, model, version)) && (await this.#storage.head(`${folder}/deleted.json`))) {
+      await this.#storage.delete(`${folder}/files`);
+    }
+    await this.resolve(tenant, model, { version });
+    await this.#refuseInUse(tenant, model, version);
+    const mark = `${versionKey(tenant, model, version)}/deleted.json`;
+    await writeJson(this.#storage, mark, { at: new Date().toISOString() });
+    try {
+      await this.#refuseInUse(tenant, model, version);
+    } catch (error) {
+      await this.#storage.delete(mark);
+      throw error;
+    }
+    await this.#retire(tenant, model, version);
   }
 
-  /** Delete a model with all its versions and aliases. @throws AppError `model_not_found` */
+  /**
+   * Delete a model with all its versions and aliases. Its numbers are not used again: clients may have them in caches, where
+   * files of a version are kept for a year.
+   * @throws AppError `model_not_found`
+   */
   async deleteModel(tenant: string, model: string): Promise<void> {
     await this.resolve(tenant, model, 'latest');
-    await this.#storage.delete(modelKey(tenant, model));
+    const aliases = `${modelKey(tenant, model)}/aliases`;
+    await this.#storage.delete(aliases);
+    // The newest last: until then it is what is served.
+    for (const version of (await this.versions(tenant, model)).reverse()) await this.#retire(tenant, model, version);
+    await this.#storage.delete(aliases); // one that was set meanwhile
   }
 
   /** The aliases that hold; revision 0 where none was ever set. */
@@ -228,17 +283,64 @@ export class Registry {
       if (version === null) aliases.delete(alias);
       else aliases.set(alias, version);
       const folder = `${modelKey(tenant, model)}/aliases`;
-      const next = String(revision + 1).padStart(9, '0');
-      const { created } = await writeJson(
-        this.#storage,
-        `${folder}/${next}.json`,
-        { aliases: [...aliases] },
-        { ifAbsent: true },
-      );
-      if (!created) continue; // somebody else was faster: look again
+      if (!(await this.#writeAliases(tenant, model, revision + 1, aliases))) continue; // somebody else was faster
+      if (version !== null && (await this.#isDeleted(tenant, model, version))) {
+        await this.#takeBack({ tenant, model, alias, version, previous });
+        throw new AppError('version_not_found', `Version ${version} of '${model}' was deleted in this moment.`, {
+          details: { model, version },
+        });
+      }
       await this.#forgetRevisions(folder);
       return { previous };
     }
+  }
+
+  /** Undo an alias whose version was deleted in the same moment, unless somebody has moved it since. */
+  async #takeBack(options: { tenant: string; model: string; alias: string; version: number; previous: number | null }) {
+    const { tenant, model, alias, version, previous } = options;
+    for (;;) {
+      const { revision, aliases } = await this.aliases(tenant, model);
+      if (aliases.get(alias) !== version) return;
+      if (previous === null || (await this.#isDeleted(tenant, model, previous))) aliases.delete(alias);
+      else aliases.set(alias, previous);
+      if (await this.#writeAliases(tenant, model, revision + 1, aliases)) return;
+    }
+  }
+
+  /** @returns whether nobody else has written this revision */
+  async #writeAliases(tenant: string, model: string, revision: number, aliases: Map<string, number>): Promise<boolean> {
+    const key = `${modelKey(tenant, model)}/aliases/${String(revision).padStart(9, '0')}.json`;
+    return (await writeJson(this.#storage, key, { aliases: [...aliases] }, { ifAbsent: true })).created;
+  }
+
+  async #refuseInUse(tenant: string, model: string, version: number): Promise<void> {
+    const { aliases } = await this.aliases(tenant, model);
+    const users = [...aliases].filter(([, target]) => target === version).map(([alias]) => alias);
+    if (users.length === 0) return;
+    throw new AppError(
+      'version_in_use',
+      `Version ${version} of '${model}' is what ${users.map((alias) => `'${alias}'`).join(' and ')} points at. Move or delete the alias first.`,
+      { details: { model, version, aliases: users } },
+    );
+  }
+
+  async #isDeleted(tenant: string, model: string, version: number): Promise<boolean> {
+    return (await this.#storage.head(`${versionKey(tenant, model, version)}/deleted.json`)) !== undefined;
+  }
+
+  /** Take a version away; claim and mark stay, so that its number is not used again. */
+  async #retire(tenant: string, model: string, version: number): Promise<void> {
+    const folder = versionKey(tenant, model, version);
+    await writeJson(this.#storage, `${folder}/deleted.json`, { at: new Date().toISOString() });
+    await this.#storage.delete(`${folder}/manifest.json`);
+    await this.#storage.delete(`${folder}/files`);
+  }
+
+  async #exists(tenant: string, model: string): Promise<boolean> {
+    for (const version of await this.#numbers(tenant, model)) {
+      if (await this.#storage.head(`${versionKey(tenant, model, version)}/manifest.json`)) return true;
+    }
+    return false;
   }
 
   async #forgetRevisions(folder: string): Promise<void> {
@@ -291,8 +393,9 @@ export class Registry {
   /** The number of a job's version: the one it has, or the next free one. */
   async #claim(tenant: string, model: string, job: string): Promise<number> {
     const key = claimKey(tenant, job);
-    const known = await readJson<{ version: number }>(this.#storage, key);
+    const known = await readJson<Claimed>(this.#storage, key);
     if (known) {
+      if (known.version === null) throw noVersion({ job, model });
       // Deleting the model takes the claim with it; then the number may be another job's by now.
       const claim = `${versionKey(tenant, model, known.version)}/claim.json`;
       await writeJson(this.#storage, claim, { job }, { ifAbsent: true });
@@ -305,7 +408,9 @@ export class Registry {
       if ((await writeJson(this.#storage, key, { version }, { ifAbsent: true })).created) return version;
       // Another attempt of this job was faster: its number holds, this one goes back.
       await this.#storage.delete(versionKey(tenant, model, version));
-      return (await readJson<{ version: number }>(this.#storage, key))!.version;
+      const { version: held } = (await readJson<Claimed>(this.#storage, key))!;
+      if (held === null) throw noVersion({ job, model });
+      return held;
     }
   }
 }
@@ -320,6 +425,12 @@ function versionKey(tenant: string, model: string, version: number): string {
 
 function claimKey(tenant: string, job: string): string {
   return `tenants/${tenant}/jobs/${job}/version.json`;
+}
+
+function noVersion({ job, model }: { job: string; model: string }): AppError {
+  return new AppError('version_not_found', `Job '${job}' has ended without a version of '${model}'.`, {
+    details: { job, model },
+  });
 }
 
 function modelNotFound(model: string): AppError {

@@ -121,18 +121,21 @@ export class FileStorage implements Storage {
     await rm(temporary, { recursive: true, force: true });
   }
 
-  /** Remove what a crash left half-written: everything in `.tmp/` that is older than `olderThanMs`. */
-  async sweep(olderThanMs: number): Promise<number> {
-    const folder = join(this.#root, TEMPORARY);
-    let removed = 0;
+  /** Names in `.tmp/` of what a crash left half-written: everything that is older than `olderThanMs`. */
+  async leftovers(olderThanMs: number): Promise<string[]> {
+    const old: string[] = [];
     for (const name of await this.list(TEMPORARY)) {
-      const path = join(folder, name);
-      const found = await stat(path).catch(() => undefined);
-      if (found === undefined || Date.now() - found.mtimeMs < olderThanMs) continue;
-      await rm(path, { recursive: true, force: true });
-      removed += 1;
+      const found = await stat(join(this.#root, TEMPORARY, name)).catch(() => undefined);
+      if (found && Date.now() - found.mtimeMs >= olderThanMs) old.push(name);
     }
-    return removed;
+    return old;
+  }
+
+  /** Remove them. @returns how many there were */
+  async sweep(olderThanMs: number): Promise<number> {
+    const old = await this.leftovers(olderThanMs);
+    for (const name of old) await rm(join(this.#root, TEMPORARY, name), { recursive: true, force: true });
+    return old.length;
   }
 
   #path(key: string): string {

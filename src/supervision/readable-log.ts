@@ -6,7 +6,19 @@ export const INFO = 30;
 export const WARN = 40;
 
 /** Fields of every line, and those that are told in words. */
-const TOLD = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'err', 'req', 'res', 'reqId', 'responseTime']);
+const TOLD = new Set([
+  'level',
+  'time',
+  'pid',
+  'hostname',
+  'name',
+  'msg',
+  'err',
+  'req',
+  'res',
+  'request_id',
+  'responseTime',
+]);
 const MOST_FIELDS = 6;
 
 interface LogLine {
@@ -45,7 +57,12 @@ export function readableLog(log: LogLine, part: string, paint: Paint): string {
     .slice(0, MOST_FIELDS)
     .map(([name, value]) => `${name}=${value}`);
   const colour = log.level >= 50 ? paint.red : log.level >= WARN ? paint.yellow : paint.plain;
-  return `${paint.dim(time)} ${colour(level.padEnd(5))} ${part.padEnd(6)} ${words.join(' ')}${paint.dim(
-    fields.length > 0 ? `  ${fields.join(' ')}` : '',
+  return `${paint.dim(time)} ${colour(level.padEnd(5))} ${part.padEnd(6)} ${printable(words.join(' '))}${paint.dim(
+    fields.length > 0 ? `  ${printable(fields.join(' '))}` : '',
   )}`;
+}
+
+/** Names of files and models come from clients: nothing of theirs may steer the terminal or forge a line. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ');
 }

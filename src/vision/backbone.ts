@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors.js';
 import type { BackboneCard } from '../schemas.js';
 import './no-telemetry.js'; // here, because a thread changes only a copy of the environment
-import type { EmbedRequest, ThreadData, ThreadMessage } from './backbone-thread.js';
+import type { EmbedRequest, FeatureMap, ThreadData, ThreadMessage } from './backbone-thread.js';
 import { listBackbones, readCard } from './installed-backbones.js';
 import { sessionPool } from './session-pool.js';
 
@@ -24,6 +24,12 @@ export interface Backbone {
    * @returns float32 `[count, D]`
    */
   embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  /**
+   * The maps of one image whose means, side by side, are its features; as the card lists them.
+   * @param pixels uint8 `[height, width, 3]`, RGB
+   * @throws AppError `backbone_invalid` where the card lists none
+   */
+  maps(pixels: Uint8Array): Promise<FeatureMap[]>;
 }
 
 /** What backbones may run on; `auto`: CUDA where it is installed, else the CPU. */
@@ -117,12 +123,12 @@ export class Backbones {
   async #start(id: string, onEnd: () => void): Promise<Backbone> {
     const { threads, provider = 'auto', onLoad } = this.#options;
     const card = await this.card(id);
-    const { sha256, input, features } = card;
+    const { sha256, input, features, maps } = card;
     const providers = provider === 'auto' ? ['cuda', 'cpu'] : [provider];
     // On a processor sessions of one thread each do more than one session of many threads (docs/performance.md).
     const sessions = Math.min(threads, MOST_SESSIONS);
     const perSession = Math.floor(threads / sessions);
-    const data = { file: this.#file(card), card: { sha256, input, features }, threads: perSession, providers };
+    const data = { file: this.#file(card), card: { sha256, input, features, maps }, threads: perSession, providers };
     const ended = new AbortController();
     const whenOneEnds = () => {
       ended.abort();
@@ -156,7 +162,7 @@ function startThread(
     workerData,
     execArgv: ['--enable-source-maps'], // not those of this process, which may not be for threads
   });
-  const pending = new Map<number, { resolve: (features: Float32Array) => void; reject: (error: unknown) => void }>();
+  const pending = new Map<number, { resolve: (answer: never) => void; reject: (error: unknown) => void }>();
   let next = 0;
   let ended: AppError | undefined;
   const settle = (id: number) => {
@@ -165,6 +171,14 @@ function startThread(
     if (pending.size === 0) thread.unref();
     return waiting;
   };
+  const ask = <T>(request: Omit<EmbedRequest, 'id'>) =>
+    new Promise<T>((resolve, reject) => {
+      if (ended) return reject(ended);
+      const id = next++;
+      pending.set(id, { resolve, reject });
+      thread.ref();
+      thread.postMessage({ ...request, id });
+    });
   return new Promise((resolve, reject) => {
     const end = (reason: string) => {
       ended ??= unusable(card, reason);
@@ -178,7 +192,10 @@ function startThread(
     thread.on('message', (message: ThreadMessage) => {
       switch (message.kind) {
         case 'features':
-          settle(message.id)?.resolve(message.features);
+          settle(message.id)?.resolve(message.features as never);
+          break;
+        case 'maps':
+          settle(message.id)?.resolve(message.maps as never);
           break;
         case 'failed':
           settle(message.id)?.reject(unusable(card, message.reason));
@@ -194,14 +211,8 @@ function startThread(
             sessions: 1,
             provider: message.provider,
             without: message.without,
-            embed: (pixels, count) =>
-              new Promise((answer, refuse) => {
-                if (ended) return refuse(ended);
-                const request: EmbedRequest = { id: next++, pixels, count };
-                pending.set(request.id, { resolve: answer, reject: refuse });
-                thread.ref();
-                thread.postMessage(request);
-              }),
+            embed: (pixels, count) => ask<Float32Array>({ pixels, count }),
+            maps: (pixels) => ask<FeatureMap[]>({ pixels, count: 1, maps: true }),
           });
       }
     });

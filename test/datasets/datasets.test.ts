@@ -295,3 +295,22 @@ function failingAt(name: string, storage: Storage): Storage {
     },
   };
 }
+
+t.test('an archive of more classes than are taken is refused, and a tenant has so many data sets', async (t) => {
+  const limits = {
+    maxUploadBytes: 1e6,
+    maxEntries: 100,
+    maxRatio: 200,
+    maxImageBytes: 1e6,
+    maxClasses: 2,
+    maxDatasets: 1,
+  };
+  const { create, leftovers } = datasetsIn(t.testdir(), { limits });
+  await t.rejects(create(zip(await images('a/1.png', 'b/1.png', 'c/1.png'))), {
+    code: 'too_large',
+    message: /3 classes; at most 2 are taken \(MAX_CLASSES\)/,
+  });
+  t.same(await leftovers(), []);
+  await create(zip(await images('a/1.png', 'b/1.png')));
+  await t.rejects(create(zip(await images('a/2.png', 'b/2.png'))), { code: 'quota_exceeded' });
+});

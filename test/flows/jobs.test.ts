@@ -1,5 +1,4 @@
 /** What a 202 promises, whoever dies. */
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -7,6 +6,7 @@ import t, { type Test } from 'tap';
 import type { Job, JobEvent, Report } from '../../src/schemas.js';
 import { filesBelow, form, isProblem, send, until } from '../helpers/http.js';
 import { photos, submit, upload } from '../helpers/photos.js';
+import { childrenOf, lives } from '../helpers/processes.js';
 import { serviceForTest } from '../helpers/service.js';
 import { zip } from '../helpers/archives.js';
 
@@ -50,25 +50,6 @@ const extracted = (id: string, images: number) =>
     },
     { what: `${images} images of ${id}`, timeoutMs: 60_000 },
   );
-
-function childrenOf(pid: number): number[] {
-  try {
-    return execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
-      .split('\n')
-      .filter(Boolean)
-      .map(Number);
-  } catch {
-    return []; // pgrep says 1 where there is none
-  }
-}
-
-const lives = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
 
 /** Also of what is written after a job is seen to have ended. */
 async function nothingTemporary(t: Pick<Test, 'same'>): Promise<void> {

@@ -33,8 +33,10 @@ export async function serviceForTest(
   t: Teardown,
   options: {
     env?: NodeJS.ProcessEnv;
-    worker?: boolean /** What becomes of the log. */;
+    worker?: boolean;
+    /** What becomes of the log, where it is not given to `onLog`. */
     log?: 'inherit' | 'ignore';
+    onLog?: (text: string) => void;
   } = {},
 ): Promise<TestService> {
   const folder = await mkdtemp(join(tmpdir(), 'graft-'));
@@ -53,8 +55,9 @@ export async function serviceForTest(
         ...options.env,
         ...env,
       },
-      stdio: ['ignore', 'ignore', options.log ?? 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', options.onLog ? 'pipe' : (options.log ?? 'inherit'), 'ipc'],
     });
+    if (options.onLog) child.stderr!.setEncoding('utf8').on('data', options.onLog);
     children.push(child);
     const url = await new Promise<string>((resolve, reject) => {
       child.once('message', (message: { url?: string }) => resolve(message.url ?? ''));
@@ -98,6 +101,19 @@ export async function serviceForTest(
     },
   };
   return service;
+}
+
+/** Run something with a service, which is stopped whatever happens. */
+export async function withService<T>(
+  options: Parameters<typeof serviceForTest>[1],
+  use: (service: TestService) => Promise<T>,
+): Promise<T> {
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    return await use(await serviceForTest({ teardown: (fn) => undo.push(fn) }, options));
+  } finally {
+    for (const step of undo) await step();
+  }
 }
 
 async function end(child: ChildProcess): Promise<void> {

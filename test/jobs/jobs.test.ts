@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { finishJob, Jobs } from '../../src/jobs/jobs.js';
 import { connectRedis } from '../../src/jobs/redis.js';
 import { startRedis } from '../../src/jobs/redis-server.js';
 import { createLog } from '../../src/log.js';
@@ -111,6 +112,42 @@ t.test('a follower sees every event once, in order, to the last, and can go on w
     if (event) rest.push(`${event.seq} ${event.type}`);
   t.same(rest, expected.slice(2));
 });
+
+t.test('numbers of events go on rising when Redis is wiped in the middle of a job', async (t) => {
+  const { submit, jobs, live, redis: connection, store } = await jobsForTest(t, redis.url);
+  const { job } = await submit();
+  await live.addEvent(job.id, { type: 'started', message: '', data: {} });
+  const seen = (await jobs.events('default', job.id)).at(-1)!.seq;
+  t.equal(seen, 2);
+  await connection.flushall();
+  await live.addEvent(job.id, { type: 'phase', message: '', data: {} });
+  await live.addEvent(job.id, { type: 'epoch', message: '', data: {} });
+  const [phase, epoch, ...more] = await jobs.events('default', job.id, seen);
+  t.match([phase, epoch, more], [{ type: 'phase' }, { type: 'epoch' }, []]);
+  t.ok(phase!.seq > seen && epoch!.seq === phase!.seq + 1);
+  t.match(await jobs.events('default', job.id, phase!.seq), [{ type: 'epoch' }]);
+  await connection.flushall();
+  const result = { status: 'failed' as const, version: null, accuracy: null, error: null, attempt: 1 };
+  await finishJob(store, live, { tenant: 'default', id: job.id }, result);
+  t.match(await jobs.events('default', job.id, epoch!.seq), [{ type: 'failed' }], 'who follows hears of the end');
+});
+
+t.test(
+  'a tenant with too many jobs that have not ended is asked to wait; a repeated request is answered',
+  async (t) => {
+    const { store, queue, live, submit } = await jobsForTest(t, redis.url);
+    const jobs = new Jobs({ store, queue, live, log: createLog('test', 'silent'), maxOpen: 1 });
+    const request = (tenant: string) => ({ tenant, dataset: jobRecord().dataset, settings: jobRecord().settings });
+    const first = await jobs.submit({ ...request('default'), idempotencyKey: 'k' });
+    await t.rejects(jobs.submit(request('default')), { code: 'too_many_jobs' });
+    await t.rejects(jobs.submit({ ...request('default'), idempotencyKey: 'other' }), { code: 'too_many_jobs' });
+    t.equal((await jobs.submit({ ...request('default'), idempotencyKey: 'k' })).job.id, first.job.id);
+    await jobs.submit(request('other'));
+    await jobs.cancel('default', first.job.id);
+    await jobs.submit({ ...request('default'), idempotencyKey: 'other' });
+    await submit();
+  },
+);
 
 t.test('without Redis a job is refused within 2.5 s, and nothing is stored', async (t) => {
   const silent = createServer(() => undefined); // takes connections and never answers

@@ -7,7 +7,7 @@ import { jobRecord, stubEntry } from '../helpers/jobs.js';
 async function run(
   t: Test,
   body: string,
-  options: { timeoutMs?: number; memoryMb?: number; signal?: AbortSignal } = {},
+  options: { timeoutMs?: number; memoryMb?: number; env?: NodeJS.ProcessEnv; signal?: AbortSignal } = {},
 ) {
   const messages: JobMessage[] = [];
   const outcome = await runJobProcess({
@@ -137,4 +137,11 @@ t.test('an entry that is not there is a crash', async (t) => {
     onMessage: () => undefined,
   });
   t.same(outcome, { kind: 'crashed', reason: 'it exited with code 1', signal: null });
+});
+
+t.test('the process has the environment it is given, and no other', async (t) => {
+  const body = `event(String(process.env.REDIS_URL) + ' ' + process.env.GRAFT_OF_TEST);
+    end({ type: 'done', version: 1, accuracy: null });`;
+  const { messages } = await run(t, body, { env: { REDIS_URL: '', GRAFT_OF_TEST: 'given' } });
+  t.match(messages, [{ type: 'event', event: { message: ' given' } }]);
 });

@@ -129,3 +129,39 @@ t.test('a backbone that was loaded anew is the one that is asked', async (t) => 
   current = real;
   t.match(await ask(predictor, versionOn(flat)), { results: [{ predictions: [{ label: 'dog' }] }] });
 });
+
+t.test('one tenant takes its part of the queue, and others find room; both are told when it is full', async (t) => {
+  const { modelsDir, flat } = await twoBackbones(t);
+  const real = await new Backbones({ folder: modelsDir, threads: 1 }).load('flat');
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const held: Backbone = {
+    ...real,
+    embed: async (pixels, count) => {
+      await released;
+      return real.embed(pixels, count);
+    },
+  };
+  const predictor = new Predictor({
+    backbones: { load: async () => held } as unknown as Backbones,
+    registry,
+    limits: { maxPixels: 1e6 },
+    maxBatch: 8,
+    maxWaiting: 5,
+    maxWaitingPerTenant: 3,
+    headCacheBytes: 1e6,
+    decoders: 2,
+  });
+  const askAs = (tenant: string, images: number) =>
+    predictor.predict({ tenant, manifest: versionOn(flat), images: Array(images).fill(image), topK: 1 });
+  const first = askAs('loud', 3);
+  await t.rejects(askAs('loud', 1), { code: 'overloaded' });
+  const second = askAs('quiet', 2);
+  await t.rejects(askAs('third', 1), { code: 'overloaded' });
+  release();
+  await Promise.all([first, second]);
+  t.equal(predictor.load.waiting, 0);
+  await askAs('loud', 3);
+});

@@ -118,28 +118,73 @@ t.test('a job whose model was deleted meanwhile never answers with the version o
   await storage.delete('tenants/default/models/cats/versions/2/manifest.json'); // it died before it had published
   await registry.deleteModel('default', 'cats');
   t.same(await registry.models('default'), []);
-  t.equal((await registry.publish(publication('b'))).version, 1);
-  t.equal((await registry.publish(publication('c'))).version, 2);
+  t.equal((await registry.publish(publication('b'))).version, 3);
+  t.equal((await registry.publish(publication('c'))).version, 4);
   t.equal(await registry.publishedBy('default', 'cats', 'slow'), undefined);
   const slow = await registry.publish(publication('slow'));
   t.equal(slow.job, 'slow');
-  t.equal(slow.version, 3);
-  t.equal((await registry.publishedBy('default', 'cats', 'slow'))?.version, 3);
-  t.equal((await registry.resolve('default', 'cats', { version: 2 })).job, 'c');
+  t.equal(slow.version, 2);
+  t.equal((await registry.publishedBy('default', 'cats', 'slow'))?.version, 2);
+  t.equal((await registry.resolve('default', 'cats', { version: 4 })).job, 'c');
 });
 
-t.test('what a job that will not publish left behind is taken away; what is published stays', async (t) => {
-  const root = t.testdir();
-  const { registry, storage } = registryIn(root);
+t.test('what the attempts of a job that has ended left behind is taken away; what is published stays', async (t) => {
+  const { registry, storage } = registryIn(t.testdir());
   await registry.publish(publication('a'));
+  await storage.put('tenants/default/models/cats/versions/1/files/of-another-attempt', 'x');
   await registry.publish(publication('b'));
   await storage.delete('tenants/default/models/cats/versions/2/manifest.json');
-  await registry.abandon('default', 'cats', 'a');
-  await registry.abandon('default', 'cats', 'b');
-  await registry.abandon('default', 'cats', 'never-started');
+  const settle = (job: string, succeeded: boolean) =>
+    registry.settle({ tenant: 'default', model: 'cats', job, succeeded });
+  await settle('a', true);
+  await settle('b', false);
+  await settle('never-started', false);
   const files = (version: number) => storage.list(`tenants/default/models/cats/versions/${version}/files`);
-  t.equal((await files(1)).length, 2);
+  t.same(
+    (await files(1)).sort(),
+    (await registry.resolve('default', 'cats', 'latest')).files.map((f) => f.sha256).sort(),
+  );
   t.same(await files(2), []);
+  for (const job of ['b', 'never-started']) {
+    await t.rejects(
+      registry.publish(publication(job)),
+      { code: 'version_not_found' },
+      'and a late attempt publishes nothing',
+    );
+    await settle(job, false);
+  }
+  t.same(await registry.versions('default', 'cats'), [1]);
+  t.equal((await registry.publish(publication('c'))).version, 3);
+});
+
+t.test('a job that ends while a late attempt publishes has no version in the end', async (t) => {
+  const { storage } = registryIn(t.testdir());
+  const counts = { before: 0, after: 0 };
+  // At each call of the late attempt in turn, the job is settled just before it.
+  for (let at = 1; at <= 40; at += 1) {
+    const job = `late-${at}`;
+    let calls = 0;
+    const settling = new Registry({ storage });
+    const slow = new Proxy(storage, {
+      get:
+        (target, name: keyof FileStorage) =>
+        async (...args: never[]) => {
+          calls += 1;
+          if (calls === at) await settling.settle({ tenant: 'default', model: 'cats', job, succeeded: false });
+          return (target[name] as (...args: never[]) => unknown).apply(target, args);
+        },
+    });
+    const told = await new Registry({ storage: slow }).publish(publication(job)).catch((error: AppError) => error);
+    if (calls >= at) counts.before += 1;
+    else {
+      t.equal((told as { job: string }).job, job, 'it was published before the job ended');
+      await settling.settle({ tenant: 'default', model: 'cats', job, succeeded: false });
+      counts.after += 1;
+    }
+    t.equal(await settling.publishedBy('default', 'cats', job), undefined);
+  }
+  t.ok(counts.before > 5 && counts.after > 5, `${counts.before} calls met, ${counts.after} after the end`);
+  t.same(await new Registry({ storage }).versions('default', 'cats'), []);
 });
 
 t.test('an alias points where it was set; setting it again rolls back and says what it was', async (t) => {
@@ -260,6 +305,116 @@ t.test('a writer that was held up while the alias changed many times does not lo
   goOn();
   await slow;
   t.same(Object.fromEntries((await registry.aliases('default', 'cats')).aliases), { fast: 1, slow: 2 });
+});
+
+t.test('numbers of a deleted model are not used again: clients may keep their files for a year', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  await registry.publish(publication('a'));
+  await registry.publish(publication('b'));
+  await registry.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version: 1 });
+  await registry.deleteModel('default', 'cats');
+  t.same(await registry.models('default'), []);
+  await t.rejects(registry.resolve('default', 'cats', 'latest'), { code: 'model_not_found' });
+  await t.rejects(registry.resolve('default', 'cats', { alias: 'production' }), { code: 'model_not_found' });
+  await t.rejects(
+    registry.publish(publication('b')),
+    { code: 'version_not_found' },
+    'a late attempt brings nothing back',
+  );
+  t.equal((await registry.publish(publication('c'))).version, 3);
+  await t.rejects(registry.resolve('default', 'cats', { alias: 'production' }), { code: 'alias_not_found' });
+});
+
+/** A storage that waits before a put or delete whose key fits, until it is let go. */
+function heldAt(storage: FileStorage, key: RegExp) {
+  let release!: () => void;
+  let reached!: () => void;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const arrival = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const pause = async (at: string) => {
+    if (!key.test(at)) return;
+    reached();
+    await released;
+  };
+  const held = {
+    get: storage.get.bind(storage),
+    head: storage.head.bind(storage),
+    list: storage.list.bind(storage),
+    put: async (...args: Parameters<FileStorage['put']>) => {
+      await pause(args[0]);
+      return storage.put(...args);
+    },
+    delete: async (at: string) => {
+      await pause(at);
+      return storage.delete(at);
+    },
+  };
+  return { registry: new Registry({ storage: held }), release, arrival };
+}
+
+for (const [what, key] of [
+  ['just before it writes', /aliases\/0/],
+  ['before anything', /nothing/],
+] as const) {
+  t.test(`an alias that is set while its version is deleted never points at nothing (held ${what})`, async (t) => {
+    const storage = new FileStorage({ root: t.testdir() });
+    const { registry, release, arrival } = heldAt(storage, key);
+    const other = new Registry({ storage });
+    await other.publish(publication('a'));
+    await other.publish(publication('b'));
+    const setting = registry.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version: 1 });
+    setting.catch(() => undefined);
+    if (key.test('aliases/0')) await arrival;
+    const deleting = await other.deleteVersion('default', 'cats', 1).then(
+      () => 'deleted',
+      (error: AppError) => error.code,
+    );
+    release();
+    const set = await setting.then(
+      () => 'set',
+      (error: AppError) => error.code,
+    );
+    const { aliases } = await other.aliases('default', 'cats');
+    const versions = await other.versions('default', 'cats');
+    t.ok(
+      [...aliases.values()].every((version) => versions.includes(version)),
+      `${deleting}, ${set}: ${JSON.stringify([...aliases])} of ${versions}`,
+    );
+    if (key.test('aliases/0')) t.same([deleting, set], ['deleted', 'version_not_found']);
+  });
+}
+
+t.test('a version that gets an alias while it is being deleted stays', async (t) => {
+  const storage = new FileStorage({ root: t.testdir() });
+  const { registry, release, arrival } = heldAt(storage, /deleted\.json/);
+  const other = new Registry({ storage });
+  await other.publish(publication('a'));
+  const deleting = registry.deleteVersion('default', 'cats', 1);
+  deleting.catch(() => undefined);
+  await arrival;
+  await other.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version: 1 });
+  release();
+  await t.rejects(deleting, { code: 'version_in_use' });
+  t.same(await other.versions('default', 'cats'), [1]);
+  t.same(await storage.list('tenants/default/models/cats/versions/1'), ['claim.json', 'files', 'manifest.json']);
+});
+
+t.test('models come page by page, without those that were deleted', async (t) => {
+  const { registry } = registryIn(t.testdir());
+  for (const model of ['a', 'b', 'c', 'd']) {
+    const { manifest } = publication(model);
+    await registry.publish(publication(model, { model, manifest: { ...manifest, model } }));
+  }
+  await registry.deleteModel('default', 'b');
+  t.same(await registry.models('default', { most: 2 }), ['a', 'c']);
+  t.same(await registry.models('default', { after: 'a' }), ['c', 'd']);
+  await registry.refuseMoreThan(4, 'default', 'new');
+  await registry.refuseMoreThan(3, 'default', 'c');
+  await t.rejects(registry.refuseMoreThan(3, 'default', 'new'), { code: 'quota_exceeded' });
 });
 
 t.test('what another server publishes, deletes or makes anew is answered at once', async (t) => {

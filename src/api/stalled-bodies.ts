@@ -1,0 +1,26 @@
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+
+/**
+ * Give up on a request whose body stands still: without this a body of one byte a minute may hold its connection as long
+ * as the largest upload may take. What happens after the last byte takes as long as it takes.
+ * @param refuse answers on the bare socket and closes it
+ */
+export function limitStalls(app: FastifyInstance, ms: number, refuse: (socket: Socket) => void): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const { raw } = request;
+    if (raw.complete || raw.headers['content-length'] === '0') return;
+    if (raw.headers['content-length'] === undefined && raw.headers['transfer-encoding'] === undefined) return;
+    const { socket } = raw;
+    // On the request: what nobody there takes care of, Node ends without a word.
+    raw.setTimeout(ms, () => {
+      if (!raw.complete && !reply.raw.headersSent) refuse(socket);
+      else socket.destroy();
+    });
+    const done = () => {
+      raw.removeAllListeners('timeout');
+      socket.setTimeout(0);
+    };
+    raw.once('end', done).once('close', done);
+  });
+}

@@ -1,0 +1,56 @@
+import type { Storage } from '../storage/contract.js';
+import { checkDatasets } from './check-datasets.js';
+import { checkJobs, checkMarks } from './check-jobs.js';
+import { checkModels } from './check-models.js';
+import { Findings, type Report } from './finding.js';
+
+export interface CheckOptions {
+  storage: Storage;
+  /** Half-written files, by name, that are older than this. */
+  leftovers: (olderThanMs: number) => Promise<string[]>;
+  removeLeftovers: (olderThanMs: number) => Promise<unknown>;
+  /** Collect garbage, and put back what can be put back. */
+  repair: boolean;
+  /** What is younger may still be under way, and is left alone. */
+  olderThanMs: number;
+}
+
+/** What may lie in the data folder: storage, the caches, the Redis of `npm start`, and what was put aside. */
+const AT_THE_TOP = ['.tmp', 'cache', 'pending', 'quarantine', 'redis', 'tenants'];
+const OF_A_TENANT = ['datasets', 'idempotency', 'jobs', 'models'];
+
+/**
+ * Verify all that lies in storage, beside a running service if need be:
+ *  1. what exists (has its manifest or record) is read whole and held against schemas and digests;
+ *  2. what contradicts another file is put right where it follows from the others what is right;
+ *  3. what nobody will ask for, and is old, is garbage.
+ * Damage is only reported: what is lost can come from a backup only. The cost is one read of everything.
+ */
+export async function checkData(options: CheckOptions): Promise<Report> {
+  const { storage, repair, olderThanMs, leftovers, removeLeftovers } = options;
+  const findings = new Findings({ repair });
+  for (const name of await storage.list('tenants')) {
+    const context = { storage, tenant: name, findings, olderThanMs };
+    findings.count('tenants');
+    await checkDatasets(context);
+    await checkModels(context);
+    await checkJobs(context);
+    for (const folder of await storage.list(`tenants/${name}`)) {
+      if (OF_A_TENANT.includes(folder)) continue;
+      await findings.add('unknown_file', `tenants/${name}/${folder}`, 'Nothing of Graft reads this.');
+    }
+  }
+  await checkMarks({ storage, findings, olderThanMs });
+  for (const name of await leftovers(olderThanMs)) {
+    await findings.add('temporary_leftover', `.tmp/${name}`, 'A process that died left this half-written file.', {
+      done: 'It was deleted.',
+      apply: async () => void (await removeLeftovers(olderThanMs)),
+    });
+  }
+  return findings.report;
+}
+
+/** Names at the top of the data folder that are not Graft's. */
+export function strangersAmong(names: string[]): string[] {
+  return names.filter((name) => !AT_THE_TOP.includes(name));
+}

@@ -1,0 +1,57 @@
+/** Stands in for `job-process.js`: counts up for a second, then publishes a version with the real registry. */
+import type { JobMessage, RunMessage } from '../../../src/jobs/job-messages.js';
+import { Registry } from '../../../src/registry/registry.js';
+import type { JobPhase } from '../../../src/schemas.js';
+import { FileStorage } from '../../../src/storage/file-storage.js';
+
+const STEPS = 20;
+const STEP_MS = 40;
+const tell = (message: JobMessage, then: () => void = () => undefined) => void process.send!(message, then);
+
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.once('message', async ({ record }: RunMessage) => {
+  const { id, tenant, dataset, settings } = record;
+  const registry = new Registry({ storage: new FileStorage({ root: process.env.DATA_DIR! }) });
+  const before = await registry.publishedBy(tenant, settings.model, id);
+  if (before) return tell({ type: 'done', version: before.version, accuracy: 1 }, () => process.exit(0));
+  tell({ type: 'event', event: { type: 'phase', message: 'Reading', data: { phase: 'extracting' } } });
+  for (let step = 0; step < STEPS; step += 1) {
+    const phase: JobPhase = step < STEPS / 2 ? 'extracting' : 'training';
+    tell({
+      type: 'progress',
+      progress: {
+        phase,
+        progress: step / STEPS,
+        images_done: step,
+        images_total: STEPS,
+        images_cached: 0,
+        images_per_second: null,
+        seconds_left: null,
+        metrics: null,
+      },
+    });
+    if (step % 5 === 0) tell({ type: 'event', event: { type: 'warning', message: `step ${step}`, data: {} } });
+    await new Promise((resolve) => setTimeout(resolve, STEP_MS));
+  }
+  const { version } = await registry.publish({
+    tenant,
+    job: id,
+    model: settings.model,
+    manifest: {
+      model: settings.model,
+      job: id,
+      dataset,
+      backbone: { id: 'rootstock_s', sha256: '0'.repeat(64), dimensions: 4 },
+      head: 'linear',
+      labels: ['a', 'b'],
+      accuracy: 1,
+      description: null,
+      digest: id,
+    },
+    files: new Map([
+      ['labels.json', '["a","b"]'],
+      ['report.json', JSON.stringify({ id, pid: process.pid })],
+    ]),
+  });
+  tell({ type: 'done', version, accuracy: 1 }, () => process.exit(0));
+});

@@ -1,0 +1,40 @@
+/** A worker as `src/worker.ts` makes it, but for the module that runs a job: it starts fast and computes nothing. */
+import { join } from 'node:path';
+import { JobQueue } from '../../../src/jobs/job-queue.js';
+import { JobStore } from '../../../src/jobs/job-store.js';
+import { JobWorker } from '../../../src/jobs/job-worker.js';
+import { LiveState } from '../../../src/jobs/live-state.js';
+import { connectRedis } from '../../../src/jobs/redis.js';
+import { createLog } from '../../../src/log.js';
+import { Registry } from '../../../src/registry/registry.js';
+import { FileStorage } from '../../../src/storage/file-storage.js';
+
+/** Kills of job processes must not use up the attempts: no job may fail. */
+export const ATTEMPTS = 100;
+
+const log = createLog('worker', 'silent');
+const storage = new FileStorage({ root: process.env.DATA_DIR! });
+const registry = new Registry({ storage });
+const [redis, subscriber, blocking] = [1, 2, 3].map(() => connectRedis(process.env.REDIS_URL!, log));
+const worker = new JobWorker({
+  store: new JobStore({ storage }),
+  queue: new JobQueue({ redis: redis!, attempts: ATTEMPTS }),
+  live: new LiveState({ redis: redis!, subscriber: subscriber! }),
+  redis: blocking!,
+  log,
+  entry: join(import.meta.dirname, 'light-job.js'),
+  concurrency: 2,
+  attempts: ATTEMPTS,
+  memoryMb: 100,
+  timeoutMs: 60_000,
+  onNativeCrash: async () => undefined,
+  cleanUp: ({ tenant, model, id }, { succeeded }) => registry.settle({ tenant, model, job: id, succeeded }),
+  publishedBy: ({ tenant, model, id }) => registry.publishedBy(tenant, model, id),
+});
+process.on('SIGTERM', async () => {
+  await worker.close();
+  process.exit(0);
+});
+process.on('disconnect', () => process.exit(0));
+await worker.ready();
+process.send!({ type: 'ready' });
