@@ -1,6 +1,5 @@
 import { readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
-import { isErrno } from '../errors.js';
 
 /**
  * Lower the priority of this process, so that others on the same cores go first; never raises it. On Linux priority belongs
@@ -12,7 +11,7 @@ export function standBack(nice: number): void {
     try {
       if (getPriority(thread) < nice) setPriority(thread, nice);
     } catch (error) {
-      if (!isErrno(error, 'ESRCH') && !(error as Error).message.includes('ESRCH')) throw error; // it has ended meanwhile
+      if (!String(error).includes('ESRCH')) throw error; // it has ended meanwhile
     }
   }
 }
