@@ -10,7 +10,7 @@ import type { Engine } from '../vision/engine.js';
 import type { DenseLayer } from '../vision/head.js';
 import { headLogits } from '../vision/head-logits.js';
 import { fitPerceptron } from '../vision/perceptron.js';
-import { SoftmaxRegression } from '../vision/softmax-regression.js';
+import { type SoftmaxFit, SoftmaxRegression } from '../vision/softmax-regression.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from './evaluate.js';
 import { seededRandom } from './random.js';
 
@@ -125,78 +125,73 @@ function fitMlp(options: HeadOptions): Promise<FittedHead> {
 }
 
 async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
-  const { engine, samples, train, validation, folds, foldCount, hyperparameters: wanted } = options;
+  const { samples, train, validation, folds, foldCount, hyperparameters: wanted } = options;
   const [K, D] = [samples.labels.length, samples.dimensions];
   const { x, y } = samples;
-  const regression = new SoftmaxRegression({ engine, x, y, dimensions: D, classes: K });
-  try {
-    const held = validation.length > 0 ? validation : train.filter((image) => (folds.get(image) ?? -1) >= 0);
-    const rounds =
-      validation.length > 0
-        ? [{ fit: train, held: validation }]
-        : Array.from({ length: held.length > 0 ? foldCount : 0 }, (_, fold) => ({
-            fit: train.filter((image) => folds.get(image) !== fold),
-            held: train.filter((image) => folds.get(image) === fold),
-          }));
-    const weights = rounds.map(({ fit }) => rowWeights(options, fit));
-    const truth = Int32Array.from(held, (image) => y[image]!);
-    const place = new Map(held.map((image, index) => [image, index]));
-    const starts: (ReturnType<SoftmaxRegression['fit']> | undefined)[] = rounds.map(() => undefined);
-    const maxIterations = isSet(wanted.epochs) ? wanted.epochs : 1000;
+  const regression = new SoftmaxRegression({ x, y, dimensions: D, classes: K });
+  const held = validation.length > 0 ? validation : train.filter((image) => (folds.get(image) ?? -1) >= 0);
+  const rounds =
+    validation.length > 0
+      ? [{ fit: train, held: validation }]
+      : Array.from({ length: held.length > 0 ? foldCount : 0 }, (_, fold) => ({
+          fit: train.filter((image) => folds.get(image) !== fold),
+          held: train.filter((image) => folds.get(image) === fold),
+        }));
+  const weights = rounds.map(({ fit }) => rowWeights(options, fit));
+  const truth = Int32Array.from(held, (image) => y[image]!);
+  const place = new Map(held.map((image, index) => [image, index]));
+  const starts: (SoftmaxFit | undefined)[] = rounds.map(() => undefined);
+  const maxIterations = isSet(wanted.epochs) ? wanted.epochs : 1000;
 
-    const penalties = isSet(wanted.weight_decay) ? [wanted.weight_decay] : rounds.length ? PENALTIES : [BLIND_PENALTY];
-    const tried: { weightDecay: number; scored: Scored; accuracy: number; loss: number }[] = [];
-    for (const weightDecay of rounds.length > 0 ? penalties : []) {
-      const logits = new Float32Array(held.length * K);
-      for (const [round, part] of rounds.entries()) {
-        const start = starts[round];
-        const fitted = regression.fit({
-          imageWeights: weights[round]!,
-          weightDecay,
-          maxIterations,
-          tolerance: 1e-4,
-          ...(start && { start }),
-        });
-        starts[round] = fitted;
-        const all = regression.logits(fitted);
-        for (const image of part.held) logits.set(all.subarray(image * K, (image + 1) * K), place.get(image)! * K);
-        await breathe();
-      }
-      const scored = { logits, y: truth, classes: K };
-      tried.push({ weightDecay, scored, accuracy: accuracy(scored), loss: logLoss(scored) });
-      options.onProgress((0.8 * tried.length) / penalties.length);
-      if (isPastBest(tried)) break;
+  const penalties = isSet(wanted.weight_decay) ? [wanted.weight_decay] : rounds.length ? PENALTIES : [BLIND_PENALTY];
+  const tried: { weightDecay: number; scored: Scored; accuracy: number; loss: number }[] = [];
+  for (const weightDecay of rounds.length > 0 ? penalties : []) {
+    const logits = new Float32Array(held.length * K);
+    for (const [round, part] of rounds.entries()) {
+      const start = starts[round];
+      const fitted = await regression.fit({
+        imageWeights: weights[round]!,
+        weightDecay,
+        maxIterations,
+        tolerance: 1e-4,
+        ...(start && { start }),
+      });
+      starts[round] = fitted;
+      for (const image of part.held)
+        logits.set(fitted.logits.subarray(image * K, (image + 1) * K), place.get(image)! * K);
     }
-    const chosen = tried.length > 0 ? choose(tried) : undefined;
-    const weightDecay = chosen?.weightDecay ?? penalties[0]!;
-
-    const curve = await lbfgsCurve(options, regression, weightDecay, maxIterations);
-    const final = regression.fit({
-      imageWeights: rowWeights(options, options.finalFit),
-      weightDecay,
-      maxIterations: curve.bestIteration ?? maxIterations,
-      tolerance: 1e-5,
-    });
-    options.onProgress(1);
-    const kernel = new Float32Array(D * K);
-    for (let k = 0; k < K; k += 1) for (let d = 0; d < D; d += 1) kernel[d * K + k] = final.weights[k * D + d]!;
-    return {
-      kind: 'linear',
-      layers: [{ inputs: D, units: K, kernel, bias: final.bias.slice(), activation: 'softmax' }],
-      temperature: chosen ? fitTemperature(chosen.scored) : 1,
-      heldOut: chosen?.scored,
-      settings: { head: 'linear', optimizer: 'lbfgs', weight_decay: weightDecay, epochs: final.iterations },
-      candidates: tried.map((row) => ({
-        head: 'linear',
-        weight_decay: row.weightDecay,
-        accuracy: row.accuracy,
-        log_loss: row.loss,
-      })),
-      curves: curve.curves,
-    };
-  } finally {
-    regression.close();
+    const scored = { logits, y: truth, classes: K };
+    tried.push({ weightDecay, scored, accuracy: accuracy(scored), loss: logLoss(scored) });
+    options.onProgress((0.8 * tried.length) / penalties.length);
+    if (isPastBest(tried)) break;
   }
+  const chosen = tried.length > 0 ? choose(tried) : undefined;
+  const weightDecay = chosen?.weightDecay ?? penalties[0]!;
+
+  const curve = await lbfgsCurve(options, regression, weightDecay, maxIterations);
+  const final = await regression.fit({
+    imageWeights: rowWeights(options, options.finalFit),
+    weightDecay,
+    maxIterations: curve.bestIteration ?? maxIterations,
+    tolerance: 1e-5,
+  });
+  options.onProgress(1);
+  const kernel = new Float32Array(D * K);
+  for (let k = 0; k < K; k += 1) for (let d = 0; d < D; d += 1) kernel[d * K + k] = final.weights[k * D + d]!;
+  return {
+    kind: 'linear',
+    layers: [{ inputs: D, units: K, kernel, bias: final.bias.slice(), activation: 'softmax' }],
+    temperature: chosen ? fitTemperature(chosen.scored) : 1,
+    heldOut: chosen?.scored,
+    settings: { head: 'linear', optimizer: 'lbfgs', weight_decay: weightDecay, epochs: final.iterations },
+    candidates: tried.map((row) => ({
+      head: 'linear',
+      weight_decay: row.weightDecay,
+      accuracy: row.accuracy,
+      log_loss: row.loss,
+    })),
+    curves: curve.curves,
+  };
 }
 
 /**
@@ -242,14 +237,13 @@ async function lbfgsCurve(
   const patience = isSet(wanted.early_stopping) ? wanted.early_stopping : 0;
   const curves: Curve[] = [];
   let best = { iteration: 0, loss: Number.POSITIVE_INFINITY };
-  regression.fit({
+  await regression.fit({
     imageWeights: rowWeights(options, fit),
     weightDecay,
     maxIterations,
     tolerance: 1e-4,
     onIteration: ({ iteration, logits }) => {
-      const all = logits();
-      const [trained, checked] = [scoresOf(all, fit), scoresOf(all, held)];
+      const [trained, checked] = [scoresOf(logits, fit), scoresOf(logits, held)];
       const curve = {
         epoch: iteration,
         train_loss: logLoss(trained),
@@ -265,7 +259,6 @@ async function lbfgsCurve(
       return !(patience > 0 && held.length > 0 && iteration - best.iteration >= patience);
     },
   });
-  await breathe();
   return { curves, bestIteration: patience > 0 && best.iteration > 0 ? best.iteration : undefined };
 }
 
@@ -355,9 +348,4 @@ async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<FittedHe
       : [],
     curves,
   };
-}
-
-/** Let messages in and out between two fits. */
-function breathe(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

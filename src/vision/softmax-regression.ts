@@ -3,14 +3,15 @@
  *   Σᵢ wᵢ · −log softmax(V xᵢ + b)[yᵢ] / Σᵢ wᵢ  +  λ/2 · |V|²
  * by L-BFGS (Nocedal & Wright, Numerical Optimization, algorithm 7.5; backtracking line search).
  *
- * The images stay on the engine as one matrix; a fit names its images by weights, 0 leaving an image out. So the folds of
- * a cross-validation and all penalties share one copy, and one pass scores all images, those left out, too.
+ * Loss and gradient are computed by ONNX Runtime, which reads the images where they lie: on all cores, and without a copy
+ * (TensorFlow.js on WebAssembly took four times as long). A fit names its images by weights, 0 leaving an image out. So the
+ * folds of a cross-validation and all penalties share one matrix, and one pass scores all images, those left out, too.
  */
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
-import type { Engine } from './engine.js';
+import { softmaxLossModel } from './onnx/softmax-loss.js';
+import { InferenceSession, Tensor } from './onnx-runtime.js';
 
-/** Rows in one tensor: bounds the memory of one matrix product and keeps its index arithmetic in 32 bits. */
-const CHUNK_ROWS = 16_384;
+/** Numbers in the largest intermediate result: bounds the memory of a pass where classes are many. */
+const CHUNK_NUMBERS = 1 << 23;
 const HISTORY = 10;
 
 export interface SoftmaxParameters {
@@ -18,6 +19,13 @@ export interface SoftmaxParameters {
   weights: Float32Array;
   /** `[K]` */
   bias: Float32Array;
+}
+
+export interface SoftmaxFit extends SoftmaxParameters {
+  iterations: number;
+  loss: number;
+  /** Of all images, `[N, K]`. */
+  logits: Float32Array;
 }
 
 export interface FitOptions {
@@ -30,64 +38,63 @@ export interface FitOptions {
   /** Stop when the loss falls by less than this share in one iteration. */
   tolerance: number;
   /** Called after each iteration; `logits` `[N, K]` belong to the parameters it ended with. Return false to stop. */
-  onIteration?: (step: { iteration: number; loss: number; logits: () => Float32Array }) => boolean | undefined;
+  onIteration?: (step: { iteration: number; loss: number; logits: Float32Array }) => boolean | undefined;
 }
 
 interface Chunk {
+  start: number;
   rows: number;
   /** `[n, D]` */
-  x: Tensor2D;
-  /** `[n, K]` */
-  oneHot: Tensor2D;
+  x: Tensor;
+  /** `[n]` */
+  y: Tensor;
 }
 
-/** A set of labelled feature vectors on the engine. Close it: tensors are not garbage-collected. */
+interface Evaluation {
+  loss: number;
+  /** `[K·D + K]` */
+  gradient: Float32Array;
+  /** `[N, K]` */
+  logits: Float32Array;
+}
+
+let loading: Promise<InferenceSession> | undefined;
+
+/** One session for all fits of a process, because sessions leak. */
+function session(): Promise<InferenceSession> {
+  loading ??= InferenceSession.create(softmaxLossModel(), { executionProviders: ['cpu'], logSeverityLevel: 3 });
+  return loading;
+}
+
+/** A set of labelled feature vectors to fit on, again and again. */
 export class SoftmaxRegression {
-  readonly #tf: Engine['tf'];
   readonly #chunks: Chunk[] = [];
   readonly #images: number;
   readonly #dimensions: number;
   readonly #classes: number;
 
-  /** @param options x: float32 `[N, D]`, standardised; y: `[N]` class indices below K */
-  constructor(options: { engine: Engine; x: Float32Array; y: Int32Array; dimensions: number; classes: number }) {
-    const { engine, x, y, dimensions, classes } = options;
-    this.#tf = engine.tf;
+  /** @param options x: float32 `[N, D]`, standardised, not to be changed; y: `[N]` class indices below K */
+  constructor(options: { x: Float32Array; y: Int32Array; dimensions: number; classes: number }) {
+    const { x, y, dimensions, classes } = options;
     this.#images = y.length;
     this.#dimensions = dimensions;
     this.#classes = classes;
-    for (let start = 0; start < y.length; start += CHUNK_ROWS) {
-      const rows = Math.min(CHUNK_ROWS, y.length - start);
-      const oneHot = new Float32Array(rows * classes);
-      for (let i = 0; i < rows; i += 1) oneHot[i * classes + y[start + i]!] = 1;
+    const most = Math.max(1, Math.floor(CHUNK_NUMBERS / classes));
+    for (let start = 0; start < y.length; start += most) {
+      const rows = Math.min(most, y.length - start);
+      const part = x.subarray(start * dimensions, (start + rows) * dimensions);
+      const truth = BigInt64Array.from(y.subarray(start, start + rows), BigInt);
       this.#chunks.push({
+        start,
         rows,
-        x: this.#tf.tensor2d(x.subarray(start * dimensions, (start + rows) * dimensions), [rows, dimensions]),
-        oneHot: this.#tf.tensor2d(oneHot, [rows, classes]),
+        x: new Tensor('float32', part, [rows, dimensions]),
+        y: new Tensor('int64', truth, [rows]),
       });
     }
   }
 
-  close(): void {
-    for (const { x, oneHot } of this.#chunks) this.#tf.dispose([x, oneHot]);
-    this.#chunks.length = 0;
-  }
-
-  /** Logits of all images, `[N, K]`. */
-  logits(parameters: SoftmaxParameters): Float32Array {
-    const out = new Float32Array(this.#images * this.#classes);
-    let row = 0;
-    for (const chunk of this.#chunks) {
-      const logits = this.#tf.tidy(() => this.#forward(chunk, parameters));
-      out.set(logits.dataSync(), row * this.#classes);
-      logits.dispose();
-      row += chunk.rows;
-    }
-    return out;
-  }
-
-  /** Fit from `start`, or from zero. The event loop is held; run it in a process of its own. */
-  fit(options: FitOptions): SoftmaxParameters & { iterations: number; loss: number } {
+  /** Fit from `start`, or from zero. The event loop is held during each pass; run it in a process of its own. */
+  async fit(options: FitOptions): Promise<SoftmaxFit> {
     const { imageWeights, weightDecay, maxIterations, tolerance, onIteration } = options;
     const [K, D] = [this.#classes, this.#dimensions];
     const size = K * D + K;
@@ -97,110 +104,87 @@ export class SoftmaxRegression {
       point.set(options.start.bias, K * D);
     }
     const total = imageWeights.reduce((sum, weight) => sum + weight, 0);
-    const weights = this.#chunkWeights(imageWeights, total);
-    try {
-      let { loss, gradient } = this.#evaluate(point, weights, weightDecay);
-      const steps: { s: Float32Array; y: Float32Array; rho: number }[] = [];
-      let iteration = 0;
-      while (iteration < maxIterations) {
-        const direction = descent(gradient, steps);
-        let slope = dot(direction, gradient);
-        if (!(slope < 0)) {
-          steps.length = 0;
-          for (let i = 0; i < size; i += 1) direction[i] = -gradient[i]!;
-          slope = dot(direction, gradient);
-          if (!(slope < 0)) break;
-        }
-        // The first step has no curvature to go by: make it one unit long.
-        let length = steps.length === 0 ? Math.min(1, 1 / Math.sqrt(-slope)) : 1;
-        let next: Float32Array | undefined;
-        let found: { loss: number; gradient: Float32Array } | undefined;
-        for (let tries = 0; tries < 20; tries += 1) {
-          const candidate = new Float32Array(size);
-          for (let i = 0; i < size; i += 1) candidate[i] = point[i]! + length * direction[i]!;
-          const at = this.#evaluate(candidate, weights, weightDecay);
-          if (at.loss <= loss + 1e-4 * length * slope) {
-            next = candidate;
-            found = at;
-            break;
-          }
-          const quadratic = (-slope * length * length) / (2 * (at.loss - loss - slope * length));
-          length = Number.isFinite(quadratic)
-            ? Math.min(0.5 * length, Math.max(0.1 * length, quadratic))
-            : 0.1 * length;
-        }
-        if (next === undefined || found === undefined) break;
-        const s = new Float32Array(size);
-        const y = new Float32Array(size);
-        for (let i = 0; i < size; i += 1) {
-          s[i] = next[i]! - point[i]!;
-          y[i] = found.gradient[i]! - gradient[i]!;
-        }
-        const curvature = dot(s, y);
-        if (curvature > 1e-10 * dot(y, y)) {
-          steps.push({ s, y, rho: 1 / curvature });
-          if (steps.length > HISTORY) steps.shift();
-        }
-        const fall = (loss - found.loss) / Math.max(Math.abs(loss), 1e-8);
-        point = next;
-        ({ loss, gradient } = found);
-        iteration += 1;
-        const goOn = onIteration?.({ iteration, loss, logits: () => this.logits(unpack(point, K, D)) });
-        if (goOn === false || fall < tolerance) break;
+    const shares = this.#shares(imageWeights, total);
+    let at = await this.#evaluate(point, shares, weightDecay);
+    const steps: { s: Float32Array; y: Float32Array; rho: number }[] = [];
+    let iteration = 0;
+    while (iteration < maxIterations) {
+      const direction = descent(at.gradient, steps);
+      let slope = dot(direction, at.gradient);
+      if (!(slope < 0)) {
+        steps.length = 0;
+        for (let i = 0; i < size; i += 1) direction[i] = -at.gradient[i]!;
+        slope = dot(direction, at.gradient);
+        if (!(slope < 0)) break;
       }
-      return { ...unpack(point, K, D), iterations: iteration, loss };
-    } finally {
-      this.#tf.dispose(weights);
+      // The first step has no curvature to go by: make it one unit long.
+      let length = steps.length === 0 ? Math.min(1, 1 / Math.sqrt(-slope)) : 1;
+      let next: Float32Array | undefined;
+      let found: Evaluation | undefined;
+      for (let tries = 0; tries < 20; tries += 1) {
+        const candidate = new Float32Array(size);
+        for (let i = 0; i < size; i += 1) candidate[i] = point[i]! + length * direction[i]!;
+        const tried = await this.#evaluate(candidate, shares, weightDecay);
+        if (tried.loss <= at.loss + 1e-4 * length * slope) {
+          next = candidate;
+          found = tried;
+          break;
+        }
+        const quadratic = (-slope * length * length) / (2 * (tried.loss - at.loss - slope * length));
+        length = Number.isFinite(quadratic) ? Math.min(0.5 * length, Math.max(0.1 * length, quadratic)) : 0.1 * length;
+      }
+      if (next === undefined || found === undefined) break;
+      const s = new Float32Array(size);
+      const y = new Float32Array(size);
+      for (let i = 0; i < size; i += 1) {
+        s[i] = next[i]! - point[i]!;
+        y[i] = found.gradient[i]! - at.gradient[i]!;
+      }
+      const curvature = dot(s, y);
+      if (curvature > 1e-10 * dot(y, y)) {
+        steps.push({ s, y, rho: 1 / curvature });
+        if (steps.length > HISTORY) steps.shift();
+      }
+      const fall = (at.loss - found.loss) / Math.max(Math.abs(at.loss), 1e-8);
+      point = next;
+      at = found;
+      iteration += 1;
+      const goOn = onIteration?.({ iteration, loss: at.loss, logits: at.logits });
+      if (goOn === false || fall < tolerance) break;
     }
+    return { ...unpack(point, K, D), iterations: iteration, loss: at.loss, logits: at.logits };
   }
 
-  /** Loss, and its gradient `[K·D + K]`. */
-  #evaluate(point: Float32Array, weights: Tensor2D[], weightDecay: number): { loss: number; gradient: Float32Array } {
+  async #evaluate(point: Float32Array, shares: Tensor[], weightDecay: number): Promise<Evaluation> {
     const [K, D] = [this.#classes, this.#dimensions];
-    const parameters = unpack(point, K, D);
+    const runner = await session();
+    const weights = new Tensor('float32', point.subarray(0, K * D), [K, D]);
+    const bias = new Tensor('float32', point.subarray(K * D), [K]);
     const gradient = new Float32Array(point.length);
+    const logits = new Float32Array(this.#images * K);
     let loss = 0;
-    for (const [index, chunk] of this.#chunks.entries()) {
-      const tf = this.#tf;
-      const parts = tf.tidy(() => {
-        const logProbabilities = tf.logSoftmax(this.#forward(chunk, parameters)) as Tensor2D;
-        const target = tf.mul(chunk.oneHot, weights[index]!);
-        const surprise = tf.neg(tf.sum(tf.mul(target, logProbabilities)));
-        // [K, n]: transposed here, because the engine multiplies transposed operands on a slow path
-        const error = tf.transpose(tf.sub(tf.mul(tf.exp(logProbabilities), weights[index]!), target)) as Tensor2D;
-        return [surprise, tf.matMul(error, chunk.x), tf.sum(error, 1)] as const;
-      });
-      const [surprise, byWeight, byBias] = parts.map((part) => part.dataSync()) as [
-        Float32Array,
-        Float32Array,
-        Float32Array,
-      ];
-      loss += surprise[0]!;
-      for (let i = 0; i < K * D; i += 1) gradient[i]! += byWeight[i]!;
+    for (const [index, { x, y, start }] of this.#chunks.entries()) {
+      const part = await runner.run({ x, y, share: shares[index]!, weights, bias });
+      const numbers = (name: string) => part[name]!.data as Float32Array;
+      loss += numbers('loss')[0]!;
+      logits.set(numbers('logits'), start * K);
+      const [byWeights, byBias] = [numbers('by_weights'), numbers('by_bias')];
+      for (let i = 0; i < K * D; i += 1) gradient[i]! += byWeights[i]!;
       for (let k = 0; k < K; k += 1) gradient[K * D + k]! += byBias[k]!;
-      tf.dispose(parts as unknown as Tensor2D[]);
     }
     let square = 0;
     for (let i = 0; i < K * D; i += 1) {
       square += point[i]! * point[i]!;
       gradient[i]! += weightDecay * point[i]!;
     }
-    return { loss: loss + 0.5 * weightDecay * square, gradient };
+    return { loss: loss + 0.5 * weightDecay * square, gradient, logits };
   }
 
-  #forward(chunk: Chunk, { weights, bias }: SoftmaxParameters): Tensor2D {
-    const tf = this.#tf;
-    const kernel = tf.transpose(tf.tensor2d(weights, [this.#classes, this.#dimensions])) as Tensor2D;
-    return tf.add(tf.matMul(chunk.x, kernel), tf.tensor1d(bias) as Tensor1D);
-  }
-
-  /** Image weights as `[n, 1]` tensors that add up to 1. */
-  #chunkWeights(imageWeights: Float32Array, total: number): Tensor2D[] {
-    let row = 0;
-    return this.#chunks.map(({ rows }) => {
-      const part = imageWeights.slice(row, row + rows).map((weight) => weight / total);
-      row += rows;
-      return this.#tf.tensor2d(part, [rows, 1]);
+  /** Image weights that add up to 1, `[n, 1]` per chunk. */
+  #shares(imageWeights: Float32Array, total: number): Tensor[] {
+    return this.#chunks.map(({ start, rows }) => {
+      const part = imageWeights.slice(start, start + rows).map((weight) => weight / total);
+      return new Tensor('float32', part, [rows, 1]);
     });
   }
 }
