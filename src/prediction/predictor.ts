@@ -3,11 +3,13 @@ import pLimit from 'p-limit';
 import { AppError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
 import type { BackboneCard, VersionManifest } from '../schemas.js';
-import type { Backbone, Backbones } from '../vision/backbone.js';
+import type { Backbone, Backbones, SplitBackbone } from '../vision/backbone.js';
 import { type Head, headBytes, score } from '../vision/head.js';
 import { decodeImage, type ImageLimits } from '../vision/images.js';
+import { readTailWeights, type Tail, tailBytes } from '../vision/tail/tail-weights.js';
 import { readTfjsLayers } from '../vision/tfjs-layers.js';
 import { Batcher, type BatcherOptions } from './batcher.js';
+import { TailQueue } from './tail-queue.js';
 
 export interface PredictorOptions {
   backbones: Backbones;
@@ -35,13 +37,20 @@ export interface PredictionTimings {
   total_ms: number;
 }
 
+/** What belongs to one version: its head and, if it was trained, its part of the backbone. */
+interface Loaded {
+  head: Head;
+  tail: Tail | undefined;
+}
+
 /** Classifies images with any version of any model; backbones and batches are shared by all of them. */
 export class Predictor {
   readonly #options: PredictorOptions;
   readonly #decoding: ReturnType<typeof pLimit>;
   /** By the loaded backbone, not its id: one whose thread has died is loaded anew. */
   readonly #batchers = new WeakMap<Backbone, Batcher>();
-  readonly #heads: LRUCache<string, Head, { tenant: string; manifest: VersionManifest }>;
+  readonly #tails = new WeakMap<SplitBackbone, TailQueue>();
+  readonly #heads: LRUCache<string, Loaded, { tenant: string; manifest: VersionManifest }>;
   #waiting = 0;
 
   constructor(options: PredictorOptions) {
@@ -49,7 +58,8 @@ export class Predictor {
     this.#decoding = pLimit(options.decoders);
     this.#heads = new LRUCache({
       maxSize: options.headCacheBytes,
-      sizeCalculation: headBytes,
+      sizeCalculation: ({ head, tail }) => headBytes(head) + (tail ? tailBytes(tail) : 0),
+      dispose: ({ tail }) => tail && options.backbones.forgetTail(tail.key),
       fetchMethod: (_key, _stale, { context }) => this.#loadHead(context.tenant, context.manifest),
     });
   }
@@ -81,7 +91,8 @@ export class Predictor {
     this.#waiting += images.length;
     try {
       const began = performance.now();
-      const [head, batcher] = await Promise.all([this.#head(tenant, manifest), this.#batcher(manifest)]);
+      const { head, tail } = await this.#head(tenant, manifest);
+      const { batcher, finish } = await this.#pass(manifest, tail);
       const slowest = { decode: 0, queue: 0, inference: 0 };
       const outcomes = await Promise.allSettled(
         images.map(async ({ bytes }): Promise<ImagePrediction> => {
@@ -91,7 +102,7 @@ export class Predictor {
           const embedded = await batcher.embed(pixels, signal);
           slowest.queue = Math.max(slowest.queue, embedded.queueMs);
           slowest.inference = Math.max(slowest.inference, embedded.inferenceMs);
-          return { predictions: best(score(head, embedded.features), manifest.labels, topK) };
+          return { predictions: best(score(head, await finish(embedded.features)), manifest.labels, topK) };
         }),
       );
       const results = unwrap(outcomes, images);
@@ -114,35 +125,59 @@ export class Predictor {
     return decodeImage(bytes, card, this.#options.limits);
   }
 
-  async #head(tenant: string, manifest: VersionManifest): Promise<Head> {
+  async #head(tenant: string, manifest: VersionManifest): Promise<Loaded> {
     const key = `${tenant}/${manifest.model}/${manifest.version}/${manifest.digest}`;
     return (await this.#heads.fetch(key, { context: { tenant, manifest } }))!;
   }
 
-  async #loadHead(tenant: string, manifest: VersionManifest): Promise<Head> {
-    const { registry } = this.#options;
-    const [model, weights] = await Promise.all([
-      registry.read(tenant, manifest, 'head/model.json'),
-      registry.read(tenant, manifest, 'head/weights.bin'),
-    ]);
-    return readTfjsLayers({ model: model.toString('utf8'), weights });
+  async #loadHead(tenant: string, manifest: VersionManifest): Promise<Loaded> {
+    const read = (path: string) => this.#options.registry.read(tenant, manifest, path);
+    const [model, weights] = await Promise.all([read('head/model.json'), read('head/weights.bin')]);
+    const head = readTfjsLayers({ model: model.toString('utf8'), weights });
+    if (!manifest.top) return { head, tail: undefined };
+    const [index, values] = await Promise.all([read('tail/weights.json'), read('tail/weights.bin')]);
+    return { head, tail: readTailWeights({ index: index.toString('utf8'), weights: values }) };
+  }
+
+  /** The shared pass of a version, and what follows it for one image of this version alone. */
+  async #pass(manifest: VersionManifest, tail: Tail | undefined) {
+    const { backbones, maxBatch } = this.#options;
+    const { backbone, top } = manifest;
+    if (!top || !tail) return { batcher: await this.#batcher(manifest), finish: async (row: Float32Array) => row };
+    const card = await backbones.card(backbone.id);
+    if (card.sha256 !== backbone.sha256) throw this.#mismatch(manifest, card, false);
+    const dims = new Map([...tail.weights].map(([name, each]) => [name, each.dims]));
+    const split = await backbones.loadSplit(backbone.id, top.cut, dims);
+    const queue = this.#tails.get(split) ?? new TailQueue({ split, maxBatch });
+    this.#tails.set(split, queue);
+    return { batcher: this.#batcherOf(split), finish: (row: Float32Array) => queue.finish(tail, row) };
   }
 
   /** One batcher per backbone, made when first needed. */
-  async #batcher({ model, version, backbone }: VersionManifest): Promise<Batcher> {
-    const { backbones, maxBatch, onBatch } = this.#options;
+  async #batcher(manifest: VersionManifest): Promise<Batcher> {
+    const { backbones } = this.#options;
+    const { backbone } = manifest;
     const loaded = await backbones.load(backbone.id);
     if (loaded.card.sha256 !== backbone.sha256) {
       // It may have been replaced since it was loaded; it stays in memory as long as the process.
       const isOnDisk = (await backbones.card(backbone.id)).sha256 === backbone.sha256;
-      throw new AppError(
-        'backbone_mismatch',
-        isOnDisk
-          ? `Backbone '${backbone.id}' was replaced after this server loaded it. Restart the server.`
-          : `Version ${version} of '${model}' was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
-        { details: { expected: backbone.sha256, installed: loaded.card.sha256 } },
-      );
+      throw this.#mismatch(manifest, loaded.card, isOnDisk);
     }
+    return this.#batcherOf(loaded);
+  }
+
+  #mismatch({ model, version, backbone }: VersionManifest, installed: BackboneCard, isOnDisk: boolean): AppError {
+    return new AppError(
+      'backbone_mismatch',
+      isOnDisk
+        ? `Backbone '${backbone.id}' was replaced after this server loaded it. Restart the server.`
+        : `Version ${version} of '${model}' was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
+      { details: { expected: backbone.sha256, installed: installed.sha256 } },
+    );
+  }
+
+  #batcherOf(loaded: Backbone): Batcher {
+    const { maxBatch, onBatch } = this.#options;
     let batcher = this.#batchers.get(loaded);
     if (!batcher) {
       batcher = new Batcher({ backbone: loaded, maxBatch, ...(onBatch && { onBatch }) });

@@ -83,7 +83,7 @@ export async function fitHead(options: HeadOptions): Promise<FittedHead> {
 }
 
 /** Weight of every row in a fit on these images. */
-function rowWeights(options: HeadOptions, images: number[]): Float32Array {
+export function rowWeights(options: HeadOptions, images: number[]): Float32Array {
   const { samples, hyperparameters } = options;
   const inside = new Set(images);
   const perClass = classWeights(samples, images, hyperparameters.class_weights);
@@ -104,7 +104,7 @@ function classWeights(samples: Samples, images: number[], choice: Hyperparameter
 }
 
 /** Images that choose settings in one fit: the validation part, or the first fold. */
-function heldOutImages({ validation, folds }: HeadOptions): number[] {
+export function heldOutImages({ validation, folds }: HeadOptions): number[] {
   return validation.length > 0 ? validation : [...folds].filter(([, fold]) => fold === 0).map(([image]) => image);
 }
 
@@ -347,5 +347,21 @@ async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<FittedHe
       ? [{ head: kind, weight_decay: weightDecay, accuracy: accuracy(heldOut), log_loss: logLoss(heldOut) }]
       : [],
     curves,
+  };
+}
+
+/** The settings that were chosen, as if the user had set them. */
+export function fixedTo(fitted: FittedHead, wanted: Hyperparameters) {
+  const { head: _head, optimizer, ...chosen } = fitted.settings;
+  const lbfgs = optimizer === 'lbfgs';
+  return {
+    head: fitted.kind,
+    hyperparameters: {
+      ...wanted,
+      optimizer: optimizer as 'lbfgs' | 'adam',
+      ...(lbfgs
+        ? { weight_decay: chosen.weight_decay as number, epochs: chosen.epochs as number, early_stopping: 0 }
+        : (chosen as Hyperparameters)),
+    },
   };
 }

@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors.js';
-import type { BackboneCard } from '../schemas.js';
+import type { BackboneCard, BackboneCut } from '../schemas.js';
 import './no-telemetry.js'; // here, because a thread changes only a copy of the environment
-import type { EmbedRequest, ThreadData, ThreadMessage } from './backbone-thread.js';
+import type { EmbedRequest, FinishRequest, ThreadData, ThreadMessage, WeightsMessage } from './backbone-thread.js';
 import { listBackbones, readCard } from './installed-backbones.js';
+import { TRUNK, trunkDimensions } from './onnx/cut-graph.js';
+import type { Tail } from './tail/tail-weights.js';
 
 /** A loaded backbone: one ONNX Runtime session in a thread of its own, kept for the life of the process (sessions leak). */
 export interface Backbone {
@@ -21,6 +23,21 @@ export interface Backbone {
    * @returns float32 `[count, D]`
    */
   embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
+}
+
+/**
+ * A backbone cut in two. As a `Backbone` it answers what reaches the cut, `[count, T]`, the same for all models with this
+ * cut; its card is the backbone's but for `features` and for `sha256`, which names backbone and cut.
+ */
+export interface SplitBackbone extends Backbone {
+  /**
+   * Features through a model's own tail.
+   * @param rows float32 `[count, T]`
+   * @returns float32 `[count, D]`
+   */
+  finish(tail: Tail, rows: Float32Array, count: number): Promise<Float32Array>;
+  /** Let go of a tail's weights. */
+  forget(key: string): void;
 }
 
 /** What backbones may run on; `auto`: CUDA where it is installed, else the CPU. */
@@ -41,6 +58,7 @@ export class Backbones {
   readonly #options: BackbonesOptions;
   readonly #loading = new Map<string, Promise<Backbone>>();
   readonly #loaded = new Map<string, Backbone>();
+  readonly #splits = new Map<string, Promise<SplitBackbone>>();
 
   constructor(options: BackbonesOptions) {
     this.#folder = options.folder;
@@ -101,6 +119,43 @@ export class Backbones {
     return loading;
   }
 
+  /**
+   * A backbone cut in two, loaded once for all models with this cut.
+   * @param weights dimensions of the tail's weights
+   * @throws AppError `backbone_not_found` or `backbone_invalid`
+   */
+  async loadSplit(id: string, cut: BackboneCut, weights: Map<string, number[]>): Promise<SplitBackbone> {
+    const whole = await this.card(id);
+    const card = splitCard(whole, cut);
+    const known = this.#splits.get(card.sha256);
+    if (known) return known;
+    const forget = () => {
+      this.#splits.delete(card.sha256);
+      this.#loaded.delete(card.sha256);
+    };
+    const { threads, onLoad } = this.#options;
+    const { sha256, input, features } = whole;
+    const split = { cut, features, weights };
+    const data = { file: this.#file(whole), card: { sha256, input, features: card.features }, threads, split };
+    const loading = startThread(card, { ...data, providers: this.#providers() }, forget);
+    this.#splits.set(card.sha256, loading);
+    loading.then((backbone) => {
+      this.#loaded.set(card.sha256, backbone);
+      onLoad?.(backbone);
+    }, forget);
+    return loading;
+  }
+
+  /** Let every cut backbone let go of a tail's weights. */
+  forgetTail(key: string): void {
+    for (const loading of this.#splits.values()) void loading.then((split) => split.forget(key)).catch(() => undefined);
+  }
+
+  #providers(): string[] {
+    const { provider = 'auto' } = this.#options;
+    return provider === 'auto' ? ['cuda', 'cpu'] : [provider];
+  }
+
   /** The bytes of the backbone's ONNX file, checked. @throws AppError `backbone_invalid` */
   async bytes(card: BackboneCard): Promise<Buffer> {
     const bytes = await readFile(this.#file(card));
@@ -108,12 +163,11 @@ export class Backbones {
     throw unusable(card, `${this.#file(card)} is not the file its card describes`);
   }
 
-  async #start(id: string, onEnd: () => void): Promise<Backbone> {
-    const { threads, provider = 'auto', onLoad } = this.#options;
+  async #start(id: string, onEnd: () => void): Promise<SplitBackbone> {
+    const { threads, onLoad } = this.#options;
     const card = await this.card(id);
     const { sha256, input, features } = card;
-    const providers = provider === 'auto' ? ['cuda', 'cpu'] : [provider];
-    const data = { file: this.#file(card), card: { sha256, input, features }, threads, providers };
+    const data = { file: this.#file(card), card: { sha256, input, features }, threads, providers: this.#providers() };
     const backbone = await startThread(card, data, onEnd);
     this.#loaded.set(id, backbone);
     onLoad?.(backbone);
@@ -125,8 +179,16 @@ export class Backbones {
   }
 }
 
+/** The card of what a cut leaves of a backbone. */
+function splitCard(card: BackboneCard, cut: BackboneCut): BackboneCard {
+  const sha256 = createHash('sha256')
+    .update(`${card.sha256}\n${JSON.stringify(cut)}`)
+    .digest('hex');
+  return { ...card, sha256, features: { name: TRUNK, dimensions: trunkDimensions(cut) }, maps: [] };
+}
+
 /** Start the thread; `onEnd` is called when it has died. It does not keep the process alive unless it works. */
-function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => void): Promise<Backbone> {
+function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => void): Promise<SplitBackbone> {
   const thread = new Worker(new URL('./backbone-thread.js', import.meta.url), {
     workerData,
     execArgv: ['--enable-source-maps'], // not those of this process, which may not be for threads
@@ -134,6 +196,17 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
   const pending = new Map<number, { resolve: (features: Float32Array) => void; reject: (error: unknown) => void }>();
   let next = 0;
   let ended: AppError | undefined;
+  /** Keys of the weights that the thread has. */
+  const sent = new Set<string>();
+  const tell = (message: EmbedRequest | FinishRequest | WeightsMessage) => thread.postMessage(message);
+  const ask = (request: Omit<EmbedRequest, 'id'> | Omit<FinishRequest, 'id'>) =>
+    new Promise<Float32Array>((answer, refuse) => {
+      if (ended) return refuse(ended);
+      const id = next++;
+      pending.set(id, { resolve: answer, reject: refuse });
+      thread.ref();
+      tell({ ...request, id });
+    });
   const settle = (id: number) => {
     const waiting = pending.get(id);
     pending.delete(id);
@@ -167,14 +240,15 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
             card,
             provider: message.provider,
             without: message.without,
-            embed: (pixels, count) =>
-              new Promise((answer, refuse) => {
-                if (ended) return refuse(ended);
-                const request: EmbedRequest = { id: next++, pixels, count };
-                pending.set(request.id, { resolve: answer, reject: refuse });
-                thread.ref();
-                thread.postMessage(request);
-              }),
+            embed: (pixels, count) => ask({ pixels, count }),
+            finish: (tail, rows, count) => {
+              if (!sent.has(tail.key)) tell({ key: tail.key, weights: tail.weights });
+              sent.add(tail.key);
+              return ask({ rows, count, key: tail.key });
+            },
+            forget: (key) => {
+              if (sent.delete(key) && !ended) tell({ key, weights: undefined });
+            },
           });
       }
     });

@@ -201,7 +201,12 @@ export class TailNetwork {
       }
       case 'average': {
         const share = tf.div(mapOf(tf, dy, step.size, count), step.window ** 2) as Tensor4D;
-        return [rowsOf(tf, spaced(tf, share, step.window, (part) => part))];
+        return [
+          rowsOf(
+            tf,
+            spaced(tf, share, step.window, (part) => part),
+          ),
+        ];
       }
       case 'mean': {
         const places = from.height * from.width;

@@ -180,7 +180,8 @@ export function readTail(
       }
       const window = kernel[0]!;
       const even = kernel[1] === window && strides.every((stride) => stride === window);
-      if (pads || !even || height % window !== 0 || width % window !== 0) throw refuse('its windows overlap or are cut');
+      if (pads || !even || height % window !== 0 || width % window !== 0)
+        throw refuse('its windows overlap or are cut');
       return step({ kind: 'average', window }, { channels, height: height / window, width: width / window });
     }
   });
