@@ -192,7 +192,7 @@ export const Augmentation = Type.Object(
 );
 export type Augmentation = Static<typeof Augmentation>;
 
-export const HeadKind = literals('linear', 'mlp');
+export const HeadKind = literals('linear', 'mlp', 'prototype');
 export type HeadKind = Static<typeof HeadKind>;
 
 export const Hyperparameters = Type.Object(
@@ -238,7 +238,7 @@ export const JobSettings = Type.Object(
   {
     model: ModelName,
     backbone: Type.Optional(BackboneId),
-    head: Type.Optional(literals('auto', 'linear', 'mlp')),
+    head: Type.Optional(literals('auto', 'linear', 'mlp', 'prototype')),
     trainable: Type.Optional(
       Type.Unsafe<'none' | 'top'>({
         type: 'string',
@@ -455,13 +455,28 @@ export const Report = Type.Object(
     candidates: Type.Array(
       Type.Object({
         head: HeadKind,
-        weight_decay: Type.Number(),
+        weight_decay: nullable(Type.Number()),
         accuracy: Type.Number(),
         log_loss: Type.Number(),
         trainable: Type.Optional(Type.Literal('top', { description: 'With the top of the backbone trained' })),
         test_accuracy: Type.Optional(Type.Number({ description: 'On the test part, where there are two to compare' })),
       }),
       { description: 'What was compared to choose the settings' },
+    ),
+    augmentation: Type.Optional(
+      nullable(
+        Type.Object(
+          {
+            copies: Type.Integer({ description: 'Varied copies of training images that were fitted on' }),
+            accuracy: Type.Number(),
+            accuracy_without: Type.Number({ description: 'Of the best head fitted without the copies' }),
+            gain_points: Type.Number({ description: 'Difference, percent points' }),
+            log_loss: Type.Number(),
+            log_loss_without: Type.Number(),
+          },
+          { ...strict, description: 'What augmentation brought, on the images of `evaluation`; null: not asked for' },
+        ),
+      ),
     ),
     evaluation: nullable(Evaluation),
     mistakes: Type.Array(

@@ -183,7 +183,7 @@ export function modelRoutes({ registry, artifacts }: ApiDependencies): FastifyPl
       (request, reply) => sendStored(request, reply, 'report.json', request.params) as never,
     );
     for (const [chart, summary] of [
-      ['curves', 'Loss and accuracy over the epochs, as SVG'],
+      ['curves', 'Loss and accuracy over the epochs, as SVG; a prototype head has none'],
       ['confusion', 'The confusion matrix, as SVG'],
     ] as const) {
       app.get(

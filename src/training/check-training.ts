@@ -39,6 +39,10 @@ function checkSettings(settings: JobSettings, labels: string[]): void {
     if (settings.weights === 'random') {
       throw conflict('weights random is for the trained part of a backbone; set trainable to top, or leave it out.');
     }
+  } else if (settings.head === 'prototype') {
+    throw conflict(
+      'head prototype is not trained, so nothing can be trained with it; take linear or mlp for trainable top.',
+    );
   } else if (wanted.optimizer === 'lbfgs') {
     throw conflict('optimizer lbfgs fits a linear head only; trainable top needs adam: leave optimizer out.');
   }
@@ -53,6 +57,12 @@ function checkSettings(settings: JobSettings, labels: string[]): void {
   }
   if (settings.head === 'linear' && (isSet(wanted.hidden_units) || isSet(wanted.dropout))) {
     throw conflict('hidden_units and dropout belong to the mlp head; leave them out or use head mlp.');
+  }
+  if (settings.head === 'prototype') {
+    const fitted = ['optimizer', 'epochs', 'batch_size', 'learning_rate', 'weight_decay', 'early_stopping'] as const;
+    const unused = [...fitted, 'dropout', 'hidden_units', 'class_weights'] as const;
+    const given = unused.find((name) => isSet(wanted[name]) && wanted[name] !== 'none');
+    if (given) throw conflict(`The prototype head is not fitted in steps and has no ${given}; leave it out.`);
   }
   if (typeof wanted.class_weights === 'object') {
     const unknown = Object.keys(wanted.class_weights).filter((label) => !labels.includes(label));

@@ -11,7 +11,9 @@ import { fitTail, TailHead, tailLogits } from '../vision/tail/fit-tail.js';
 import { TailNetwork } from '../vision/tail/tail-network.js';
 import type { TailProgram } from '../vision/tail/tail-program.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from './evaluate.js';
-import { type FittedHead, fitHead, fixedTo, type HeadOptions, heldOutImages, rowWeights } from './fit-head.js';
+import { fitHead } from './fit-head.js';
+import { fixedTo } from './fixed-to.js';
+import { type FittedHead, type HeadOptions, heldOutImages, rowWeights } from './head-fit.js';
 import { seededRandom } from './random.js';
 
 export interface TopOptions {

@@ -1,153 +1,225 @@
 /**
- * How good are models with default settings? For each backbone and data set: accuracy on the test part, beside multinomial
- * logistic regression (scikit-learn) on the same features, standardised, its penalty tuned by 3-fold cross-validation on
- * the training part.
+ * How good are models? For each backbone and data set of the shared folder beside the package (`GRAFT_SHARED`; says what is
+ * missing):
+ *   heads     accuracy of each kind of head with default settings, beside tuned logistic regression (scikit-learn) on the
+ *             same features: on the given test part, and as a mean over random splits, since 120 photos tell no half points
+ *   few       1, 2, 5 and 10 training images per class, and one class with a hundredth of the images of the others
+ *   augment   what varied copies of the training images bring
  *
- *   npm run bench:accuracy [-- --json FILE] [dataset …]
- *
- * Reads real photos and weights from the shared folder beside the package (`GRAFT_SHARED`); says what is missing.
+ *   npm run bench:accuracy [-- --json FILE] [--only heads,few,augment] [--splits 5] [--backbone ID]… [data set]…
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { backbonesOptions, datasetsOptions } from '../../src/composition.js';
-import { loadConfig } from '../../src/config.js';
-import { Datasets } from '../../src/datasets/datasets.js';
-import { newId } from '../../src/ids.js';
-import { Registry } from '../../src/registry/registry.js';
-import type { Report } from '../../src/schemas.js';
-import { FileStorage } from '../../src/storage/file-storage.js';
-import { extractFeatures } from '../../src/training/extract-features.js';
-import { runTraining } from '../../src/training/run-training.js';
 import { splitDataset } from '../../src/training/split.js';
-import { Backbones } from '../../src/vision/backbone.js';
-import { FeatureCache } from '../../src/vision/feature-cache.js';
-import { importBackbone } from '../../src/vision/onnx/import-backbone.js';
-import { SHARED } from '../helpers/shared.js';
+import { openWorkbench } from './accuracy/features.js';
+import { atMost, mean, randomSplit, standardError, trial } from './accuracy/trial.js';
+import { hasYardstick, yardstick } from './accuracy/yardstick.js';
 
-const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
-const wanted = positionals.length > 0 ? positionals : ['clothing', 'cats-dogs', 'flowers'];
-
-/** stdin: JSON {x: path of float32, y, part, d}; stdout: accuracy on the test rows. */
-const YARDSTICK = `
-import json, sys, warnings
-import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.preprocessing import StandardScaler
-warnings.filterwarnings('ignore')
-q = json.load(sys.stdin)
-x, y, part = np.fromfile(q['x'], np.float32).reshape(-1, q['d']), np.array(q['y']), np.array(q['part'])
-train, test = part == 'train', part == 'test'
-scale = StandardScaler().fit(x[train])
-search = GridSearchCV(LogisticRegression(max_iter=2000), {'C': [1e-4, 1e-3, 1e-2, 1e-1, 1]}, cv=3)
-search.fit(scale.transform(x[train]), y[train])
-print(search.score(scale.transform(x[test]), y[test]))
-`;
-
-const python = ['/usr/bin/python3', 'python3'].find((path) => spawnSync(path, ['-c', 'import sklearn']).status === 0);
-if (!python) console.log('scikit-learn is not installed (Debian: python3-sklearn): no yardstick beside ours.');
+const { values, positionals } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    only: { type: 'string', default: 'heads,few,augment' },
+    splits: { type: 'string', default: '5' },
+    backbone: { type: 'string', multiple: true },
+  },
+  allowPositionals: true,
+});
+const sections = values.only.split(',');
+const DRAWS = 10;
+const names = positionals.length > 0 ? positionals : ['clothing', 'cats-dogs', 'flowers'];
+const percent = (share: number) => (100 * share).toFixed(1);
+const signed = (points: number) => `${points >= 0 ? '+' : ''}${points.toFixed(1)}`;
+const row = (cells: (string | number)[]) => console.log(`| ${cells.join(' | ')} |`);
+const header = (cells: string[]) => {
+  console.log();
+  row(cells);
+  row(cells.map(() => '---'));
+};
 
 const folder = await mkdtemp(join(tmpdir(), 'graft-accuracy-'));
-const config = loadConfig({ DATA_DIR: folder, MODELS_DIR: join(folder, 'models') });
-const storage = new FileStorage({ root: folder });
-const datasets = new Datasets(datasetsOptions(config, storage));
-const registry = new Registry({ storage });
-const cache = await FeatureCache.open({ folder, maxBytes: config.FEATURE_CACHE_BYTES });
-const limits = { maxPixels: config.MAX_IMAGE_PIXELS };
+const workbench = await openWorkbench(folder);
+const backbones = workbench.networks.filter((id) => !values.backbone || values.backbone.includes(id));
 const figures: { name: string; value: number; goal: number; reached: boolean }[] = [];
+const figure = (name: string, value: number, goal: number) => {
+  figures.push({ name, value, goal, reached: value >= goal });
+};
 try {
-  await cp(join(loadConfig({}).MODELS_DIR, 'rootstock_s'), join(folder, 'models', 'rootstock_s'), { recursive: true });
-  const ids = ['rootstock_s'];
-  const mobilenet = join(SHARED, 'backbones', 'mobilenet_v2', 'classifier.onnx');
-  if (existsSync(mobilenet)) {
-    for (const [id, levels] of [
-      ['mobilenet_v2_last', 1],
-      ['mobilenet_v2', undefined],
-    ] as const) {
-      const preset = 'tf';
-      await importBackbone({ file: mobilenet, id, preset, modelsDir: config.MODELS_DIR, ...(levels && { levels }) });
-      ids.push(id);
-    }
-  } else console.log(`${mobilenet} is not here: mobilenet_v2 is left out.`);
-  const backbones = new Backbones(backbonesOptions(config));
-
-  console.log(
-    '| data set | backbone | features | head | Graft | logistic regression | difference, points | features, s | head, s |',
-  );
-  console.log('|---|---|---|---|---|---|---|---|---|');
-  for (const name of wanted) {
-    const path = join(SHARED, 'datasets', name);
-    if (!existsSync(path)) {
-      console.log(`${path} is not here: left out.`);
-      continue;
-    }
-    const tar = spawn('tar', ['-c', '-C', join(SHARED, 'datasets'), name], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const { id: dataset } = await datasets.create({ tenant: 'bench', source: tar.stdout, name: `${name}.tar` });
-    for (const backbone of ids) {
-      const manifest = await runTraining({
-        tenant: 'bench',
-        job: newId('job'),
-        dataset,
-        settings: { model: `${name}-${backbone}`, backbone },
-        datasets,
-        registry,
-        backbones,
-        cache,
-        limits,
-        onProgress: () => undefined,
-        onEvent: () => undefined,
-      });
-      const report: Report = JSON.parse((await registry.read('bench', manifest, 'report.json')).toString());
-      const ours = report.evaluation!.accuracy * 100;
-      const theirs = python ? (await yardstick(dataset, backbones, backbone)) * 100 : Number.NaN;
-      const points = ours - theirs;
-      const { features_seconds: features, head_seconds: head } = report.timings;
-      console.log(
-        `| ${name} | ${backbone} | ${report.backbone.dimensions} | ${manifest.head} λ ${report.settings.weight_decay} | ${ours.toFixed(1)} % | ${theirs.toFixed(1)} % | ${points >= 0 ? '+' : ''}${points.toFixed(1)} | ${features.toFixed(1)} | ${head.toFixed(1)} |`,
-      );
-      figures.push({
-        name: `${name} ${backbone}: accuracy against tuned logistic regression, points`,
-        value: points,
-        goal: -1,
-        reached: points >= -1,
-      });
-    }
+  const sets: { name: string; id: string }[] = [];
+  for (const name of names) {
+    const id = await workbench.upload(name);
+    if (id) sets.push({ name, id });
   }
+  if (sections.includes('heads')) await heads(sets);
+  if (sections.includes('few')) {
+    await fewImages(sets);
+    await unevenClasses(sets);
+  }
+  if (sections.includes('augment')) await augmentation(sets);
   if (values.json) await writeFile(values.json, JSON.stringify({ figures }, null, 2));
 } finally {
-  await cache.close();
+  await workbench.close();
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Accuracy of tuned logistic regression on the same features and parts. */
-async function yardstick(dataset: string, backbones: Backbones, id: string): Promise<number> {
-  const { entries, readImage } = await datasets.open('bench', dataset);
-  const backbone = await backbones.load(id);
-  const { x } = await extractFeatures({
-    entries,
-    readImage,
-    backbone,
-    cache,
-    limits,
-    augmentation: undefined,
-    onProgress: () => undefined,
-    onCacheError: () => undefined,
-  });
-  const parts = splitDataset(entries, { seed: 0, testFraction: 0.2, validationFraction: undefined });
-  const part = entries.map(() => 'validation');
-  for (const index of parts.train) part[index] = 'train';
-  for (const index of parts.test) part[index] = 'test';
-  const file = join(folder, 'features.f32');
-  await writeFile(file, new Uint8Array(x.buffer));
-  const input = JSON.stringify({
-    x: file,
-    y: entries.map(({ label }) => label),
-    part,
-    d: backbone.card.features.dimensions,
-  });
-  return Number(execFileSync(python!, ['-c', YARDSTICK], { input, encoding: 'utf8' }));
+async function heads(sets: { name: string; id: string }[]): Promise<void> {
+  if (!hasYardstick) console.log('scikit-learn is not installed (Debian: python3-sklearn): no logistic regression.');
+  console.log(
+    '\nAccuracy in percent. 5-shot: prototypes of 5 images per class, mean of ten draws. Means: over random 80 : 20 splits.',
+  );
+  header([
+    'data set',
+    'backbone',
+    'features',
+    'auto',
+    'linear',
+    'mlp',
+    '5-shot prototype',
+    'logistic regression',
+    'auto, mean',
+    'logistic regression, mean',
+    'difference, points',
+    'images/s',
+    'features, s',
+    'head, s',
+  ]);
+  const lastLayer = new Map<string, number>();
+  const several = new Map<string, number>();
+  for (const { name, id } of sets) {
+    for (const backbone of backbones) {
+      const report = await workbench.train(id, { model: `${name}-${backbone}`, backbone });
+      const features = await workbench.features(id, backbone);
+      const { entries, x, dimensions } = features;
+      const given = splitDataset(entries, { seed: 0, testFraction: 0.2, validationFraction: undefined });
+      const known = [...given.train, ...given.validation];
+      const own = async (head: 'linear' | 'mlp') =>
+        (await workbench.train(id, { model: `${name}-${backbone}-${head}`, backbone, head })).evaluation!.accuracy;
+      const shots: number[] = [];
+      for (let draw = 0; draw < DRAWS; draw += 1) {
+        const rows = atMost(features, { train: known, test: given.test }, draw, () => 5);
+        shots.push((await trial(features, rows, 'prototype')).accuracy);
+      }
+      const splits = Array.from({ length: Number(values.splits) }, (_, seed) => randomSplit(features, seed));
+      const ours: number[] = [];
+      for (const rows of splits) ours.push((await trial(features, rows, 'auto')).accuracy);
+      const theirs = hasYardstick
+        ? await yardstick({
+            x,
+            dimensions,
+            labels: entries.map(({ label }) => label),
+            splits: [{ train: given.train, test: given.test }, ...splits],
+            file: join(folder, 'features.f32'),
+          })
+        : [];
+      const [once, ...repeated] = theirs;
+      const gaps = ours.map((value, i) => 100 * (value - (repeated[i] ?? Number.NaN)));
+      const auto = report.evaluation!.accuracy;
+      row([
+        name,
+        backbone,
+        dimensions,
+        percent(auto),
+        percent(await own('linear')),
+        percent(await own('mlp')),
+        percent(mean(shots)),
+        once === undefined ? '' : percent(once),
+        ours.length ? percent(mean(ours)) : '',
+        repeated.length ? percent(mean(repeated)) : '',
+        repeated.length ? `${signed(mean(gaps))} ± ${standardError(gaps).toFixed(1)}` : '',
+        report.timings.images_per_second?.toFixed(0) ?? '',
+        report.timings.features_seconds.toFixed(1),
+        report.timings.head_seconds.toFixed(1),
+      ]);
+      if (once !== undefined) {
+        if (backbone === 'mobilenet_v2_last') lastLayer.set(name, once);
+        if (backbone === 'mobilenet_v2') several.set(name, auto);
+        figure(`${name}, ${backbone}: auto over logistic regression, points`, 100 * (auto - once), -0.5);
+      }
+      if (repeated.length) {
+        figure(`${name}, ${backbone}: auto over logistic regression, mean of splits, points`, mean(gaps), -0.5);
+      }
+    }
+  }
+  const [five, last] = [several.get('clothing'), lastLayer.get('clothing')];
+  if (five !== undefined && last !== undefined) {
+    const points = 100 * (five - last);
+    console.log(
+      `\nclothing: auto on several depths of mobilenet_v2 over logistic regression on the last: ${signed(points)} points`,
+    );
+    figure('clothing: mobilenet_v2 at several depths over logistic regression on its last layer, points', points, 1.5);
+  }
+}
+
+async function fewImages(sets: { name: string; id: string }[]): Promise<void> {
+  console.log('\nFew images per class: accuracy in percent, mean of ten draws.');
+  header(['data set', 'backbone', 'head', '1', '2', '5', '10']);
+  for (const { name, id } of sets) {
+    for (const backbone of backbones.filter((b) => b === 'rootstock_s' || b === 'mobilenet_v2')) {
+      const features = await workbench.features(id, backbone);
+      for (const head of ['auto', 'prototype'] as const) {
+        const cells: string[] = [];
+        for (const images of [1, 2, 5, 10]) {
+          const found: number[] = [];
+          for (let draw = 0; draw < DRAWS; draw += 1) {
+            const rows = atMost(features, randomSplit(features, draw), draw, () => images);
+            found.push((await trial(features, rows, head)).accuracy);
+          }
+          cells.push(percent(mean(found)));
+        }
+        row([name, backbone, head, ...cells]);
+      }
+    }
+  }
+}
+
+async function unevenClasses(sets: { name: string; id: string }[]): Promise<void> {
+  console.log(
+    '\nOne class with a hundredth of the training images of the others (100 and 1): mean recall in percent, ten draws.',
+  );
+  header(['data set', 'backbone', 'linear', 'linear, balanced', 'prototype']);
+  for (const { name, id } of sets) {
+    for (const backbone of backbones.filter((b) => b === 'rootstock_s' || b === 'mobilenet_v2')) {
+      const features = await workbench.features(id, backbone);
+      const rare = [...new Set(features.entries.map(({ label }) => label))].sort()[0]!;
+      const cells: string[] = [];
+      for (const [head, balanced] of [
+        ['linear', false],
+        ['linear', true],
+        ['prototype', false],
+      ] as const) {
+        const found: number[] = [];
+        for (let draw = 0; draw < DRAWS; draw += 1) {
+          const rows = atMost(features, randomSplit(features, draw), draw, (label) => (label === rare ? 1 : 100));
+          found.push((await trial(features, rows, head, balanced)).recall);
+        }
+        cells.push(percent(mean(found)));
+      }
+      row([name, backbone, ...cells]);
+    }
+  }
+}
+
+async function augmentation(sets: { name: string; id: string }[]): Promise<void> {
+  console.log(
+    '\nAugmentation: two copies of each training image, flipped and cropped; accuracy in percent on the test part.',
+  );
+  header(['data set', 'backbone', 'without', 'with', 'gain, points', 'log-loss without', 'with', 'features, s']);
+  for (const { name, id } of sets) {
+    for (const backbone of backbones.filter((b) => b === 'rootstock_s' || b === 'mobilenet_v2')) {
+      const hyperparameters = { augmentation: { copies: 2 } };
+      const settings = { model: `${name}-${backbone}-augmented`, backbone, hyperparameters };
+      const { augmentation: gained, timings } = await workbench.train(id, settings);
+      row([
+        name,
+        backbone,
+        percent(gained!.accuracy_without),
+        percent(gained!.accuracy),
+        signed(gained!.gain_points),
+        gained!.log_loss_without.toFixed(3),
+        gained!.log_loss.toFixed(3),
+        timings.features_seconds.toFixed(1),
+      ]);
+    }
+  }
 }

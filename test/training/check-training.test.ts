@@ -47,6 +47,8 @@ t.test('settings that contradict each other are refused', (t) => {
   t.throws(check({ hyperparameters: { optimizer: 'lbfgs', batch_size: 8 } }), conflict);
   t.throws(check({ head: 'linear', hyperparameters: { hidden_units: 8 } }), conflict);
   t.throws(check({ head: 'linear', hyperparameters: { dropout: 0 } }), conflict);
+  t.throws(check({ head: 'prototype', hyperparameters: { weight_decay: 1 } }), conflict);
+  t.doesNotThrow(check({ head: 'prototype', hyperparameters: { class_weights: 'none', epochs: 'auto' } }));
   const weights = JSON.parse('{"cat": 1, "__proto__": 2}');
   t.throws(check({ hyperparameters: { class_weights: weights } }), {
     ...conflict,

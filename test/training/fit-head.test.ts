@@ -1,5 +1,6 @@
 import t from 'tap';
-import { fitHead, type HeadOptions, type Samples } from '../../src/training/fit-head.js';
+import { fitHead } from '../../src/training/fit-head.js';
+import type { HeadOptions, Samples } from '../../src/training/head-fit.js';
 import { seededRandom } from '../../src/training/random.js';
 import { dealFolds } from '../../src/training/split.js';
 import { loadEngine } from '../../src/vision/engine.js';
@@ -192,5 +193,64 @@ t.test('progress rises to 1', async (t) => {
       [...shares].sort((a, b) => a - b),
     );
     t.equal(shares.at(-1), 1);
+  }
+});
+
+t.test('a prototype head chooses the class whose mean direction is nearest by cosine', async (t) => {
+  const noisy = samplesOf([5, 5, 5], 1);
+  const fitted = await fitHead(optionsOf(noisy, { head: 'prototype' }));
+  t.equal(fitted.kind, 'prototype');
+  t.equal(fitted.heldOut!.y.length, 15, 'each image is scored by prototypes that it is no part of');
+  const unit = (values: number[]) => values.map((value) => value / Math.hypot(...values));
+  const rows = Array.from(noisy.y, (_, i) => unit([...noisy.x.subarray(i * D, (i + 1) * D)]));
+  const means = noisy.labels.map((_, k) => {
+    const own = rows.filter((_row, i) => noisy.y[i] === k);
+    return unit(Array.from({ length: D }, (_v, d) => own.reduce((sum, row) => sum + row[d]!, 0)));
+  });
+  const nearest = rows.map((row) => {
+    const cosines = means.map((mean) => mean.reduce((sum, value, d) => sum + value * row[d]!, 0));
+    return cosines.indexOf(Math.max(...cosines));
+  });
+  t.same(guesses(noisy, fitted.layers), nearest);
+});
+
+t.test(
+  'one image per class makes prototypes; a class with a hundred times the images does not outweigh the rest',
+  async (t) => {
+    const single = samplesOf([1, 1, 1, 1], 0.3);
+    const one = await fitHead(optionsOf(single, { head: 'prototype', folds: new Map() }));
+    t.equal(hitRate(single, one.layers), 1);
+    t.equal(one.heldOut, undefined);
+    t.equal(one.temperature, 1);
+
+    const uneven = samplesOf([200, 2], 1);
+    const fitted = await fitHead(optionsOf(uneven, { head: 'prototype' }));
+    t.same(guesses(uneven, fitted.layers).slice(200), [1, 1]);
+  },
+);
+
+t.test('many classes with few images each are learnt by both linear and prototype heads', async (t) => {
+  const random = seededRandom(5, 'many');
+  const [K, wide] = [150, 60];
+  const means = Float32Array.from({ length: K * wide }, () => random() + random() - 1);
+  const y = Int32Array.from({ length: K * 4 }, (_, i) => i % K);
+  const x = Float32Array.from(
+    { length: y.length * wide },
+    (_, i) => 2 * means[y[Math.floor(i / wide)]! * wide + (i % wide)]! + 0.5 * (random() - 0.5),
+  );
+  const samples = {
+    x,
+    y,
+    origin: Int32Array.from(y.keys()),
+    dimensions: wide,
+    labels: Array.from({ length: K }, (_, k) => `${k}`),
+  };
+  for (const head of ['linear', 'prototype'] as const) {
+    const fitted = await fitHead(optionsOf(samples, { head }));
+    t.ok(hitRate(samples, fitted.layers) > 0.98, head);
+    t.ok(
+      fitted.candidates.every(({ accuracy }) => accuracy > 0.9),
+      head,
+    );
   }
 });

@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { backbonesOptions, datasetsOptions } from '../../../src/composition.js';
+import { loadConfig } from '../../../src/config.js';
+import { Datasets } from '../../../src/datasets/datasets.js';
+import { newId } from '../../../src/ids.js';
+import { Registry } from '../../../src/registry/registry.js';
+import type { DatasetEntry, JobSettings, Report } from '../../../src/schemas.js';
+import { FileStorage } from '../../../src/storage/file-storage.js';
+import { extractFeatures } from '../../../src/training/extract-features.js';
+import { runTraining } from '../../../src/training/run-training.js';
+import { Backbones } from '../../../src/vision/backbone.js';
+import { FeatureCache } from '../../../src/vision/feature-cache.js';
+import { importBackbone } from '../../../src/vision/onnx/import-backbone.js';
+import { SHARED } from '../../helpers/shared.js';
+
+/** Real networks as they are imported by default, and one by its last layer alone, for comparison. */
+const NETWORKS: { id: string; file: string; preset: string; levels?: number }[] = [
+  { id: 'mobilenet_v2', file: 'mobilenet_v2/classifier.onnx', preset: 'tf' },
+  { id: 'mobilenet_v2_last', file: 'mobilenet_v2/classifier.onnx', preset: 'tf', levels: 1 },
+  { id: 'mobilenet_v1_025', file: 'mobilenet_v1_025/classifier.onnx', preset: 'tf' },
+  { id: 'squeezenet1_1', file: 'squeezenet1_1/classifier.onnx', preset: 'imagenet' },
+  { id: 'resnet50v2_stage3', file: 'resnet50v2_stage3/extractor.onnx', preset: 'imagenet' },
+];
+const TENANT = 'bench';
+
+export interface Features {
+  entries: DatasetEntry[];
+  /** float32 `[N, D]`, raw */
+  x: Float32Array;
+  dimensions: number;
+}
+
+/** The parts of Graft that train, over a folder that is thrown away. Says what is missing. */
+export async function openWorkbench(folder: string) {
+  const config = loadConfig({ DATA_DIR: folder, MODELS_DIR: join(folder, 'models') });
+  const storage = new FileStorage({ root: folder });
+  const datasets = new Datasets(datasetsOptions(config, storage));
+  const registry = new Registry({ storage });
+  const cache = await FeatureCache.open({ folder, maxBytes: config.FEATURE_CACHE_BYTES });
+  const limits = { maxPixels: config.MAX_IMAGE_PIXELS };
+  await cp(join(loadConfig({}).MODELS_DIR, 'rootstock_s'), join(folder, 'models', 'rootstock_s'), { recursive: true });
+  const networks = ['rootstock_s'];
+  for (const { file, ...options } of NETWORKS) {
+    const path = join(SHARED, 'backbones', file);
+    if (existsSync(path)) {
+      await importBackbone({ file: path, modelsDir: config.MODELS_DIR, ...options });
+      networks.push(options.id);
+    } else console.log(`${path} is not here: ${options.id} is left out.`);
+  }
+  const backbones = new Backbones(backbonesOptions(config));
+
+  return {
+    networks,
+    close: () => cache.close(),
+
+    /** Upload a folder of the shared data sets; undefined where it is not here. */
+    async upload(name: string): Promise<string | undefined> {
+      if (!existsSync(join(SHARED, 'datasets', name))) {
+        console.log(`${join(SHARED, 'datasets', name)} is not here: left out.`);
+        return undefined;
+      }
+      const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
+      const tar = spawn('tar', ['-c', '-C', join(SHARED, 'datasets'), name], { stdio });
+      return (await datasets.create({ tenant: TENANT, source: tar.stdout, name: `${name}.tar` })).id;
+    },
+
+    /** A whole job, as a worker runs it. */
+    async train(dataset: string, settings: JobSettings & { backbone: string }): Promise<Report> {
+      const manifest = await runTraining({
+        tenant: TENANT,
+        job: newId('job'),
+        dataset,
+        settings,
+        datasets,
+        registry,
+        backbones,
+        cache,
+        limits,
+        onProgress: () => undefined,
+        onEvent: () => undefined,
+      });
+      return JSON.parse((await registry.read(TENANT, manifest, 'report.json')).toString());
+    },
+
+    /** Features of all images, from the cache after a job. */
+    async features(dataset: string, id: string): Promise<Features> {
+      const { entries, readImage } = await datasets.open(TENANT, dataset);
+      const backbone = await backbones.load(id);
+      const { x } = await extractFeatures({
+        entries,
+        readImage,
+        backbone,
+        cache,
+        limits,
+        augmentation: undefined,
+        onProgress: () => undefined,
+        onCacheError: () => undefined,
+      });
+      return { entries, x, dimensions: backbone.card.features.dimensions };
+    },
+  };
+}
