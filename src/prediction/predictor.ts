@@ -37,7 +37,7 @@ export interface PredictionTimings {
   total_ms: number;
 }
 
-/** What belongs to one version: its head and, if it was trained, its part of the backbone. */
+/** What belongs to one version: its head and, where it was trained, its part of the backbone. */
 interface Loaded {
   head: Head;
   tail: Tail | undefined;
@@ -139,41 +139,33 @@ export class Predictor {
     return { head, tail: readTailWeights({ index: index.toString('utf8'), weights: values }) };
   }
 
-  /** The shared pass of a version, and what follows it for one image of this version alone. */
+  /** The shared pass of a version, and what follows it for this version alone. */
   async #pass(manifest: VersionManifest, tail: Tail | undefined) {
-    const { backbones, maxBatch } = this.#options;
     const { backbone, top } = manifest;
     if (!top || !tail) return { batcher: await this.#batcher(manifest), finish: async (row: Float32Array) => row };
-    const card = await backbones.card(backbone.id);
-    if (card.sha256 !== backbone.sha256) throw this.#mismatch(manifest, card, false);
-    const dims = new Map([...tail.weights].map(([name, each]) => [name, each.dims]));
-    const split = await backbones.loadSplit(backbone.id, top.cut, dims);
-    const queue = this.#tails.get(split) ?? new TailQueue({ split, maxBatch });
+    const weights = new Map([...tail.weights].map(([name, { dims }]) => [name, dims]));
+    const split = await this.#options.backbones.loadSplit(backbone, top.cut, weights);
+    const queue = this.#tails.get(split) ?? new TailQueue({ split, maxBatch: this.#options.maxBatch });
     this.#tails.set(split, queue);
     return { batcher: this.#batcherOf(split), finish: (row: Float32Array) => queue.finish(tail, row) };
   }
 
   /** One batcher per backbone, made when first needed. */
-  async #batcher(manifest: VersionManifest): Promise<Batcher> {
+  async #batcher({ model, version, backbone }: VersionManifest): Promise<Batcher> {
     const { backbones } = this.#options;
-    const { backbone } = manifest;
     const loaded = await backbones.load(backbone.id);
     if (loaded.card.sha256 !== backbone.sha256) {
       // It may have been replaced since it was loaded; it stays in memory as long as the process.
       const isOnDisk = (await backbones.card(backbone.id)).sha256 === backbone.sha256;
-      throw this.#mismatch(manifest, loaded.card, isOnDisk);
+      throw new AppError(
+        'backbone_mismatch',
+        isOnDisk
+          ? `Backbone '${backbone.id}' was replaced after this server loaded it. Restart the server.`
+          : `Version ${version} of '${model}' was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
+        { details: { expected: backbone.sha256, installed: loaded.card.sha256 } },
+      );
     }
     return this.#batcherOf(loaded);
-  }
-
-  #mismatch({ model, version, backbone }: VersionManifest, installed: BackboneCard, isOnDisk: boolean): AppError {
-    return new AppError(
-      'backbone_mismatch',
-      isOnDisk
-        ? `Backbone '${backbone.id}' was replaced after this server loaded it. Restart the server.`
-        : `Version ${version} of '${model}' was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
-      { details: { expected: backbone.sha256, installed: installed.sha256 } },
-    );
   }
 
   #batcherOf(loaded: Backbone): Batcher {

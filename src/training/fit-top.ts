@@ -165,6 +165,15 @@ async function training(
       batchSize: settings.batch_size,
       schedule: settings.epochs,
       epochs: run.epochs,
+      // Confidence is set right by the temperature afterwards, so it does not count here.
+      judge: (logits) => {
+        const scored = {
+          logits,
+          y: Int32Array.from(held, (image) => samples.y[image]!),
+          classes: samples.labels.length,
+        };
+        return logLoss(scored, fitTemperature(scored));
+      },
       patience: settings.early_stopping,
       random: seededRandom(request.seed, 'top'),
       ...(run.onEpoch && { onEpoch: run.onEpoch }),

@@ -55,7 +55,7 @@ export async function splitBackbone(
     );
   }
   const weights = new Map([...program.weights].map(([name, { dims }]) => [name, dims]));
-  return { program, blocks, split: await backbones.loadSplit(card.id, program.cut, weights) };
+  return { program, blocks, split: await backbones.loadSplit(card, program.cut, weights) };
 }
 
 function valuesOf({ sizes }: TailProgram): number {

@@ -122,28 +122,51 @@ export class Backbones {
   /**
    * A backbone cut in two, loaded once for all models with this cut.
    * @param weights dimensions of the tail's weights
-   * @throws AppError `backbone_not_found` or `backbone_invalid`
+   * @throws AppError `backbone_not_found`, `backbone_invalid`, or `backbone_mismatch` for another file of that id
    */
-  async loadSplit(id: string, cut: BackboneCut, weights: Map<string, number[]>): Promise<SplitBackbone> {
-    const whole = await this.card(id);
-    const card = splitCard(whole, cut);
-    const known = this.#splits.get(card.sha256);
+  loadSplit(
+    backbone: { id: string; sha256: string },
+    cut: BackboneCut,
+    weights: Map<string, number[]>,
+  ): Promise<SplitBackbone> {
+    const key = splitDigest(backbone.sha256, cut);
+    const known = this.#splits.get(key);
     if (known) return known;
     const forget = () => {
-      this.#splits.delete(card.sha256);
-      this.#loaded.delete(card.sha256);
+      if (this.#splits.get(key) !== loading) return;
+      this.#splits.delete(key);
+      this.#loaded.delete(key);
     };
+    const loading = this.#startSplit(backbone, { cut, weights }, forget);
+    this.#splits.set(key, loading);
+    loading.catch(forget);
+    return loading;
+  }
+
+  async #startSplit(
+    backbone: { id: string; sha256: string },
+    { cut, weights }: { cut: BackboneCut; weights: Map<string, number[]> },
+    onEnd: () => void,
+  ): Promise<SplitBackbone> {
+    const whole = await this.card(backbone.id);
+    if (whole.sha256 !== backbone.sha256) {
+      throw new AppError(
+        'backbone_mismatch',
+        `The model was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
+        { details: { expected: backbone.sha256, installed: whole.sha256 } },
+      );
+    }
+    const key = splitDigest(whole.sha256, cut);
+    const output = { name: TRUNK, dimensions: trunkDimensions(cut) };
+    const card = { ...whole, sha256: key, features: output, maps: [] };
     const { threads, onLoad } = this.#options;
     const { sha256, input, features } = whole;
     const split = { cut, features, weights };
-    const data = { file: this.#file(whole), card: { sha256, input, features: card.features }, threads, split };
-    const loading = startThread(card, { ...data, providers: this.#providers() }, forget);
-    this.#splits.set(card.sha256, loading);
-    loading.then((backbone) => {
-      this.#loaded.set(card.sha256, backbone);
-      onLoad?.(backbone);
-    }, forget);
-    return loading;
+    const data = { file: this.#file(whole), card: { sha256, input, features: output }, threads, split };
+    const started = await startThread(card, { ...data, providers: this.#providers() }, onEnd);
+    this.#loaded.set(key, started);
+    onLoad?.(started);
+    return started;
   }
 
   /** Let every cut backbone let go of a tail's weights. */
@@ -179,12 +202,11 @@ export class Backbones {
   }
 }
 
-/** The card of what a cut leaves of a backbone. */
-function splitCard(card: BackboneCard, cut: BackboneCut): BackboneCard {
-  const sha256 = createHash('sha256')
-    .update(`${card.sha256}\n${JSON.stringify(cut)}`)
+/** Names a backbone and a cut. */
+function splitDigest(sha256: string, cut: BackboneCut): string {
+  return createHash('sha256')
+    .update(`${sha256}\n${JSON.stringify(cut)}`)
     .digest('hex');
-  return { ...card, sha256, features: { name: TRUNK, dimensions: trunkDimensions(cut) }, maps: [] };
 }
 
 /** Start the thread; `onEnd` is called when it has died. It does not keep the process alive unless it works. */

@@ -29,7 +29,7 @@ const settings = {
   seed: 3,
   head: 'linear' as const,
   trainable: 'top' as const,
-  hyperparameters: { trainable_blocks: 1, epochs: 2, learning_rate: 3e-4, batch_size: 16 },
+  hyperparameters: { trainable_blocks: 1, epochs: 2, learning_rate: 3e-4, batch_size: 16, early_stopping: 0 },
 };
 
 interface Answer {

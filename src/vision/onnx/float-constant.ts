@@ -35,10 +35,16 @@ function floatsOf({ dataType, rawData, floatData, int32Data }: Tensor): Float32A
     return Float32Array.from(floatData ?? []);
   }
   if (dataType !== ELEMENT.float16) return undefined;
-  if (!rawData?.length) return Float32Array.from(int32Data ?? [], halfToFloat);
-  const view = new DataView(rawData.buffer, rawData.byteOffset, rawData.byteLength);
-  return Float32Array.from({ length: rawData.byteLength / 2 }, (_, i) => halfToFloat(view.getUint16(i * 2, true)));
+  halves ??= Float32Array.from({ length: 65_536 }, (_, bits) => halfToFloat(bits));
+  const bytes = rawData?.length ? Uint8Array.prototype.slice.call(rawData) : undefined;
+  const bits = bytes ? new Uint16Array(bytes.buffer) : Uint16Array.from(int32Data ?? []);
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i += 1) values[i] = halves[bits[i]!]!;
+  return values;
 }
+
+/** Every number of half precision, by its bits. */
+let halves: Float32Array | undefined;
 
 /** IEEE 754 half precision. */
 function halfToFloat(bits: number): number {

@@ -37,7 +37,9 @@ export interface FitTailOptions {
   /** Epochs over which the rate falls, and after how many of them to stop at the latest. */
   schedule: number;
   epochs: number;
-  /** Epochs without a better validation loss before stopping; 0: never. */
+  /** How good scores of the validation rows are, `[n, K]` logits; less is better. */
+  judge: (logits: Float32Array) => number;
+  /** Epochs that are judged no better before stopping; 0: the last epoch is taken, whatever it is like. */
   patience: number;
   random: () => number;
   onEpoch?: (epoch: TailEpoch) => void;
@@ -120,7 +122,7 @@ export async function fitTail(options: FitTailOptions): Promise<FittedTail> {
   };
   try {
     const start = await tailLogits({ ...options, head, rows: validation });
-    await remember(0, validation.length > 0 ? meanLoss(start, validation, y, K) : Number.POSITIVE_INFINITY, start);
+    await remember(0, validation.length > 0 ? options.judge(start) : Number.POSITIVE_INFINITY, start);
     for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
       shuffle(order, random);
       let [loss, hits] = [0, 0];
@@ -147,9 +149,10 @@ export async function fitTail(options: FitTailOptions): Promise<FittedTail> {
         trainAccuracy: hits / order.length,
         validationLogits,
       });
-      const judged = validation.length > 0 ? meanLoss(validationLogits, validation, y, K) : -epoch;
-      if (judged < best.loss) await remember(epoch, judged, validationLogits);
-      if (options.patience > 0 && validation.length > 0 && epoch - best.epoch >= options.patience) break;
+      const chooses = validation.length > 0 && options.patience > 0;
+      const judged = chooses ? options.judge(validationLogits) : Number.NEGATIVE_INFINITY;
+      if (judged < best.loss || !chooses) await remember(epoch, judged, validationLogits);
+      if (chooses && epoch - best.epoch >= options.patience) break;
     }
     for (const [i, variable] of [...parameters, ...head.variables].entries()) {
       tf.tidy(() => variable.assign(tf.tensor(best.values[i]!, variable.shape as [number])));
@@ -298,14 +301,4 @@ function shuffle(items: Int32Array, random: () => number): void {
     const j = Math.floor(random() * (i + 1));
     [items[i], items[j]] = [items[j]!, items[i]!];
   }
-}
-
-function meanLoss(logits: Float32Array, rows: Int32Array, y: Int32Array, K: number): number {
-  let total = 0;
-  rows.forEach((row, i) => {
-    const scores = logits.subarray(i * K, i * K + K);
-    const top = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-    total += top + Math.log(scores.reduce((a, b) => a + Math.exp(b - top), 0)) - scores[y[row]!]!;
-  });
-  return total / rows.length;
 }

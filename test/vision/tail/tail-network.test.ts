@@ -49,8 +49,8 @@ for (const [id, file, count] of BACKBONES) {
     for (const cut of [cuts[0]!, cuts[count - 1]!]) {
       const program = readTail(decodeModel(bytes).graph!, { cut, features: 'features', backbone: id });
       const dims = new Map([...program.weights].map(([name, each]) => [name, each.dims]));
-      const split = await backbones.loadSplit(id, cut, dims);
-      t.equal(await backbones.loadSplit(id, cut, dims), split, 'loaded once');
+      const split = await backbones.loadSplit(card, cut, dims);
+      t.equal(await backbones.loadSplit(card, cut, dims), split, 'loaded once');
       const rows = await split.embed(pixels, 4);
       const network = new TailNetwork(engine, program);
       const trained = tf.tidy(() => network.forward(rows, 4).features.dataSync() as Float32Array);
@@ -154,7 +154,7 @@ async function fit(start = program.weights) {
     train: Int32Array.from(classes.keys()),
     validation: new Int32Array(0),
     rowWeights: new Float32Array(ROWS).fill(1),
-    ...{ learningRate: 0.02, schedule: 12, epochs: 12, patience: 0, random: randomFrom(4) },
+    ...{ learningRate: 0.02, schedule: 12, epochs: 12, patience: 0, judge: () => 0, random: randomFrom(4) },
     onEpoch: ({ trainLoss }) => losses.push(trainLoss),
   });
   const trained = network.weights();
