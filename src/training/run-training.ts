@@ -287,7 +287,10 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       sha256: backbone.card.sha256,
       dimensions: backbone.card.features.dimensions,
     },
-    engines: { backbone: `onnxruntime-node ${backbone.provider}`, head: engine.name },
+    engines: {
+      backbone: `onnxruntime-node ${backbone.provider}`,
+      head: fitted.settings.optimizer === 'lbfgs' ? 'onnxruntime-node cpu' : engine.name,
+    },
     split: {
       source: planned.source,
       train: parts.train.length,

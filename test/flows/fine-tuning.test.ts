@@ -14,7 +14,7 @@ import { serviceForTest } from '../helpers/service.js';
 const LABELS = ['apple', 'birch', 'cloud'];
 const service = await serviceForTest(t);
 const { url, json, ended } = service;
-const files = await photos(LABELS, 14);
+const files = await photos(LABELS, 10);
 const test = await photos(LABELS, 6, { seed: 5 });
 /** Every fourth photo lies in the folder of the next class, so that no model is sure. */
 const labelOf = (name: string, i: number) => {
