@@ -52,6 +52,7 @@ export const ERRORS = {
   version_not_found: { status: 404, title: 'No such version', retryable: false },
   alias_not_found: { status: 404, title: 'No such alias', retryable: false },
   alias_conflict: { status: 412, title: 'The alias was changed by somebody else', retryable: true },
+  format_unavailable: { status: 409, title: 'The version is not to be had in this format', retryable: false },
   version_in_use: { status: 409, title: 'The version is in use', retryable: false },
   version_damaged: { status: 500, title: 'The stored version does not match its digest', retryable: false },
   // backbones

@@ -153,6 +153,21 @@ export const BackboneCard = Type.Object({
 });
 export type BackboneCard = Static<typeof BackboneCard>;
 
+/** Where a backbone is cut in two: a frozen trunk that is shared, and a tail whose weights are a model's own. */
+export const BackboneCut = Type.Object(
+  {
+    tensor: Type.String({ description: 'Map of the backbone at which it is cut, `[N, channels, height, width]`' }),
+    channels: Type.Integer(),
+    height: Type.Integer(),
+    width: Type.Integer(),
+    passed: Type.Array(Type.Object({ name: Type.String(), dimensions: Type.Integer() }, strict), {
+      description: 'Means of maps below the cut, which are features, too',
+    }),
+  },
+  strict,
+);
+export type BackboneCut = Static<typeof BackboneCut>;
+
 // ---------------------------------------------------------------- jobs
 
 const auto = <T extends TSchema>(schema: T, description: string) =>
@@ -203,6 +218,10 @@ export const Hyperparameters = Type.Object(
       Type.Union([literals('none', 'balanced'), Type.Record(Type.String(), Type.Number({ minimum: 0, maximum: 1e6 }))]),
       'none, balanced (every class counts the same) or a weight per label; auto: none',
     ),
+    trainable_blocks: auto(
+      Type.Integer({ minimum: 1, maximum: 100 }),
+      'Blocks at the top of the backbone that are trained (`trainable: top`); auto: 2, or 1 where it has no more',
+    ),
     augmentation: Type.Optional(
       Type.Union([literals('auto', 'none'), Type.Partial(Augmentation, strict)], {
         default: 'auto',
@@ -220,6 +239,23 @@ export const JobSettings = Type.Object(
     model: ModelName,
     backbone: Type.Optional(BackboneId),
     head: Type.Optional(literals('auto', 'linear', 'mlp', 'prototype')),
+    trainable: Type.Optional(
+      Type.Unsafe<'none' | 'top'>({
+        type: 'string',
+        enum: ['none', 'top'],
+        default: 'none',
+        description: 'none: the backbone stays as it is; top: its last blocks are trained with the head',
+      }),
+    ),
+    weights: Type.Optional(
+      Type.Unsafe<'pretrained' | 'random'>({
+        type: 'string',
+        enum: ['pretrained', 'random'],
+        default: 'pretrained',
+        description:
+          'Where the trained blocks start (`trainable: top`): at the weights of the backbone, or at random ones',
+      }),
+    ),
     hyperparameters: Type.Optional(Hyperparameters),
     seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 4_294_967_295, default: 0 })),
     validation_fraction: Type.Optional(
@@ -526,6 +562,8 @@ export const Report = Type.Object(
         weight_decay: nullable(Type.Number()),
         accuracy: Type.Number(),
         log_loss: Type.Number(),
+        trainable: Type.Optional(Type.Literal('top', { description: 'With the top of the backbone trained' })),
+        test_accuracy: Type.Optional(Type.Number({ description: 'On the test part, where there are two to compare' })),
       }),
       { description: 'What was compared to choose the settings' },
     ),
@@ -586,6 +624,20 @@ export const VersionManifest = Type.Object(
     dataset: DatasetId,
     backbone: Type.Object({ id: BackboneId, sha256: Sha256, dimensions: Type.Integer() }, strict),
     head: HeadKind,
+    top: Type.Optional(
+      Type.Object(
+        {
+          cut: BackboneCut,
+          blocks: Type.Integer({ description: 'Blocks behind the cut' }),
+          weights: Type.Unsafe<'pretrained' | 'random'>({
+            type: 'string',
+            enum: ['pretrained', 'random'],
+            description: 'Where their training started',
+          }),
+        },
+        { ...strict, description: 'The part of the backbone that was trained; absent: none' },
+      ),
+    ),
     labels: Type.Array(Type.String(), { description: 'In the order of the outputs' }),
     accuracy: nullable(Type.Number()),
     description: nullable(Type.String()),

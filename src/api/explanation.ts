@@ -72,7 +72,7 @@ export const Explanation = Type.Object(
       { description: 'The training images that are most alike, best first' },
     ),
     nearest_among: Type.Integer({
-      description: 'Training images that the version remembers; 0: it was trained before versions remembered any',
+      description: 'Training images that the version remembers; 0: its top was trained, or it is older than this',
     }),
   },
   { additionalProperties: false },

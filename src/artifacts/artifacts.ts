@@ -9,9 +9,11 @@ import { LRUCache } from 'lru-cache';
 import { ZipFile } from 'yazl';
 import { AppError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
-import type { VersionManifest } from '../schemas.js';
+import type { BackboneCard, VersionManifest } from '../schemas.js';
 import type { Backbones } from '../vision/backbone.js';
 import { classifierPieces, type Trunk, trunkOf } from '../vision/onnx/classifier-artifact.js';
+import { replaceWeights } from '../vision/tail/replace-weights.js';
+import { readTailWeights } from '../vision/tail/tail-weights.js';
 import { readTfjsLayers } from '../vision/tfjs-layers.js';
 
 export type ArtifactFormat = 'bundle' | 'onnx' | 'tfjs';
@@ -41,9 +43,15 @@ export class Artifacts {
     this.#trunks = new LRUCache<string, Trunk>({ max: TRUNKS, fetchMethod: (id) => this.#trunk(id) });
   }
 
-  /** @throws AppError `version_damaged`, `backbone_not_found`, `backbone_mismatch` */
+  /** @throws AppError `version_damaged`, `backbone_not_found`, `backbone_mismatch`, `format_unavailable` */
   async create(tenant: string, manifest: VersionManifest, format: ArtifactFormat): Promise<Artifact> {
     const name = `${manifest.model}-v${manifest.version}`;
+    if (format === 'tfjs' && manifest.top) {
+      throw new AppError(
+        'format_unavailable',
+        `Version ${manifest.version} of '${manifest.model}' has a part of the backbone of its own, which is no TensorFlow.js layers model. Take format onnx or bundle.`,
+      );
+    }
     const { pieces, type, filename } =
       format === 'onnx'
         ? { pieces: await this.#onnx(tenant, manifest), type: 'application/octet-stream', filename: `${name}.onnx` }
@@ -62,7 +70,7 @@ export class Artifacts {
       throw new AppError('backbone_mismatch', `Backbone '${card.id}' is not the file this version was trained on.`);
     }
     const [trunk, model, weights] = await Promise.all([
-      this.#trunks.fetch(card.id),
+      manifest.top ? this.#tunedTrunk(tenant, manifest, card) : this.#trunks.fetch(card.id),
       this.#registry.read(tenant, manifest, 'head/model.json'),
       this.#registry.read(tenant, manifest, 'head/weights.bin'),
     ]);
@@ -96,6 +104,16 @@ export class Artifacts {
   async #trunk(id: string): Promise<Trunk> {
     const card = await this.#backbones.card(id);
     return trunkOf(await this.#backbones.bytes(card), card);
+  }
+
+  /** The whole backbone with the version's own weights in its top. */
+  async #tunedTrunk(tenant: string, manifest: VersionManifest, card: BackboneCard): Promise<Trunk> {
+    const [index, weights] = await Promise.all([
+      this.#registry.read(tenant, manifest, 'tail/weights.json'),
+      this.#registry.read(tenant, manifest, 'tail/weights.bin'),
+    ]);
+    const tail = readTailWeights({ index: index.toString('utf8'), weights });
+    return trunkOf(replaceWeights(await this.#backbones.bytes(card), tail.weights), card);
   }
 
   async #digest(key: string, pieces: Uint8Array[]): Promise<string> {

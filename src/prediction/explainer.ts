@@ -65,7 +65,7 @@ export class Explainer {
     nearest: number;
   }): Promise<Explanation> {
     const { tenant, manifest, head, backbone, pixels, features, label, nearest } = options;
-    const noMap = whyNoMap(head, backbone);
+    const noMap = whyNoMap(head, backbone, manifest);
     const [pictures, exemplars] = await Promise.all([
       noMap === null ? this.#pictures(head, backbone, pixels, manifest.labels.indexOf(label)) : undefined,
       nearest > 0 ? this.#exemplarsOf(tenant, manifest) : undefined,
@@ -110,7 +110,9 @@ export class Explainer {
 }
 
 /** A sentence, or null where the score is a mean over positions. */
-function whyNoMap(head: Head, { card }: Backbone): string | null {
+function whyNoMap(head: Head, { card }: Backbone, { top }: VersionManifest): string | null {
+  if (top)
+    return 'The top of this model was trained, and maps come from the shared backbone only; train with trainable none.';
   if (head.layers.length > 1) {
     return 'The head has a hidden layer, so its score is no mean over positions; a linear head has a map (train with head linear).';
   }

@@ -3,12 +3,14 @@ import pLimit from 'p-limit';
 import { AppError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
 import type { BackboneCard, VersionManifest } from '../schemas.js';
-import type { Backbone, Backbones } from '../vision/backbone.js';
+import type { Backbone, Backbones, SplitBackbone } from '../vision/backbone.js';
 import { type Head, headBytes, score } from '../vision/head.js';
 import { decodeImage, type ImageLimits } from '../vision/images.js';
+import { readTailWeights, type Tail, tailBytes } from '../vision/tail/tail-weights.js';
 import { readTfjsLayers } from '../vision/tfjs-layers.js';
 import { Batcher, type BatcherOptions } from './batcher.js';
 import { Explainer, type ExplainOptions, type Explanation } from './explainer.js';
+import { TailQueue } from './tail-queue.js';
 
 export interface PredictorOptions {
   backbones: Backbones;
@@ -39,6 +41,12 @@ export interface PredictionTimings {
   total_ms: number;
 }
 
+/** What belongs to one version: its head and, where it was trained, its part of the backbone. */
+interface Loaded {
+  head: Head;
+  tail: Tail | undefined;
+}
+
 /** Classifies images with any version of any model; backbones and batches are shared by all of them. */
 export class Predictor {
   readonly #options: PredictorOptions;
@@ -46,7 +54,8 @@ export class Predictor {
   readonly #explainer: Explainer;
   /** By the loaded backbone, not its id: one whose thread has died is loaded anew. */
   readonly #batchers = new WeakMap<Backbone, Batcher>();
-  readonly #heads: LRUCache<string, Head, { tenant: string; manifest: VersionManifest }>;
+  readonly #tails = new WeakMap<SplitBackbone, TailQueue>();
+  readonly #heads: LRUCache<string, Loaded, { tenant: string; manifest: VersionManifest }>;
   #waiting = 0;
   readonly #waitingOf = new Map<string, number>();
 
@@ -56,7 +65,8 @@ export class Predictor {
     this.#explainer = new Explainer({ registry: options.registry });
     this.#heads = new LRUCache({
       maxSize: options.headCacheBytes,
-      sizeCalculation: headBytes,
+      sizeCalculation: ({ head, tail }) => headBytes(head) + (tail ? tailBytes(tail) : 0),
+      dispose: ({ tail }) => tail && options.backbones.forgetTail(tail.key),
       fetchMethod: (_key, _stale, { context }) => this.#loadHead(context.tenant, context.manifest),
     });
   }
@@ -84,7 +94,8 @@ export class Predictor {
     this.#enter(tenant, images.length);
     try {
       const began = performance.now();
-      const [head, batcher] = await Promise.all([this.#head(tenant, manifest), this.#batcher(manifest)]);
+      const { head, tail } = await this.#head(tenant, manifest);
+      const { batcher, finish } = await this.#pass(manifest, tail);
       const slowest = { decode: 0, queue: 0, inference: 0 };
       const outcomes = await Promise.allSettled(
         images.map(async ({ bytes }): Promise<ImagePrediction> => {
@@ -95,11 +106,12 @@ export class Predictor {
           const embedded = await batcher.embed(pixels, signal);
           slowest.queue = Math.max(slowest.queue, embedded.queueMs);
           slowest.inference = Math.max(slowest.inference, embedded.inferenceMs);
-          const predictions = best(score(head, embedded.features), manifest.labels, topK);
+          const features = await finish(embedded.features);
+          const predictions = best(score(head, features), manifest.labels, topK);
           if (!seen) return { predictions };
           const { backbone } = batcher;
           const label = explain.label ?? predictions[0]!.label;
-          const image = { pixels: seen, features: embedded.features, label, nearest: explain.nearest };
+          const image = { pixels: seen, features, label, nearest: explain.nearest };
           return {
             predictions,
             explanation: await this.#explainer.explain({ tenant, manifest, head, backbone, ...image }),
@@ -146,23 +158,34 @@ export class Predictor {
     return decodeImage(bytes, card, this.#options.limits);
   }
 
-  async #head(tenant: string, manifest: VersionManifest): Promise<Head> {
+  async #head(tenant: string, manifest: VersionManifest): Promise<Loaded> {
     const key = `${tenant}/${manifest.model}/${manifest.version}/${manifest.digest}`;
     return (await this.#heads.fetch(key, { context: { tenant, manifest } }))!;
   }
 
-  async #loadHead(tenant: string, manifest: VersionManifest): Promise<Head> {
-    const { registry } = this.#options;
-    const [model, weights] = await Promise.all([
-      registry.read(tenant, manifest, 'head/model.json'),
-      registry.read(tenant, manifest, 'head/weights.bin'),
-    ]);
-    return readTfjsLayers({ model: model.toString('utf8'), weights });
+  async #loadHead(tenant: string, manifest: VersionManifest): Promise<Loaded> {
+    const read = (path: string) => this.#options.registry.read(tenant, manifest, path);
+    const [model, weights] = await Promise.all([read('head/model.json'), read('head/weights.bin')]);
+    const head = readTfjsLayers({ model: model.toString('utf8'), weights });
+    if (!manifest.top) return { head, tail: undefined };
+    const [index, values] = await Promise.all([read('tail/weights.json'), read('tail/weights.bin')]);
+    return { head, tail: readTailWeights({ index: index.toString('utf8'), weights: values }) };
+  }
+
+  /** The shared pass of a version, and what follows it for this version alone. */
+  async #pass(manifest: VersionManifest, tail: Tail | undefined) {
+    const { backbone, top } = manifest;
+    if (!top || !tail) return { batcher: await this.#batcher(manifest), finish: async (row: Float32Array) => row };
+    const weights = new Map([...tail.weights].map(([name, { dims }]) => [name, dims]));
+    const split = await this.#options.backbones.loadSplit(backbone, top.cut, weights);
+    const queue = this.#tails.get(split) ?? new TailQueue({ split, maxBatch: this.#options.maxBatch });
+    this.#tails.set(split, queue);
+    return { batcher: this.#batcherOf(split), finish: (row: Float32Array) => queue.finish(tail, row) };
   }
 
   /** One batcher per backbone, made when first needed. */
   async #batcher({ model, version, backbone }: VersionManifest): Promise<Batcher> {
-    const { backbones, maxBatch, onBatch } = this.#options;
+    const { backbones } = this.#options;
     const loaded = await backbones.load(backbone.id);
     if (loaded.card.sha256 !== backbone.sha256) {
       // It may have been replaced since it was loaded; it stays in memory as long as the process.
@@ -175,6 +198,11 @@ export class Predictor {
         { details: { expected: backbone.sha256, installed: loaded.card.sha256 } },
       );
     }
+    return this.#batcherOf(loaded);
+  }
+
+  #batcherOf(loaded: Backbone): Batcher {
+    const { maxBatch, onBatch } = this.#options;
     let batcher = this.#batchers.get(loaded);
     if (!batcher) {
       batcher = new Batcher({ backbone: loaded, maxBatch, ...(onBatch && { onBatch }) });

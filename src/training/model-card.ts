@@ -11,10 +11,11 @@ export function modelCard(report: Report, labels: string[], backbone: BackboneCa
       ? `stretch the photo to ${backbone.input.width} × ${backbone.input.height}`
       : `scale the short side to ${backbone.resize.short_side} pixels and take the centre ${backbone.input.width} × ${backbone.input.height}`;
   const findings = report.data ? describeFindings(report.data) : [];
+  const tuned = report.settings.trainable === 'top';
   const lines = [
     `# ${report.model}`,
     '',
-    `An image classifier for ${labels.length} classes: a ${String(report.settings.head)} head on the frozen backbone \`${report.backbone.id}\`. Trained by Graft on ${report.created_at.slice(0, 10)}.`,
+    `An image classifier for ${labels.length} classes: a ${String(report.settings.head)} head on the ${tuned ? `backbone \`${report.backbone.id}\`, whose top blocks (${report.settings.trainable_blocks}) were trained with it` : `frozen backbone \`${report.backbone.id}\``}. Trained by Graft on ${report.created_at.slice(0, 10)}.`,
     '',
     '## How good it is',
     evaluation
@@ -46,6 +47,11 @@ export function modelCard(report: Report, labels: string[], backbone: BackboneCa
     '',
     '- `model.onnx` (download with `format=onnx`) goes from pixels to probabilities in any ONNX runtime.',
     `- \`head/model.json\` and \`head/weights.bin\` are a TensorFlow.js layers model from the backbone's ${report.backbone.dimensions} features to probabilities.`,
+    ...(tuned
+      ? [
+          "- Those features come through the model's own top blocks: `tail/weights.json` and `tail/weights.bin` hold their weights, by the names in the backbone's graph.",
+        ]
+      : []),
     '- `labels.json` names the outputs in order.',
     '',
     '## Where it comes from',

@@ -25,18 +25,27 @@ import type { FeatureCache } from '../vision/feature-cache.js';
 import { folded } from '../vision/head.js';
 import { headLogits } from '../vision/head-logits.js';
 import { type ImageLimits, PIXELS_VERSION } from '../vision/images.js';
+import { tailFeatures } from '../vision/tail/fit-tail.js';
+import { randomTail } from '../vision/tail/random-tail.js';
+import { TailNetwork } from '../vision/tail/tail-network.js';
+import { writeTail } from '../vision/tail/tail-weights.js';
 import { writeTfjsLayers } from '../vision/tfjs-layers.js';
 import { confusionSvg, curvesSvg } from './charts.js';
 import { checkTraining, classWithoutTrainingImages } from './check-training.js';
-import { argMax, evaluate, probabilities, type Scored } from './evaluate.js';
-import { extractFeatures } from './extract-features.js';
 import { chooseExemplars } from './choose-exemplars.js';
 import { examineData } from './doctor/examine-data.js';
+import { accuracy, argMax, evaluate, probabilities, type Scored } from './evaluate.js';
+import { type ExtractProgress, extractFeatures } from './extract-features.js';
 import { fitHead } from './fit-head.js';
+import { type FittedTop, fitTop } from './fit-top.js';
+import { fixedTo } from './fixed-to.js';
 import type { FittedHead, HeadOptions, Samples } from './head-fit.js';
 import { modelCard } from './model-card.js';
+import { seededRandom } from './random.js';
 import { dealFolds, splitDataset } from './split.js';
+import { splitBackbone } from './split-backbone.js';
 import { standardise } from './standardise.js';
+import { trunkOutputs } from './trunk-outputs.js';
 
 export interface TrainingOptions {
   tenant: string;
@@ -64,6 +73,8 @@ const DEFAULT_TEST_FRACTION = 0.2;
 
 /** Where each phase ends on the progress bar; features take nearly all of the time. */
 const PHASE_ENDS: Record<JobPhase, number> = { extracting: 0.85, training: 0.96, evaluating: 0.98, publishing: 1 };
+/** Training the top takes longer than both passes. */
+const PHASE_ENDS_OF_TOP: typeof PHASE_ENDS = { ...PHASE_ENDS, extracting: 0.3 };
 
 /**
  * Train and publish one version: split → features → head → temperature → evaluation → publish.
@@ -84,7 +95,10 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
 
   const dataset = await options.datasets.open(tenant, options.dataset);
   const { entries } = dataset;
-  const hyperparameters = settings.hyperparameters ?? {};
+  const trainsTop = settings.trainable === 'top';
+  const wanted = settings.hyperparameters ?? {};
+  // Of a job that trains the top, what steers Adam is the top's: its head is fitted first, and as always.
+  const hyperparameters = trainsTop ? ofHead(wanted) : wanted;
   const seed = settings.seed ?? 0;
   const labels = [...new Set(entries.map(({ label }) => label))].sort();
   checkTraining(dataset.manifest, settings);
@@ -96,18 +110,26 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
 
   progress.phase('extracting', 'Reading features');
   const backbone = await options.backbones.load(settings.backbone);
-  const extracted = await extractFeatures({
+  const copies = augmentation ? augmentation.copies * planned.train.length : 0;
+  const top = trainsTop
+    ? await splitBackbone(settings, { backbones: options.backbones, rows: entries.length + copies })
+    : undefined;
+  const extraction = {
     entries,
-    readImage: (entry) => dataset.readImage(entry),
+    readImage: (entry: DatasetEntry) => dataset.readImage(entry),
     backbone,
     cache: options.cache,
     limits: options.limits,
     augmentation: augmentation && { settings: augmentation, images: planned.train },
-    onProgress: progress.extracting,
+    onProgress: progress.extracting(0, top ? 2 : 1),
     onCacheError: () => {
       if (!warnings.includes(CACHE_WARNING)) warn(CACHE_WARNING);
     },
-  });
+  };
+  const extracted = await extractFeatures(extraction);
+  const read =
+    top &&
+    (await trunkOutputs({ ...extraction, backbone: top.split, onProgress: progress.extracting(1, 2) }, extracted.kept));
   if (extracted.skipped.length > 0) {
     warn(
       `${extracted.skipped.length} images could not be decoded and were left out, such as ${extracted.skipped[0]!.name}.`,
@@ -132,7 +154,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const index = new Map(labels.map((label, k) => [label, k]));
   const y = Int32Array.from(extracted.origin, (image) => index.get(images[image]!.label)!);
   const known = [...parts.train, ...parts.validation];
-  const { mean, deviation } = standardise(extracted.x, backbone.card.features.dimensions, known);
+  let { mean, deviation } = standardise(extracted.x, backbone.card.features.dimensions, known);
   const samples: Samples = {
     x: extracted.x,
     y,
@@ -161,7 +183,33 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   let fitted = await fitHead(request);
   if (fitted.heldOut === undefined) warn('Nothing could be held out to choose settings on: defaults were used.');
   // Scored before a fit on all images, which would have seen them.
-  const scored = parts.test.length > 0 ? scoreImages({ fitted, engine, samples, images: parts.test }) : undefined;
+  let scored = parts.test.length > 0 ? scoreImages({ fitted, engine, samples, images: parts.test }) : undefined;
+  let tuned: FittedTop | undefined;
+  if (top && read) {
+    const begin = await startOfTop();
+    const message = `Training ${top.blocks === 1 ? 'the top block' : `the top ${top.blocks} blocks`} of the backbone`;
+    options.onEvent({ type: 'phase', message, data: { phase: 'training', cut: top.program.cut.tensor } });
+    tuned = await fitTop({
+      ...begin,
+      program: top.program,
+      read,
+      trunkDimensions: top.split.card.features.dimensions,
+      hyperparameters: wanted,
+      onEpoch: (curve) => progress.epoch(begin.start.kind, curve),
+      onProgress: (share) => progress.training(0.1 + 0.9 * share),
+    });
+    const score = scored && (await tuned.score(parts.test));
+    const candidates = [...markTested(fitted, scored), ...markTested(tuned.fitted, score)];
+    if (tuned.epochs === 0 && settings.weights !== 'random') {
+      warn('Training the top did not lower the loss on held-out images: the backbone stays as it is.');
+      fitted = { ...fitted, candidates };
+      tuned = undefined;
+    } else {
+      fitted = { ...tuned.fitted, candidates };
+      scored = score;
+      ({ mean, deviation } = begin);
+    }
+  }
   const mistakes = scored
     ? mistakesOf({
         tested: scored,
@@ -176,7 +224,8 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     warn(
       `Accuracy was measured on ${tested.images === 1 ? 'one image' : `${tested.images} images`} only; take it as a hint.`,
     );
-  const gained = augmentation && tested ? await augmentationGain({ request, tested, test: parts.test }) : null;
+  const gained =
+    augmentation && tested && !tuned ? await augmentationGain({ request, tested, test: parts.test }) : null;
   if (gained && gained.gain_points <= 0) {
     warn(
       `Augmentation brought ${gained.gain_points.toFixed(1)} points of accuracy here: the job is faster without it.`,
@@ -185,17 +234,34 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   let finalImages = request.finalFit;
   if (settings.refit === 'all') {
     const everything = [...images.keys()];
-    const final = await fitHead({
-      ...request,
-      ...fixedTo(fitted, hyperparameters),
-      train: everything,
-      finalFit: everything,
-      validation: [],
-      folds: new Map(),
-      onEpoch: () => undefined,
-    });
+    const final = tuned
+      ? await tuned.again(everything)
+      : await fitHead({
+          ...request,
+          ...fixedTo(fitted, hyperparameters),
+          train: everything,
+          finalFit: everything,
+          validation: [],
+          folds: new Map(),
+          onEpoch: () => undefined,
+        });
     fitted = { ...fitted, layers: final.layers };
+    if (tuned && 'weights' in final) tuned = { ...tuned, weights: final.weights };
     finalImages = everything;
+  }
+  /** Where the top starts, the features there, and a head fitted on them. */
+  async function startOfTop() {
+    const { program } = top!;
+    const start = { weights: program.weights, mean, deviation, request, start: fitted };
+    if (settings.weights !== 'random') return start;
+    const weights = randomTail(program, seededRandom(seed, 'random tail'));
+    const network = new TailNetwork(engine, program, weights);
+    const [D, dimensions, rows] = [samples.dimensions, top!.split.card.features.dimensions, samples.y.length];
+    const x = await tailFeatures({ engine, network, read: read!, dimensions, rows, features: D });
+    network.dispose();
+    const standard = standardise(x, D, known);
+    const other = { ...request, samples: { ...samples, x } };
+    return { ...start, ...standard, weights, request: other, start: await fitHead(other) };
   }
   const headSeconds = (performance.now() - headBegan) / 1000;
   options.onEvent({
@@ -220,6 +286,9 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     throw new AppError('training_diverged', 'The training diverged: weights became infinite. Lower learning_rate.');
   }
   const { model: modelJson, weights } = await writeTfjsLayers(head);
+  const tail = tuned && writeTail(tuned.weights);
+  const changed = top &&
+    tuned && { cut: top.program.cut, blocks: top.blocks, weights: settings.weights ?? 'pretrained' };
   const report: Report = {
     model: settings.model,
     job,
@@ -250,6 +319,11 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       ...fitted.settings,
       class_weights: hyperparameters.class_weights ?? 'auto',
       augmentation: augmentation ?? 'none',
+      ...(trainsTop && {
+        trainable: changed ? 'top' : 'none',
+        trainable_blocks: changed?.blocks ?? 0,
+        weights: settings.weights ?? 'pretrained',
+      }),
       seed,
       test_fraction: planned.source === 'given' ? null : testFraction,
       validation_fraction: validationFraction ?? null,
@@ -277,30 +351,36 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const digest = createHash('sha256')
     .update(JSON.stringify({ labels, backbone: backbone.card.sha256, model: modelJson }))
     .update(weights)
+    .update(tail ? JSON.stringify(changed) : '')
+    .update(tail?.weights ?? '')
     .digest('hex');
-  const remembered = chooseExemplars(finalImages, y, samples.dimensions, seed);
-  const exemplars = writeExemplars({
-    images: remembered.map((image) => {
-      const { sha256, name, label } = images[image]!;
-      return { sha256, name, label };
-    }),
-    rows: remembered,
-    of: finalImages.length,
-    x: samples.x,
-    mean,
-    deviation,
-  });
   const files = new Map<string, Uint8Array | string>([
-    ['exemplars/features.bin', exemplars.features],
-    ['exemplars/images.json', exemplars.images],
     ['README.md', modelCard(report, labels, backbone.card)],
     ['labels.json', JSON.stringify(labels)],
     ['head/model.json', modelJson],
     ['head/weights.bin', weights],
     ['report.json', JSON.stringify(report)],
   ]);
+  // A trained top makes other features than those at hand: such a version remembers no images.
+  if (!tuned) {
+    const remembered = chooseExemplars(finalImages, y, samples.dimensions, seed);
+    const exemplars = writeExemplars({
+      images: remembered.map((image) => {
+        const { sha256, name, label } = images[image]!;
+        return { sha256, name, label };
+      }),
+      rows: remembered,
+      of: finalImages.length,
+      x: samples.x,
+      mean,
+      deviation,
+    });
+    files.set('exemplars/features.bin', exemplars.features);
+    files.set('exemplars/images.json', exemplars.images);
+  }
   if (report.curves.length > 0) files.set('report/curves.svg', await curvesSvg(report.curves));
   if (tested) files.set('report/confusion.svg', await confusionSvg(tested));
+  if (tail) files.set('tail/weights.json', tail.index).set('tail/weights.bin', tail.weights);
 
   progress.phase('publishing', 'Publishing the version');
   return registry.publish({
@@ -314,12 +394,28 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       dataset: options.dataset,
       backbone: report.backbone,
       head: fitted.kind,
+      ...(changed && { top: changed }),
       labels,
       accuracy: tested?.accuracy ?? null,
       description: settings.description ?? null,
       digest,
     },
   });
+}
+
+/** Without what steers the training of the top. */
+function ofHead(wanted: Hyperparameters): Hyperparameters {
+  const { optimizer: _a, epochs: _b, batch_size: _c, learning_rate: _d, early_stopping: _e, ...rest } = wanted;
+  return rest;
+}
+
+/** The candidates of a fit, the chosen one with its accuracy on the test part. */
+function markTested({ candidates, settings }: FittedHead, scored: Scored | undefined): Report['candidates'] {
+  return candidates.map((row) =>
+    scored && row.weight_decay === settings.weight_decay && row.head === settings.head
+      ? { ...row, test_accuracy: accuracy(scored) }
+      : row,
+  );
 }
 
 function augmentationOf({ augmentation }: Hyperparameters): Augmentation | undefined {
@@ -421,24 +517,9 @@ function penaltyOf({ candidates }: FittedHead): number {
   return linear[0]?.weight_decay ?? USUAL_PENALTY;
 }
 
-/** The settings that were chosen, as if the user had set them. */
-function fixedTo(fitted: FittedHead, wanted: Hyperparameters) {
-  const { head: _head, optimizer, ...chosen } = fitted.settings;
-  const lbfgs = optimizer === 'lbfgs';
-  return {
-    head: fitted.kind,
-    hyperparameters: {
-      ...wanted,
-      optimizer: optimizer as 'lbfgs' | 'adam',
-      ...(lbfgs
-        ? { weight_decay: chosen.weight_decay as number, epochs: chosen.epochs as number, early_stopping: 0 }
-        : (chosen as Hyperparameters)),
-    },
-  };
-}
-
 /** Turns what the phases report into a progress that never falls. */
-function progressOf({ onProgress, onEvent }: TrainingOptions) {
+function progressOf({ onProgress, onEvent, settings }: TrainingOptions) {
+  const phaseEnds = settings.trainable === 'top' ? PHASE_ENDS_OF_TOP : PHASE_ENDS;
   let state: JobProgress = {
     phase: 'extracting',
     progress: 0,
@@ -454,31 +535,25 @@ function progressOf({ onProgress, onEvent }: TrainingOptions) {
     onProgress(state);
   };
   const within = (phase: JobPhase, share: number) => {
-    const ends = Object.entries(PHASE_ENDS);
+    const ends = Object.entries(phaseEnds);
     const start = ends[ends.findIndex(([name]) => name === phase) - 1]?.[1] ?? 0;
-    return start + share * (PHASE_ENDS[phase] - start);
+    return start + share * (phaseEnds[phase] - start);
   };
   return {
     phase(phase: JobPhase, message: string) {
       onEvent({ type: 'phase', message, data: { phase } });
       update({ phase, progress: within(phase, 0), ...(phase !== 'extracting' && { seconds_left: null }) });
     },
-    extracting(progress: {
-      done: number;
-      total: number;
-      cached: number;
-      perSecond: number | null;
-      secondsLeft: number | null;
-    }) {
+    /** Of pass `pass` (from 0) of `passes`. */
+    extracting: (pass: number, passes: number) => (progress: ExtractProgress) =>
       update({
-        progress: within('extracting', progress.done / Math.max(1, progress.total)),
+        progress: within('extracting', (pass + progress.done / Math.max(1, progress.total)) / passes),
         images_done: progress.done,
         images_total: progress.total,
         images_cached: progress.cached,
         images_per_second: progress.perSecond,
         seconds_left: progress.secondsLeft,
-      });
-    },
+      }),
     training(share: number) {
       update({ progress: within('training', share) });
     },

@@ -9,7 +9,9 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { BackboneCard } from '../schemas.js';
+import type { BackboneCard, BackboneCut } from '../schemas.js';
+import { tailModel, trunkModel } from './onnx/cut-graph.js';
+import { decodeModel, encodeModel } from './onnx/model-proto.js';
 import { InferenceSession, Tensor } from './onnx-runtime.js';
 
 export interface ThreadData {
@@ -18,6 +20,8 @@ export interface ThreadData {
   threads: number;
   /** In the order in which they are tried. */
   providers: string[];
+  /** Load the part up to a cut, and the part behind it with open weights. */
+  split?: { cut: BackboneCut; features: BackboneCard['features']; weights: Map<string, number[]> };
 }
 
 /** uint8 `[count, H, W, 3]` */
@@ -38,6 +42,21 @@ export interface FeatureMap {
   values: Float32Array;
 }
 
+/** Run the part behind the cut on what the part before it answered, float32 `[count, T]`. */
+export interface FinishRequest {
+  id: number;
+  rows: Float32Array;
+  count: number;
+  /** Name of the weights; they are sent before they are first named. */
+  key: string;
+}
+
+/** Weights of one model's tail: keep them under `key`, or forget them. */
+export interface WeightsMessage {
+  key: string;
+  weights: Map<string, { dims: number[]; values: Float32Array }> | undefined;
+}
+
 /**
  * `ready` on one of the providers, with why not on those before it; or why on none. Then an answer per request: float32
  * `[count, D]`, or the maps in the order of the card, or why not.
@@ -49,7 +68,7 @@ export type ThreadMessage =
   | { kind: 'maps'; id: number; maps: FeatureMap[] }
   | { kind: 'failed'; id: number; reason: string };
 
-const { file, card, threads, providers } = workerData as ThreadData;
+const { file, card, threads, providers, split } = workerData as ThreadData;
 const port = parentPort!;
 const say = (message: ThreadMessage) => port.postMessage(message);
 
@@ -58,24 +77,29 @@ try {
   if (createHash('sha256').update(bytes).digest('hex') !== card.sha256) {
     throw new Error(`${file} is not the file its card describes`);
   }
-  const { session, provider, without } = await createSession(bytes);
+  const model = split && decodeModel(bytes);
+  const whole = model ? encodeModel(trunkModel(model, split.cut)) : bytes;
+  const { session, provider, without } = await createSession(whole);
+  const finish = model && (await startTail(encodeModel(tailModel(model, tailParts(split)))));
   const { input, features } = card;
   if (!session.inputNames.includes(input.name) || !session.outputNames.includes(features.name)) {
     throw new Error(`${file} has no input '${input.name}' or no output '${features.name}'`);
   }
-  port.on('message', ({ id, pixels, count, maps: wanted }: EmbedRequest) => {
+  const embed = ({ id, pixels, count, maps: wanted }: EmbedRequest) => {
     const images = new Tensor('uint8', pixels, [count, input.height, input.width, 3]);
-    const failed = (error: Error) => say({ kind: 'failed', id, reason: error.message });
+    const feeds = { [input.name]: images };
     if (wanted) {
-      readMaps(session, { [input.name]: images }).then((read) => say({ kind: 'maps', id, maps: read }), failed);
-      return;
+      readMaps(session, feeds).then(
+        (read) => say({ kind: 'maps', id, maps: read }),
+        (error: Error) => say({ kind: 'failed', id, reason: error.message }),
+      );
+    } else {
+      answer(id, session.run(feeds, [features.name]), { name: features.name, dims: [count, features.dimensions] });
     }
-    session.run({ [input.name]: images }, [features.name]).then((outputs) => {
-      const output = outputs[features.name]!;
-      if (output.dims.length === 2 && output.dims[0] === count && output.dims[1] === features.dimensions) {
-        say({ kind: 'features', id, features: output.data as Float32Array });
-      } else say({ kind: 'failed', id, reason: `it answered features of shape [${output.dims}]` });
-    }, failed);
+  };
+  port.on('message', (message: EmbedRequest | FinishRequest | WeightsMessage) => {
+    if ('pixels' in message) embed(message);
+    else finish?.(message);
   });
   say({ kind: 'ready', provider, without });
 } catch (error) {
@@ -94,6 +118,64 @@ async function readMaps(session: InferenceSession, feeds: Record<string, Tensor>
     if (dims.length !== 4 || count !== 1 || depth !== channels) throw new Error(`its ${name} has the shape [${dims}]`);
     return { channels, height, width, values: data as Float32Array };
   });
+}
+
+/** Say what a run gives, or why it gave nothing. */
+function answer(
+  id: number,
+  run: Promise<InferenceSession.OnnxValueMapType>,
+  { name, dims }: { name: string; dims: [number, number] },
+): void {
+  run.then(
+    (outputs) => {
+      const output = outputs[name] as Tensor;
+      if (output.dims.join() === dims.join()) say({ kind: 'features', id, features: output.data as Float32Array });
+      else say({ kind: 'failed', id, reason: `it answered features of shape [${output.dims}]` });
+    },
+    (error: Error) => say({ kind: 'failed', id, reason: error.message }),
+  );
+}
+
+function tailParts({ cut, features, weights }: NonNullable<ThreadData['split']>) {
+  return { cut, features: features.name, weights };
+}
+
+/**
+ * The part behind the cut. Its weights are inputs, so one session serves the tails of all models: making and releasing a
+ * session for each would leak (onnxruntime#25325).
+ */
+async function startTail(bytes: Uint8Array) {
+  const { cut, features } = split!;
+  const { session } = await createSession(bytes);
+  const tails = new Map<string, Record<string, Tensor>>();
+  const inputs = [
+    { name: cut.tensor, dims: [cut.channels, cut.height, cut.width] },
+    ...cut.passed.map(({ name, dimensions }) => ({ name, dims: [dimensions] })),
+  ].map((part) => ({ ...part, length: part.dims.reduce((product, d) => product * d, 1) }));
+  const total = inputs.reduce((sum, { length }) => sum + length, 0);
+  return (message: FinishRequest | WeightsMessage) => {
+    const { key } = message;
+    if ('weights' in message) {
+      const named = [...(message.weights ?? [])].map(([name, { dims, values }]): [string, Tensor] => {
+        return [name, new Tensor('float32', values, dims)];
+      });
+      if (message.weights) tails.set(key, Object.fromEntries(named));
+      else tails.delete(key);
+      return;
+    }
+    const { id, rows, count } = message;
+    const feeds: Record<string, Tensor> = { ...tails.get(key) };
+    let offset = 0;
+    for (const { name, dims, length } of inputs) {
+      const part = new Float32Array(count * length);
+      for (let n = 0; n < count; n += 1) {
+        part.set(rows.subarray(n * total + offset, n * total + offset + length), n * length);
+      }
+      feeds[name] = new Tensor('float32', part, [count, ...dims]);
+      offset += length;
+    }
+    answer(id, session.run(feeds, [features.name]), { name: features.name, dims: [count, features.dimensions] });
+  };
 }
 
 /** A session on the first provider that works here. @throws Error with the reasons of all of them */

@@ -3,11 +3,20 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors.js';
-import type { BackboneCard } from '../schemas.js';
+import type { BackboneCard, BackboneCut } from '../schemas.js';
 import './no-telemetry.js'; // here, because a thread changes only a copy of the environment
-import type { EmbedRequest, FeatureMap, ThreadData, ThreadMessage } from './backbone-thread.js';
+import type {
+  EmbedRequest,
+  FeatureMap,
+  FinishRequest,
+  ThreadData,
+  ThreadMessage,
+  WeightsMessage,
+} from './backbone-thread.js';
 import { listBackbones, readCard } from './installed-backbones.js';
+import { TRUNK, trunkDimensions } from './onnx/cut-graph.js';
 import { sessionPool } from './session-pool.js';
+import type { Tail } from './tail/tail-weights.js';
 
 /** A loaded backbone: ONNX Runtime sessions in threads of their own, kept for the life of the process (sessions leak). */
 export interface Backbone {
@@ -32,6 +41,21 @@ export interface Backbone {
   maps(pixels: Uint8Array): Promise<FeatureMap[]>;
 }
 
+/**
+ * A backbone cut in two. As a `Backbone` it answers what reaches the cut, `[count, T]`, the same for all models with this
+ * cut; its card is the backbone's but for `features` and for `sha256`, which names backbone and cut.
+ */
+export interface SplitBackbone extends Backbone {
+  /**
+   * Features through a model's own tail.
+   * @param rows float32 `[count, T]`
+   * @returns float32 `[count, D]`
+   */
+  finish(tail: Tail, rows: Float32Array, count: number): Promise<Float32Array>;
+  /** Let go of a tail's weights. */
+  forget(key: string): void;
+}
+
 /** What backbones may run on; `auto`: CUDA where it is installed, else the CPU. */
 export type ExecutionProvider = 'auto' | 'cpu' | 'cuda' | 'webgpu';
 
@@ -53,6 +77,7 @@ export class Backbones {
   readonly #options: BackbonesOptions;
   readonly #loading = new Map<string, Promise<Backbone>>();
   readonly #loaded = new Map<string, Backbone>();
+  readonly #splits = new Map<string, Promise<SplitBackbone>>();
 
   constructor(options: BackbonesOptions) {
     this.#folder = options.folder;
@@ -113,6 +138,71 @@ export class Backbones {
     return loading;
   }
 
+  /**
+   * A backbone cut in two, loaded once for all models with this cut.
+   * @param weights dimensions of the tail's weights
+   * @throws AppError `backbone_not_found`, `backbone_invalid`, or `backbone_mismatch` for another file of that id
+   */
+  loadSplit(
+    backbone: { id: string; sha256: string },
+    cut: BackboneCut,
+    weights: Map<string, number[]>,
+  ): Promise<SplitBackbone> {
+    const key = splitDigest(backbone.sha256, cut);
+    const known = this.#splits.get(key);
+    if (known) return known;
+    const forget = () => {
+      if (this.#splits.get(key) !== loading) return;
+      this.#splits.delete(key);
+      this.#loaded.delete(key);
+    };
+    const loading = this.#startSplit(backbone, { cut, weights }, forget);
+    this.#splits.set(key, loading);
+    loading.catch(forget);
+    return loading;
+  }
+
+  async #startSplit(
+    backbone: { id: string; sha256: string },
+    { cut, weights }: { cut: BackboneCut; weights: Map<string, number[]> },
+    onEnd: () => void,
+  ): Promise<SplitBackbone> {
+    const whole = await this.card(backbone.id);
+    if (whole.sha256 !== backbone.sha256) {
+      throw new AppError(
+        'backbone_mismatch',
+        `The model was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
+        { details: { expected: backbone.sha256, installed: whole.sha256 } },
+      );
+    }
+    const key = splitDigest(whole.sha256, cut);
+    const output = { name: TRUNK, dimensions: trunkDimensions(cut) };
+    const card = { ...whole, sha256: key, features: output, maps: [] };
+    const { threads, onLoad } = this.#options;
+    const { sha256, input, features } = whole;
+    const split = { cut, features, weights };
+    const data = { file: this.#file(whole), card: { sha256, input, features: output, maps: [] }, threads, split };
+    const started = await startThread(
+      card,
+      { ...data, providers: this.#providers() },
+      onEnd,
+      new AbortController().signal,
+    );
+    this.#loaded.set(key, started);
+    onLoad?.(started);
+    return started;
+  }
+
+  /** Let every cut backbone let go of a tail's weights. */
+  forgetTail(key: string): void {
+    for (const loading of this.#splits.values()) void loading.then((split) => split.forget(key)).catch(() => undefined);
+  }
+
+  #providers(): string[] {
+    const { provider = 'auto' } = this.#options;
+    return provider === 'auto' ? ['cuda', 'cpu'] : [provider];
+  }
+
   /** The bytes of the backbone's ONNX file, checked. @throws AppError `backbone_invalid` */
   async bytes(card: BackboneCard): Promise<Buffer> {
     const bytes = await readFile(this.#file(card));
@@ -121,10 +211,10 @@ export class Backbones {
   }
 
   async #start(id: string, onEnd: () => void): Promise<Backbone> {
-    const { threads, provider = 'auto', onLoad } = this.#options;
+    const { threads, onLoad } = this.#options;
     const card = await this.card(id);
     const { sha256, input, features, maps } = card;
-    const providers = provider === 'auto' ? ['cuda', 'cpu'] : [provider];
+    const providers = this.#providers();
     // On a processor sessions of one thread each do more than one session of many threads (docs/performance.md).
     const sessions = Math.min(threads, MOST_SESSIONS);
     const perSession = Math.floor(threads / sessions);
@@ -148,6 +238,13 @@ export class Backbones {
   }
 }
 
+/** Names a backbone and a cut. */
+function splitDigest(sha256: string, cut: BackboneCut): string {
+  return createHash('sha256')
+    .update(`${sha256}\n${JSON.stringify(cut)}`)
+    .digest('hex');
+}
+
 /**
  * Start a thread with one session; `onEnd` is called when it has died. It does not keep the process alive unless it works,
  * and ends when `signal` is aborted.
@@ -157,7 +254,7 @@ function startThread(
   workerData: ThreadData,
   onEnd: () => void,
   signal: AbortSignal,
-): Promise<Backbone> {
+): Promise<SplitBackbone> {
   const thread = new Worker(new URL('./backbone-thread.js', import.meta.url), {
     workerData,
     execArgv: ['--enable-source-maps'], // not those of this process, which may not be for threads
@@ -165,19 +262,22 @@ function startThread(
   const pending = new Map<number, { resolve: (answer: never) => void; reject: (error: unknown) => void }>();
   let next = 0;
   let ended: AppError | undefined;
+  /** Keys of the weights that the thread has. */
+  const sent = new Set<string>();
+  const tell = (message: EmbedRequest | FinishRequest | WeightsMessage) => thread.postMessage(message);
   const settle = (id: number) => {
     const waiting = pending.get(id);
     pending.delete(id);
     if (pending.size === 0) thread.unref();
     return waiting;
   };
-  const ask = <T>(request: Omit<EmbedRequest, 'id'>) =>
+  const ask = <T>(request: Omit<EmbedRequest, 'id'> | Omit<FinishRequest, 'id'>) =>
     new Promise<T>((resolve, reject) => {
       if (ended) return reject(ended);
       const id = next++;
       pending.set(id, { resolve, reject });
       thread.ref();
-      thread.postMessage({ ...request, id });
+      tell({ ...request, id });
     });
   return new Promise((resolve, reject) => {
     const end = (reason: string) => {
@@ -213,6 +313,14 @@ function startThread(
             without: message.without,
             embed: (pixels, count) => ask<Float32Array>({ pixels, count }),
             maps: (pixels) => ask<FeatureMap[]>({ pixels, count: 1, maps: true }),
+            finish: (tail, rows, count) => {
+              if (!sent.has(tail.key)) tell({ key: tail.key, weights: tail.weights });
+              sent.add(tail.key);
+              return ask<Float32Array>({ rows, count, key: tail.key });
+            },
+            forget: (key) => {
+              if (sent.delete(key) && !ended) tell({ key, weights: undefined });
+            },
           });
       }
     });

@@ -49,6 +49,11 @@ t.test('settings that contradict each other are refused', (t) => {
   t.throws(check({ head: 'linear', hyperparameters: { dropout: 0 } }), conflict);
   t.throws(check({ head: 'prototype', hyperparameters: { weight_decay: 1 } }), conflict);
   t.doesNotThrow(check({ head: 'prototype', hyperparameters: { class_weights: 'none', epochs: 'auto' } }));
+  t.throws(check({ weights: 'random' }), conflict);
+  t.throws(check({ hyperparameters: { trainable_blocks: 2 } }), conflict);
+  t.throws(check({ trainable: 'top', head: 'prototype' }), conflict);
+  t.throws(check({ trainable: 'top', hyperparameters: { optimizer: 'lbfgs' } }), conflict);
+  t.doesNotThrow(check({ trainable: 'top', weights: 'random', hyperparameters: { trainable_blocks: 'auto' } }));
   const weights = JSON.parse('{"cat": 1, "__proto__": 2}');
   t.throws(check({ hyperparameters: { class_weights: weights } }), {
     ...conflict,

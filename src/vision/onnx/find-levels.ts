@@ -35,18 +35,31 @@ export function findLevels(index: GraphIndex, { top, count }: { top: string; cou
   const topMap = mapAt(top, index);
   const image = mapAt(index.graph.input?.[0]?.name ?? '', index);
   const largest = Math.max(SMALL_SIDE, Math.max(image?.height ?? 0, image?.width ?? 0) / 4);
+  const { blocks, layers } = findBlocks(index, { top, largest });
+  const lastOfSize = new Map(layers.map((layer) => [sizeOf(layer), layer]));
+  const ends = blocks.length > 0 ? stageEnds(blocks) : [...lastOfSize.values()];
+  const topSize = topMap && sizeOf(topMap);
+  return ends.filter((end) => !isLike(end, topMap) && (blocks.length > 0 || sizeOf(end) !== topSize)).slice(-count);
+}
+
+/**
+ * Ends of a network's blocks and outputs of its layers up to the tensor `top`, shallow first.
+ * @param options largest: of a map's sides, px
+ */
+export function findBlocks(
+  index: GraphIndex,
+  { top, largest }: { top: string; largest: number },
+): { blocks: Level[]; layers: Level[] } {
   const blocks: Level[] = [];
-  const layers = new Map<string, Level>();
+  const layers: Level[] = [];
   for (const node of pruneGraph(index.graph, [top]).node!) {
     const map = mapAt(node.output?.[0] ?? '', index);
     if (!map || map.height * map.width < 4 || Math.max(map.height, map.width) > largest) continue;
     if (joins(node, map, index)) blocks.push(activated(map, index));
     else if (isLinearBottleneck(node, map.name, index)) blocks.push(map);
-    else if (LAYERS.has(node.opType ?? '')) layers.set(sizeOf(map), map);
+    else if (LAYERS.has(node.opType ?? '')) layers.push(map);
   }
-  const ends = blocks.length > 0 ? stageEnds(blocks) : [...layers.values()];
-  const topSize = topMap && sizeOf(topMap);
-  return ends.filter((end) => !isLike(end, topMap) && (blocks.length > 0 || sizeOf(end) !== topSize)).slice(-count);
+  return { blocks, layers };
 }
 
 /** The last block of each stage. */

@@ -12,11 +12,12 @@ const NO_TENSOR = /Sequence|Optional|Map|Vectorizer/;
 /**
  * The dimensions of every tensor that depends on the image, found by running the model once on a blank one: what files
  * say about shapes may be missing or wrong. Each tensor gets a `Shape` node, so that nothing large is kept.
+ * @param options pixels: the input is uint8, as a backbone's, not float32
  * @throws AppError `backbone_invalid` when the model does not run.
  */
 export async function probeShapes(
   model: Model,
-  { input, batch, stage }: { input: ImageInput; batch: number; stage: string },
+  { input, batch, stage, pixels = false }: { input: ImageInput; batch: number; stage: string; pixels?: boolean },
 ): Promise<Map<string, number[]>> {
   const graph = model.graph!;
   const names = imageDependent(graph, input.name);
@@ -26,7 +27,8 @@ export async function probeShapes(
     node: [...graph.node!, ...probes],
     output: names.map((_, i) => ({ name: `${PREFIX}${i}`, type: { tensorType: { elemType: ELEMENT.int64 } } })),
   };
-  const data = new Float32Array(batch * 3 * input.height * input.width);
+  const values = batch * 3 * input.height * input.width;
+  const data = pixels ? new Uint8Array(values) : new Float32Array(values);
   const [results] = await runModel(
     { ...model, graph: probed },
     { inputs: [{ data, dims: dimsOfInput(input, batch) }], stage },
