@@ -91,7 +91,7 @@ export const ConfigSchema = Type.Object(
     }),
     JOB_NICE: Type.Integer({
       description: 'How far jobs stand back for predictions on the same cores; 0: not at all, 19: as far as they can.',
-      default: 19,
+      default: 10,
       minimum: 0,
       maximum: 19,
     }),

@@ -52,6 +52,7 @@ export async function serviceForTest(
         DATA_DIR: dataDir,
         PORT: '0',
         LOG_LEVEL: 'warn',
+        JOB_NICE: '0', // or a job would wait for whatever else runs on the machine
         ...options.env,
         ...env,
       },

@@ -37,7 +37,13 @@ export async function withService<T>(
       },
     },
     {
-      env: { MODELS_DIR: options.models, DEFAULT_BACKBONE: BACKBONE, LOG_LEVEL: 'info', ...options.env },
+      env: {
+        JOB_NICE: String(loadConfig({}).JOB_NICE),
+        MODELS_DIR: options.models,
+        DEFAULT_BACKBONE: BACKBONE,
+        LOG_LEVEL: 'info',
+        ...options.env,
+      },
       log: 'ignore',
       ...(options.worker !== undefined && { worker: options.worker }),
     },
