@@ -400,6 +400,110 @@ export const Evaluation = Type.Object(
 );
 export type Evaluation = Static<typeof Evaluation>;
 
+const ImageInQuestion = {
+  name: Type.String({ description: 'Path inside the archive' }),
+  label: Type.String(),
+  split: Split,
+};
+
+/** What is likely wrong with the data of a version. Lists are bounded; `total` counts all. */
+export const DataFindings = Type.Object(
+  {
+    label_errors: Type.Object(
+      {
+        judged: Type.Integer({ description: 'Images whose label was judged, by heads that had not seen them' }),
+        total: Type.Integer(),
+        items: Type.Array(
+          Type.Object(
+            {
+              ...ImageInQuestion,
+              suggested: Type.String({ description: 'The label that fits better' }),
+              confidence: Type.Number({ description: 'Probability of the suggested label' }),
+              given: Type.Number({ description: 'Probability of the label it has' }),
+            },
+            strict,
+          ),
+        ),
+      },
+      { ...strict, description: 'Labels that are likely wrong, the surest first, at most 200: look at them' },
+    ),
+    near_duplicates: Type.Object(
+      {
+        compared: Type.Integer({
+          description: 'Images that were compared with each other; of more than 30,000, so many',
+        }),
+        total: Type.Integer({ description: 'Groups of copies' }),
+        across_splits: Type.Integer({ description: 'Of these, groups in more than one part' }),
+        contradictions: Type.Integer({ description: 'Of these, groups with more than one label' }),
+        leaked_test_images: Type.Integer({
+          description: 'Test images with a copy in training or validation: they make accuracy look better than it is',
+        }),
+        items: Type.Array(
+          Type.Object(
+            {
+              across_splits: Type.Boolean(),
+              contradiction: Type.Boolean({ description: 'Its images have different labels: one is wrong' }),
+              images: Type.Array(Type.Object(ImageInQuestion, strict), { description: 'At most 20' }),
+            },
+            strict,
+          ),
+        ),
+      },
+      {
+        ...strict,
+        description:
+          'Copies of one photo: re-encoded, resized, mirrored or cropped a little; at most 100 groups, the worst first',
+      },
+    ),
+    small_classes: Type.Object(
+      {
+        total: Type.Integer(),
+        items: Type.Array(Type.Object({ label: Type.String(), training_images: Type.Integer() }, strict)),
+      },
+      { ...strict, description: 'Classes with fewer than 10 training images, the smallest first, at most 100' },
+    ),
+    confusable_classes: Type.Object(
+      {
+        total: Type.Integer(),
+        items: Type.Array(
+          Type.Object(
+            {
+              labels: Type.Array(Type.String(), { description: 'Two' }),
+              confused: Type.Array(Type.Integer(), {
+                description: 'Images of the first that were taken for the second, and the other way round',
+              }),
+              share: Type.Number({ description: 'Of the images of both' }),
+            },
+            strict,
+          ),
+        ),
+      },
+      {
+        ...strict,
+        description: 'Pairs taken for each other beyond chance, by heads that had not seen them, at most 50',
+      },
+    ),
+    outliers: Type.Object(
+      {
+        total: Type.Integer(),
+        items: Type.Array(
+          Type.Object(
+            {
+              ...ImageInQuestion,
+              distance: Type.Number({ description: 'To its neighbours, as a multiple of theirs to their own' }),
+            },
+            strict,
+          ),
+        ),
+      },
+      { ...strict, description: 'Images far from everything, the farthest first, at most 50: do they belong?' },
+    ),
+    seconds: Type.Number({ description: 'What finding this took' }),
+  },
+  { ...strict, description: 'What is likely wrong with the data' },
+);
+export type DataFindings = Static<typeof DataFindings>;
+
 export const Report = Type.Object(
   {
     model: ModelName,
@@ -453,6 +557,7 @@ export const Report = Type.Object(
       ),
       { description: 'Held-out images that were classified wrongly, the surest first, at most 200' },
     ),
+    data: Type.Optional(DataFindings),
     curves: Type.Array(Curve),
     timings: Type.Object({
       features_seconds: Type.Number(),

@@ -176,7 +176,8 @@ export function modelRoutes({ registry, artifacts }: ApiDependencies): FastifyPl
         schema: {
           tags,
           summary: 'The report of a version',
-          description: 'Accuracy, figures per class, confusion matrix, calibration, curves, timings, exact settings.',
+          description:
+            'Accuracy, figures per class, confusion matrix, calibration, curves, timings, exact settings; and in `data` what is likely wrong with the data: labels, copies, classes, outliers.',
           params: VersionParameters,
           response: { 200: Report },
         },

@@ -8,6 +8,7 @@ import { AliasName, BackboneId, ModelName, VersionNumber } from '../schemas.js';
 import { ByteBudget, type ByteShare } from './byte-budget.js';
 import { clientLeft } from './client-left.js';
 import type { ApiDependencies } from './dependencies.js';
+import { Explanation, ExplainQuery, explainOptions, refuseTooManyExplained } from './explanation.js';
 import { invalid } from './problem.js';
 import { imagesBody, takeRawBodies } from './raw-bodies.js';
 import { formLimits, readBody, readForm } from './upload.js';
@@ -16,6 +17,7 @@ import { compileCheck } from './validation.js';
 const Query = Type.Object(
   {
     top_k: Type.Integer({ minimum: 1, maximum: 10_000, default: 5, description: 'Predictions per image, best first' }),
+    ...ExplainQuery,
   },
   { additionalProperties: false },
 );
@@ -32,6 +34,7 @@ const Prediction = Type.Object(
       Type.Object({
         name: Type.String({ description: 'File name in the form, or the place in the request' }),
         predictions: Type.Array(Type.Object({ label: Type.String(), score: Type.Number() })),
+        explanation: Type.Optional(Explanation),
       }),
       { description: 'One per image, in order' },
     ),
@@ -107,26 +110,29 @@ export function predictionRoutes({ registry, predictor, config }: ApiDependencie
 
   const predict = async (request: FastifyRequest, reply: FastifyReply, reference: VersionReference) => {
     const { model } = request.params as { model: string };
-    const { top_k: topK } = request.query as Static<typeof Query>;
+    const query = request.query as Static<typeof Query>;
     // The body is not read for a model that is not there.
     const manifest = await registry.resolve(request.tenant, model, reference);
+    const explain = explainOptions(query, manifest);
     const share = memory.open();
     try {
       const images = await readImages(request, share);
       if (images.length === 0) throw new AppError('missing_file', 'The form has no image.');
       refuseTooMany(images.length);
+      if (explain) refuseTooManyExplained(images.length);
       const { results, timings } = await predictor.predict({
         tenant: request.tenant,
         manifest,
         images,
-        topK,
+        topK: query.top_k,
+        ...(explain && { explain }),
         signal: clientLeft(reply),
       });
       return {
         model,
         version: manifest.version,
         backbone: manifest.backbone.id,
-        results: results.map(({ predictions }, index) => ({ name: images[index]!.name, predictions })),
+        results: results.map((result, index) => ({ name: images[index]!.name, ...result })),
         timings,
       };
     } finally {

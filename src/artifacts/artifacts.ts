@@ -80,8 +80,10 @@ export class Artifacts {
     const mtime = new Date(manifest.created_at);
     const add = (path: string, bytes: Uint8Array | string) =>
       zip.addBuffer(Buffer.from(bytes as Uint8Array), path, { mtime, mode: 0o100644 });
-    if (format === 'bundle') add('manifest.json', JSON.stringify(manifest, null, 2));
-    for (const { path } of manifest.files) {
+    // Which photos it was trained on, and what they look like, is nobody's business who gets the model.
+    const files = manifest.files.filter(({ path }) => !path.startsWith('exemplars/'));
+    if (format === 'bundle') add('manifest.json', JSON.stringify({ ...manifest, files }, null, 2));
+    for (const { path } of files) {
       if (format === 'bundle') add(path, await this.#registry.read(tenant, manifest, path));
       else if (path.startsWith('head/') || path === 'labels.json') {
         add(path.replace('head/', ''), await this.#registry.read(tenant, manifest, path));

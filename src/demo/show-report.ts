@@ -1,4 +1,4 @@
-import type { Evaluation, Report } from '../schemas.js';
+import type { DataFindings, Evaluation, Report } from '../schemas.js';
 import { bar } from '../terminal/bar.js';
 import { cut, formatCount, formatPercent, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
@@ -20,7 +20,7 @@ const SOURCES: Record<Evaluation['on'], string> = {
 };
 
 /** Accuracy, figures per class, and what is taken for what. */
-export function showReport(screen: Screen, { evaluation, warnings }: Report): void {
+export function showReport(screen: Screen, { evaluation, warnings, data }: Report): void {
   const { paint } = screen;
   if (!evaluation) {
     screen.line('  No photos were held out, so nobody knows how good it is.');
@@ -36,6 +36,25 @@ export function showReport(screen: Screen, { evaluation, warnings }: Report): vo
     else showConfusions(screen, evaluation);
   }
   for (const warning of warnings) screen.line(`  ${paint.yellow(warning)}`);
+  if (data) showFindings(screen, data);
+}
+
+/** How much of each kind was found in the data; the report names the photos. */
+function showFindings({ line, paint }: Screen, data: DataFindings): void {
+  const { label_errors, near_duplicates, small_classes, confusable_classes, outliers } = data;
+  const found = [
+    [label_errors.total, 'doubtful label'],
+    [near_duplicates.total, 'repeated photo'],
+    [small_classes.total, 'small class', 'small classes'],
+    [confusable_classes.total, 'confusable pair'],
+    [outliers.total, 'outlier'],
+  ] as const;
+  const words = found.filter(([total]) => total > 0).map(([total, one, many]) => plural(total, one, many));
+  line();
+  line(words.length === 0 ? '  Nothing wrong was found with the data.' : `  In the data: ${words.join(', ')}`);
+  const [first] = label_errors.items;
+  if (first)
+    line(paint.dim(`  such as ${cut(first.name, 48)}: ${cut(first.label, 20)}, or ${cut(first.suggested, 20)}?`));
 }
 
 function showClasses(screen: Screen, { classes }: Evaluation): void {

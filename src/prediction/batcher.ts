@@ -47,6 +47,10 @@ export class Batcher {
     this.#imageBytes = width * height * 3;
   }
 
+  get backbone(): Backbone {
+    return this.#backbone;
+  }
+
   /** Of the backbone. */
   get card(): Backbone['card'] {
     return this.#backbone.card;

@@ -8,6 +8,7 @@ import { type Head, headBytes, score } from '../vision/head.js';
 import { decodeImage, type ImageLimits } from '../vision/images.js';
 import { readTfjsLayers } from '../vision/tfjs-layers.js';
 import { Batcher, type BatcherOptions } from './batcher.js';
+import { Explainer, type ExplainOptions, type Explanation } from './explainer.js';
 
 export interface PredictorOptions {
   backbones: Backbones;
@@ -28,6 +29,7 @@ export interface PredictorOptions {
 
 export interface ImagePrediction {
   predictions: { label: string; score: number }[];
+  explanation?: Explanation;
 }
 
 export interface PredictionTimings {
@@ -41,6 +43,7 @@ export interface PredictionTimings {
 export class Predictor {
   readonly #options: PredictorOptions;
   readonly #decoding: ReturnType<typeof pLimit>;
+  readonly #explainer: Explainer;
   /** By the loaded backbone, not its id: one whose thread has died is loaded anew. */
   readonly #batchers = new WeakMap<Backbone, Batcher>();
   readonly #heads: LRUCache<string, Head, { tenant: string; manifest: VersionManifest }>;
@@ -50,6 +53,7 @@ export class Predictor {
   constructor(options: PredictorOptions) {
     this.#options = options;
     this.#decoding = pLimit(options.decoders);
+    this.#explainer = new Explainer({ registry: options.registry });
     this.#heads = new LRUCache({
       maxSize: options.headCacheBytes,
       sizeCalculation: headBytes,
@@ -64,7 +68,7 @@ export class Predictor {
 
   /**
    * Classify images.
-   * @param options images: their bytes as uploaded; topK: predictions per image
+   * @param options images: their bytes as uploaded; topK: predictions per image; explain: say why, too
    * @returns one answer per image, in order
    * @throws AppError `overloaded` before any work; `image_*` naming the image; `backbone_mismatch`
    */
@@ -73,9 +77,10 @@ export class Predictor {
     manifest: VersionManifest;
     images: { name: string; bytes: Uint8Array }[];
     topK: number;
+    explain?: ExplainOptions;
     signal?: AbortSignal;
   }): Promise<{ results: ImagePrediction[]; timings: PredictionTimings }> {
-    const { tenant, manifest, images, topK, signal } = options;
+    const { tenant, manifest, images, topK, explain, signal } = options;
     this.#enter(tenant, images.length);
     try {
       const began = performance.now();
@@ -86,10 +91,19 @@ export class Predictor {
           const start = performance.now();
           const pixels = await this.#decoding(() => this.#decode(bytes, batcher.card, signal));
           slowest.decode = Math.max(slowest.decode, performance.now() - start);
+          const seen = explain && pixels.slice(); // the pass may take the pixels away
           const embedded = await batcher.embed(pixels, signal);
           slowest.queue = Math.max(slowest.queue, embedded.queueMs);
           slowest.inference = Math.max(slowest.inference, embedded.inferenceMs);
-          return { predictions: best(score(head, embedded.features), manifest.labels, topK) };
+          const predictions = best(score(head, embedded.features), manifest.labels, topK);
+          if (!seen) return { predictions };
+          const { backbone } = batcher;
+          const label = explain.label ?? predictions[0]!.label;
+          const image = { pixels: seen, features: embedded.features, label, nearest: explain.nearest };
+          return {
+            predictions,
+            explanation: await this.#explainer.explain({ tenant, manifest, head, backbone, ...image }),
+          };
         }),
       );
       const results = unwrap(outcomes, images);

@@ -1,4 +1,5 @@
 import type { BackboneCard, Report } from '../schemas.js';
+import { describeFindings } from './doctor/describe-findings.js';
 
 /** The README of an artifact: what the model is, how good it is, how to run it. Markdown. */
 export function modelCard(report: Report, labels: string[], backbone: BackboneCard): string {
@@ -9,6 +10,7 @@ export function modelCard(report: Report, labels: string[], backbone: BackboneCa
     backbone.resize.mode === 'stretch'
       ? `stretch the photo to ${backbone.input.width} × ${backbone.input.height}`
       : `scale the short side to ${backbone.resize.short_side} pixels and take the centre ${backbone.input.width} × ${backbone.input.height}`;
+  const findings = report.data ? describeFindings(report.data) : [];
   const lines = [
     `# ${report.model}`,
     '',
@@ -26,6 +28,9 @@ export function modelCard(report: Report, labels: string[], backbone: BackboneCa
         `| ${cell(row.label)} | ${percent(row.precision)} | ${percent(row.recall)} | ${row.support} | ${row.train_images} |`,
     ),
     '',
+    ...(findings.length > 0
+      ? ['## What may be wrong with its data', ...findings.map((sentence) => `- ${cell(sentence)}`), '']
+      : []),
     '## How to run it',
     `Input \`${backbone.input.name}\`: RGB pixels, uint8, \`[N, ${backbone.input.height}, ${backbone.input.width}, 3]\`. Apply the EXIF orientation, then ${pixels}. Nothing else: normalising is part of the network. Exactly the pixels of the API:`,
     '',

@@ -14,11 +14,13 @@ import type {
   JobProgress,
   JobSettings,
   Report,
+  Split,
   VersionManifest,
 } from '../schemas.js';
 import { Augmentation as AugmentationSchema } from '../schemas.js';
 import type { Backbones } from '../vision/backbone.js';
 import { type Engine, loadEngine } from '../vision/engine.js';
+import { writeExemplars } from '../vision/exemplars.js';
 import type { FeatureCache } from '../vision/feature-cache.js';
 import { folded } from '../vision/head.js';
 import { headLogits } from '../vision/head-logits.js';
@@ -28,6 +30,8 @@ import { confusionSvg, curvesSvg } from './charts.js';
 import { checkTraining, classWithoutTrainingImages } from './check-training.js';
 import { argMax, evaluate, probabilities, type Scored } from './evaluate.js';
 import { extractFeatures } from './extract-features.js';
+import { chooseExemplars } from './choose-exemplars.js';
+import { examineData } from './doctor/examine-data.js';
 import { fitHead } from './fit-head.js';
 import type { FittedHead, HeadOptions, Samples } from './head-fit.js';
 import { modelCard } from './model-card.js';
@@ -49,6 +53,8 @@ export interface TrainingOptions {
 }
 
 const MOST_MISTAKES = 200;
+/** λ of a linear head on standardised features, where none was chosen. */
+const USUAL_PENALTY = 0.1;
 const CACHE_WARNING = 'Features could not be cached (is the disk full?): the next job computes them again.';
 /** Few images need more folds to tell settings apart, and can afford them; many need none. */
 const foldsFor = (images: number) => (images <= 1000 ? 5 : 3);
@@ -176,7 +182,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       `Augmentation brought ${gained.gain_points.toFixed(1)} points of accuracy here: the job is faster without it.`,
     );
   }
-  let finalImages = request.finalFit.length;
+  let finalImages = request.finalFit;
   if (settings.refit === 'all') {
     const everything = [...images.keys()];
     const final = await fitHead({
@@ -189,7 +195,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       onEpoch: () => undefined,
     });
     fitted = { ...fitted, layers: final.layers };
-    finalImages = everything.length;
+    finalImages = everything;
   }
   const headSeconds = (performance.now() - headBegan) / 1000;
   options.onEvent({
@@ -198,7 +204,17 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     data: { ...fitted.settings, accuracy: tested?.accuracy ?? null },
   });
 
-  progress.phase('evaluating', 'Writing the report');
+  progress.phase('evaluating', 'Looking for faults in the data');
+  const data = await examineData({
+    engine,
+    entries: images,
+    ...samples,
+    splits: splitsOf(parts, images.length),
+    weightDecay: penaltyOf(fitted),
+    seed,
+    readImage: (entry) => dataset.readImage(entry),
+    limits: options.limits,
+  });
   const head = folded({ layers: fitted.layers }, { mean, deviation, temperature: fitted.temperature });
   if (head.layers.some(({ kernel, bias }) => ![...kernel, ...bias].every(Number.isFinite))) {
     throw new AppError('training_diverged', 'The training diverged: weights became infinite. Lower learning_rate.');
@@ -218,14 +234,17 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       sha256: backbone.card.sha256,
       dimensions: backbone.card.features.dimensions,
     },
-    engines: { backbone: `onnxruntime-node ${backbone.provider}`, head: engine.name },
+    engines: {
+      backbone: `onnxruntime-node ${backbone.provider}`,
+      head: fitted.settings.optimizer === 'lbfgs' ? 'onnxruntime-node cpu' : engine.name,
+    },
     split: {
       source: planned.source,
       train: parts.train.length,
       validation: parts.validation.length,
       test: parts.test.length,
       folds: folds.size > 0 ? foldCount : 0,
-      final_fit: finalImages,
+      final_fit: finalImages.length,
     },
     settings: {
       ...fitted.settings,
@@ -242,6 +261,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     augmentation: gained,
     evaluation: tested,
     mistakes,
+    data,
     curves: fitted.curves,
     timings: {
       features_seconds: extracted.seconds,
@@ -258,7 +278,21 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     .update(JSON.stringify({ labels, backbone: backbone.card.sha256, model: modelJson }))
     .update(weights)
     .digest('hex');
+  const remembered = chooseExemplars(finalImages, y, samples.dimensions, seed);
+  const exemplars = writeExemplars({
+    images: remembered.map((image) => {
+      const { sha256, name, label } = images[image]!;
+      return { sha256, name, label };
+    }),
+    rows: remembered,
+    of: finalImages.length,
+    x: samples.x,
+    mean,
+    deviation,
+  });
   const files = new Map<string, Uint8Array | string>([
+    ['exemplars/features.bin', exemplars.features],
+    ['exemplars/images.json', exemplars.images],
     ['README.md', modelCard(report, labels, backbone.card)],
     ['labels.json', JSON.stringify(labels)],
     ['head/model.json', modelJson],
@@ -372,6 +406,19 @@ function mistakesOf(options: {
     return guess === tested.y[row] ? [] : [{ name, label, predicted: labels[guess]!, score: p[guess]! }];
   });
   return mistakes.sort((a, b) => b.score - a.score).slice(0, MOST_MISTAKES);
+}
+
+/** The part of each image. */
+function splitsOf(parts: Record<Split, number[]>, images: number): Split[] {
+  const splits = new Array<Split>(images);
+  for (const split of ['train', 'validation', 'test'] as const) for (const image of parts[split]) splits[image] = split;
+  return splits;
+}
+
+/** For heads that doubt labels: what was chosen for the linear head, or what usually is. */
+function penaltyOf({ candidates }: FittedHead): number {
+  const linear = candidates.filter(({ head }) => head === 'linear').sort((a, b) => a.log_loss - b.log_loss);
+  return linear[0]?.weight_decay ?? USUAL_PENALTY;
 }
 
 /** The settings that were chosen, as if the user had set them. */

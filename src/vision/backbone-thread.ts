@@ -14,7 +14,7 @@ import { InferenceSession, Tensor } from './onnx-runtime.js';
 
 export interface ThreadData {
   file: string;
-  card: Pick<BackboneCard, 'sha256' | 'input' | 'features'>;
+  card: Pick<BackboneCard, 'sha256' | 'input' | 'features' | 'maps'>;
   threads: number;
   /** In the order in which they are tried. */
   providers: string[];
@@ -25,13 +25,28 @@ export interface EmbedRequest {
   id: number;
   pixels: Uint8Array;
   count: number;
+  /** Answer the maps instead of the features; of one image. */
+  maps?: boolean;
 }
 
-/** `ready` on one of the providers, with why not on those before it; or why on none. Then an answer per request: float32 `[count, D]`, or why not. */
+/** A spatial map of one image. */
+export interface FeatureMap {
+  channels: number;
+  height: number;
+  width: number;
+  /** float32 `[channels, height, width]` */
+  values: Float32Array;
+}
+
+/**
+ * `ready` on one of the providers, with why not on those before it; or why on none. Then an answer per request: float32
+ * `[count, D]`, or the maps in the order of the card, or why not.
+ */
 export type ThreadMessage =
   | { kind: 'ready'; provider: string; without: string[] }
   | { kind: 'refused'; reason: string }
   | { kind: 'features'; id: number; features: Float32Array }
+  | { kind: 'maps'; id: number; maps: FeatureMap[] }
   | { kind: 'failed'; id: number; reason: string };
 
 const { file, card, threads, providers } = workerData as ThreadData;
@@ -48,21 +63,37 @@ try {
   if (!session.inputNames.includes(input.name) || !session.outputNames.includes(features.name)) {
     throw new Error(`${file} has no input '${input.name}' or no output '${features.name}'`);
   }
-  port.on('message', ({ id, pixels, count }: EmbedRequest) => {
+  port.on('message', ({ id, pixels, count, maps: wanted }: EmbedRequest) => {
     const images = new Tensor('uint8', pixels, [count, input.height, input.width, 3]);
-    session.run({ [input.name]: images }, [features.name]).then(
-      (outputs) => {
-        const output = outputs[features.name]!;
-        if (output.dims.length === 2 && output.dims[0] === count && output.dims[1] === features.dimensions) {
-          say({ kind: 'features', id, features: output.data as Float32Array });
-        } else say({ kind: 'failed', id, reason: `it answered features of shape [${output.dims}]` });
-      },
-      (error: Error) => say({ kind: 'failed', id, reason: error.message }),
-    );
+    const failed = (error: Error) => say({ kind: 'failed', id, reason: error.message });
+    if (wanted) {
+      readMaps(session, { [input.name]: images }).then((read) => say({ kind: 'maps', id, maps: read }), failed);
+      return;
+    }
+    session.run({ [input.name]: images }, [features.name]).then((outputs) => {
+      const output = outputs[features.name]!;
+      if (output.dims.length === 2 && output.dims[0] === count && output.dims[1] === features.dimensions) {
+        say({ kind: 'features', id, features: output.data as Float32Array });
+      } else say({ kind: 'failed', id, reason: `it answered features of shape [${output.dims}]` });
+    }, failed);
   });
   say({ kind: 'ready', provider, without });
 } catch (error) {
   say({ kind: 'refused', reason: (error as Error).message });
+}
+
+/** Ask for the maps alone: only then are they copied out of the session. */
+async function readMaps(session: InferenceSession, feeds: Record<string, Tensor>): Promise<FeatureMap[]> {
+  const names = card.maps.map(({ name }) => name);
+  const missing = names.find((name) => !session.outputNames.includes(name));
+  if (names.length === 0 || missing !== undefined) throw new Error(`it has no map ${missing ?? ''}`);
+  const outputs = await session.run(feeds, names);
+  return card.maps.map(({ name, channels }) => {
+    const { dims, data } = outputs[name]!;
+    const [count, depth, height, width] = dims as [number, number, number, number];
+    if (dims.length !== 4 || count !== 1 || depth !== channels) throw new Error(`its ${name} has the shape [${dims}]`);
+    return { channels, height, width, values: data as Float32Array };
+  });
 }
 
 /** A session on the first provider that works here. @throws Error with the reasons of all of them */

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors.js';
 import type { BackboneCard } from '../schemas.js';
 import './no-telemetry.js'; // here, because a thread changes only a copy of the environment
-import type { EmbedRequest, ThreadData, ThreadMessage } from './backbone-thread.js';
+import type { EmbedRequest, FeatureMap, ThreadData, ThreadMessage } from './backbone-thread.js';
 import { listBackbones, readCard } from './installed-backbones.js';
 
 /** A loaded backbone: one ONNX Runtime session in a thread of its own, kept for the life of the process (sessions leak). */
@@ -21,6 +21,12 @@ export interface Backbone {
    * @returns float32 `[count, D]`
    */
   embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  /**
+   * The maps of one image whose means, side by side, are its features; as the card lists them.
+   * @param pixels uint8 `[height, width, 3]`, RGB
+   * @throws AppError `backbone_invalid` where the card lists none
+   */
+  maps(pixels: Uint8Array): Promise<FeatureMap[]>;
 }
 
 /** What backbones may run on; `auto`: CUDA where it is installed, else the CPU. */
@@ -111,9 +117,9 @@ export class Backbones {
   async #start(id: string, onEnd: () => void): Promise<Backbone> {
     const { threads, provider = 'auto', onLoad } = this.#options;
     const card = await this.card(id);
-    const { sha256, input, features } = card;
+    const { sha256, input, features, maps } = card;
     const providers = provider === 'auto' ? ['cuda', 'cpu'] : [provider];
-    const data = { file: this.#file(card), card: { sha256, input, features }, threads, providers };
+    const data = { file: this.#file(card), card: { sha256, input, features, maps }, threads, providers };
     const backbone = await startThread(card, data, onEnd);
     this.#loaded.set(id, backbone);
     onLoad?.(backbone);
@@ -131,7 +137,7 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
     workerData,
     execArgv: ['--enable-source-maps'], // not those of this process, which may not be for threads
   });
-  const pending = new Map<number, { resolve: (features: Float32Array) => void; reject: (error: unknown) => void }>();
+  const pending = new Map<number, { resolve: (answer: never) => void; reject: (error: unknown) => void }>();
   let next = 0;
   let ended: AppError | undefined;
   const settle = (id: number) => {
@@ -140,6 +146,14 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
     if (pending.size === 0) thread.unref();
     return waiting;
   };
+  const ask = <T>(request: Omit<EmbedRequest, 'id'>) =>
+    new Promise<T>((resolve, reject) => {
+      if (ended) return reject(ended);
+      const id = next++;
+      pending.set(id, { resolve, reject });
+      thread.ref();
+      thread.postMessage({ ...request, id });
+    });
   return new Promise((resolve, reject) => {
     const end = (reason: string) => {
       ended ??= unusable(card, reason);
@@ -152,7 +166,10 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
     thread.on('message', (message: ThreadMessage) => {
       switch (message.kind) {
         case 'features':
-          settle(message.id)?.resolve(message.features);
+          settle(message.id)?.resolve(message.features as never);
+          break;
+        case 'maps':
+          settle(message.id)?.resolve(message.maps as never);
           break;
         case 'failed':
           settle(message.id)?.reject(unusable(card, message.reason));
@@ -167,14 +184,8 @@ function startThread(card: BackboneCard, workerData: ThreadData, onEnd: () => vo
             card,
             provider: message.provider,
             without: message.without,
-            embed: (pixels, count) =>
-              new Promise((answer, refuse) => {
-                if (ended) return refuse(ended);
-                const request: EmbedRequest = { id: next++, pixels, count };
-                pending.set(request.id, { resolve: answer, reject: refuse });
-                thread.ref();
-                thread.postMessage(request);
-              }),
+            embed: (pixels, count) => ask<Float32Array>({ pixels, count }),
+            maps: (pixels) => ask<FeatureMap[]>({ pixels, count: 1, maps: true }),
           });
       }
     });

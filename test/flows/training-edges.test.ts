@@ -38,7 +38,7 @@ for (const [labels, perClass] of [
     [1, 2, 9],
   ],
 ] as [string[], number | number[]][]) {
-  for (const head of perClass === 1 && labels.length === 2 ? (['auto', 'linear', 'mlp'] as const) : ['auto' as const]) {
+  for (const head of perClass === 1 && labels.length === 2 ? (['auto', 'linear', 'mlp', 'prototype'] as const) : ['auto' as const]) {
     t.test(`${labels.length} classes of ${perClass} images give a model (head ${head})`, async (t) => {
       const dataset = await upload(service, await photos(labels, perClass, { seed: 3 }));
       const model = `few-${labels.length}-${String(perClass).replaceAll(',', '-')}-${head}`;
@@ -55,7 +55,7 @@ for (const [labels, perClass] of [
       t.ok(report.warnings.length > 0, 'the report warns');
       if (report.evaluation === null) t.equal(job.accuracy, null);
       const svg = await send(url, `/v1/models/${model}/versions/1/report/curves.svg`);
-      t.equal(svg.status, 200);
+      t.equal(svg.status, head === 'prototype' ? 404 : 200, 'prototypes are not fitted in epochs');
       const card = await send(url, `/v1/models/${model}/versions/1/artifact`);
       t.equal(card.status, 200);
     });
@@ -230,4 +230,18 @@ t.test('the bounds themselves are accepted: each ends as a model or as a clear e
     },
   });
   t.equal(job.status, 'succeeded', JSON.stringify(job.error));
+});
+
+t.test('the report says what augmentation brought, on images that neither fit has seen', async (t) => {
+  const hyperparameters = { augmentation: { copies: 3 } };
+  const job = await trained({ dataset: plain.id, model: 'augmented', test_fraction: 0.5, hyperparameters });
+  t.equal(job.status, 'succeeded', JSON.stringify(job.error));
+  const report = await json<Report>('/v1/models/augmented/versions/1/report');
+  const gained = report.augmentation!;
+  t.equal(gained.copies, 3 * report.split.train);
+  t.equal(gained.accuracy, report.evaluation!.accuracy);
+  const without = await trained({ dataset: plain.id, model: 'augmented', test_fraction: 0.5 });
+  t.equal(gained.accuracy_without, without.accuracy, 'as a job without it answers');
+  t.equal(gained.gain_points, 100 * (gained.accuracy - gained.accuracy_without));
+  t.equal((await json<Report>('/v1/models/augmented/versions/2/report')).augmentation, null);
 });
