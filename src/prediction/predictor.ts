@@ -178,7 +178,7 @@ export class Predictor {
     if (!top || !tail) return { batcher: await this.#batcher(manifest), finish: async (row: Float32Array) => row };
     const weights = new Map([...tail.weights].map(([name, { dims }]) => [name, dims]));
     const split = await this.#options.backbones.loadSplit(backbone, top.cut, weights);
-    const queue = this.#tails.get(split) ?? new TailQueue({ split, maxBatch: this.#options.maxBatch });
+    const queue = this.#tails.get(split) ?? new TailQueue({ split });
     this.#tails.set(split, queue);
     return { batcher: this.#batcherOf(split), finish: (row: Float32Array) => queue.finish(tail, row) };
   }

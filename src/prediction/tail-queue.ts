@@ -7,17 +7,18 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
+/** Images in one pass of a tail. */
+const MOST_TOGETHER = 16;
+
 /**
  * The second half of a prediction: images of one model that left the trunk together go through the model's tail together.
  */
 export class TailQueue {
   readonly #split: SplitBackbone;
-  readonly #maxBatch: number;
   readonly #waiting = new Map<string, { tail: Tail; images: Waiting[] }>();
 
-  constructor(options: { split: SplitBackbone; maxBatch: number }) {
+  constructor(options: { split: SplitBackbone }) {
     this.#split = options.split;
-    this.#maxBatch = options.maxBatch;
   }
 
   /** @param row what the trunk answered for one image, `[T]` */
@@ -34,8 +35,8 @@ export class TailQueue {
     const groups = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { tail, images } of groups) {
-      for (let start = 0; start < images.length; start += this.#maxBatch) {
-        void this.#pass(tail, images.slice(start, start + this.#maxBatch));
+      for (let start = 0; start < images.length; start += MOST_TOGETHER) {
+        void this.#pass(tail, images.slice(start, start + MOST_TOGETHER));
       }
     }
   }
