@@ -272,7 +272,6 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
 
   progress.phase('evaluating', 'Looking for faults in the data');
   const data = await examineData({
-    engine,
     entries: images,
     ...samples,
     splits: splitsOf(parts, images.length),

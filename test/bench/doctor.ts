@@ -23,7 +23,6 @@ import { outOfFold } from '../../src/training/doctor/out-of-fold.js';
 import { extractFeatures } from '../../src/training/extract-features.js';
 import { seededRandom, shuffled } from '../../src/training/random.js';
 import { type Backbone, Backbones } from '../../src/vision/backbone.js';
-import { loadEngine } from '../../src/vision/engine.js';
 import { FeatureCache } from '../../src/vision/feature-cache.js';
 import { importBackbone } from '../../src/vision/onnx/import-backbone.js';
 import { COPIES, foreignPictures, standardised } from '../helpers/planted.js';
@@ -45,7 +44,6 @@ const folder = await mkdtemp(join(tmpdir(), 'graft-doctor-'));
 const config = loadConfig({ DATA_DIR: folder, MODELS_DIR: join(folder, 'models') });
 const cache = await FeatureCache.open({ folder, maxBytes: config.FEATURE_CACHE_BYTES });
 const limits = { maxPixels: config.MAX_IMAGE_PIXELS };
-const engine = await loadEngine();
 const figures: { name: string; value: number }[] = [];
 try {
   await cp(join(loadConfig({}).MODELS_DIR, 'rootstock_s'), join(folder, 'models', 'rootstock_s'), { recursive: true });
@@ -110,7 +108,6 @@ async function examine(items: Item[], backbone: Backbone, seed: number) {
   });
   const labels = [...new Set(entries.map(({ label }) => label))].sort();
   const request = {
-    engine,
     entries,
     x: standardised(x, backbone.card.features.dimensions),
     y: Int32Array.from(entries, ({ label }) => labels.indexOf(label)),

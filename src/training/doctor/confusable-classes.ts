@@ -15,9 +15,14 @@ const LEAST_CONFUSED = 3;
 const BEYOND_CHANCE = 2;
 
 /** Pairs of classes that heads take for each other more often than errors fall on classes by chance, worst first. */
-export function confusableClasses({ probabilities }: OutOfFold, y: Int32Array, classes: number): ConfusableClasses[] {
+export function confusableClasses(
+  { probabilities, unknown }: OutOfFold,
+  y: Int32Array,
+  classes: number,
+): ConfusableClasses[] {
   const confusion = Array.from({ length: classes }, () => new Int32Array(classes));
   y.forEach((truth, image) => {
+    if (unknown.has(image)) return;
     const p = probabilities.subarray(image * classes, (image + 1) * classes);
     let guess = 0;
     for (let k = 1; k < classes; k += 1) if (p[k]! > p[guess]!) guess = k;

@@ -5,7 +5,6 @@
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import type { DataFindings, DatasetEntry, Split } from '../../schemas.js';
-import type { Engine } from '../../vision/engine.js';
 import { type PictureSignature, pictureSignature, pictureSimilarity } from '../../vision/picture-signature.js';
 import type { ImageLimits } from '../../vision/images.js';
 import { confusableClasses } from './confusable-classes.js';
@@ -17,7 +16,6 @@ import { outliers } from './outliers.js';
 import { seededRandom, shuffled } from '../random.js';
 
 export interface ExamineOptions {
-  engine: Engine;
   entries: DatasetEntry[];
   /** float32 `[≥ entries, D]`, standardised */
   x: Float32Array;
@@ -123,7 +121,7 @@ interface Compared {
   neighbours: Awaited<ReturnType<typeof nearestNeighbours>>;
 }
 
-async function neighboursOfSome({ engine, entries, x, dimensions: D, seed }: ExamineOptions): Promise<Compared> {
+async function neighboursOfSome({ entries, x, dimensions: D, seed }: ExamineOptions): Promise<Compared> {
   const all = [...entries.keys()];
   const cut = all.length > MOST_COMPARED;
   const images = cut
@@ -139,7 +137,6 @@ async function neighboursOfSome({ engine, entries, x, dimensions: D, seed }: Exa
     });
   }
   const neighbours = await nearestNeighbours({
-    engine,
     x: rows,
     images: images.length,
     dimensions: D,

@@ -1,4 +1,4 @@
-import type { Engine } from '../../vision/engine.js';
+import { type Matrix, matrixProduct } from '../../vision/onnx/matrix-product.js';
 import { seededRandom } from '../random.js';
 
 /** The nearest other images of each image, nearest first. */
@@ -25,18 +25,17 @@ const PROJECTED = 256;
  * @param options x: float32 `[≥ images, D]`, standardised
  */
 export async function nearestNeighbours(options: {
-  engine: Engine;
   x: Float32Array;
   images: number;
   dimensions: number;
   count: number;
 }): Promise<Neighbours> {
-  const { engine, x, images, dimensions } = options;
+  const { x, images, dimensions } = options;
   const count = Math.min(options.count, images - 1);
   const index = new Int32Array(images * count).fill(-1);
   const distance = new Float64Array(images * count).fill(Number.POSITIVE_INFINITY);
   const projected = images > EXACT_IMAGES && dimensions > PROJECTED;
-  const compared = projected ? project(engine, x, images, dimensions) : x.subarray(0, images * dimensions);
+  const compared = projected ? await project(x, images, dimensions) : x.subarray(0, images * dimensions);
   const D = projected ? PROJECTED : dimensions;
   const squares = squaredLengths(compared, images, D);
 
@@ -50,27 +49,20 @@ export async function nearestNeighbours(options: {
     distance[place] = value;
     index[place] = other;
   };
-  const { tf } = engine;
   for (let a = 0; a < images; a += BLOCK) {
-    const rows = Math.min(BLOCK, images - a);
-    const left = tf.tensor2d(compared.subarray(a * D, (a + rows) * D), [rows, D]);
+    const left = block(compared, a, images, D);
     for (let b = a; b < images; b += BLOCK) {
-      const columns = Math.min(BLOCK, images - b);
-      const products = tf.tidy(() => {
-        const right = tf.transpose(tf.tensor2d(compared.subarray(b * D, (b + columns) * D), [columns, D]));
-        return tf.matMul(left, right).dataSync() as Float32Array;
-      });
-      for (let i = 0; i < rows; i += 1) {
+      const right = block(compared, b, images, D);
+      const products = await matrixProduct(left, right);
+      for (let i = 0; i < left.rows; i += 1) {
         const worst = (a + i) * count + count - 1;
-        for (let j = a === b ? i + 1 : 0; j < columns; j += 1) {
-          const value = Math.max(0, squares[a + i]! + squares[b + j]! - 2 * products[i * columns + j]!);
+        for (let j = a === b ? i + 1 : 0; j < right.rows; j += 1) {
+          const value = Math.max(0, squares[a + i]! + squares[b + j]! - 2 * products[i * right.rows + j]!);
           if (value < distance[worst]!) offer(a + i, b + j, value);
           if (value < distance[(b + j) * count + count - 1]!) offer(b + j, a + i, value);
         }
       }
-      await new Promise((resolve) => setImmediate(resolve));
     }
-    left.dispose();
   }
   if (projected) makeExact({ count, index, distance }, x, images, dimensions);
   return { count, index, distance };
@@ -84,25 +76,21 @@ function squaredLengths(x: Float32Array, images: number, D: number): Float64Arra
   });
 }
 
+function block(x: Float32Array, start: number, images: number, columns: number): Matrix {
+  const rows = Math.min(BLOCK, images - start);
+  return { values: x.subarray(start * columns, (start + rows) * columns), rows, columns };
+}
+
 /** `[images, PROJECTED]` */
-function project({ tf }: Engine, x: Float32Array, images: number, D: number): Float32Array {
+async function project(x: Float32Array, images: number, D: number): Promise<Float32Array> {
   const random = seededRandom(0, 'projection');
   // ±1 does as well as a Gaussian (Achlioptas, Database-friendly Random Projections, 2003).
-  const directions = Float32Array.from(
-    { length: D * PROJECTED },
-    () => (random() < 0.5 ? -1 : 1) / Math.sqrt(PROJECTED),
-  );
-  const right = tf.tensor2d(directions, [D, PROJECTED]);
+  const values = Float32Array.from({ length: PROJECTED * D }, () => (random() < 0.5 ? -1 : 1) / Math.sqrt(PROJECTED));
+  const directions = { values, rows: PROJECTED, columns: D };
   const out = new Float32Array(images * PROJECTED);
   for (let start = 0; start < images; start += BLOCK) {
-    const rows = Math.min(BLOCK, images - start);
-    const part = tf.tidy(() => {
-      const left = tf.tensor2d(x.subarray(start * D, (start + rows) * D), [rows, D]);
-      return tf.matMul(left, right).dataSync() as Float32Array;
-    });
-    out.set(part, start * PROJECTED);
+    out.set(await matrixProduct(block(x, start, images, D), directions), start * PROJECTED);
   }
-  right.dispose();
   return out;
 }
 

@@ -11,6 +11,8 @@ export interface OutOfFold {
 
 /** Fewer images of a class teach a head too little to doubt a label. */
 const LEAST_OF_CLASS = 3;
+/** Enough for firm penalties; a weak one need not converge to say what is doubtful. */
+const MOST_ITERATIONS = 100;
 /** Few images need more folds, and can afford them. */
 const foldsFor = (images: number) => (images <= 1000 ? 5 : images <= 20_000 ? 3 : 2);
 
@@ -33,33 +35,46 @@ export async function outOfFold(options: {
   const x = options.x.subarray(0, n * dimensions);
   const folds = foldsFor(n);
   const fold = deal(y, options.groups, folds, options.seed);
+  const unknown = hardlySeen(y, fold, folds, K);
+  // With one or two images of each class there is nothing to fit for.
+  if (unknown.size === n) return { probabilities: new Float64Array(n * K), unknown };
   const logits = new Float32Array(n * K);
-  const unknown = new Set<number>();
   const regression = new SoftmaxRegression({ x, y, dimensions, classes: K });
   for (let held = 0; held < folds; held += 1) {
-    const seen = new Int32Array(K);
-    y.forEach((k, image) => {
-      if (fold[image] !== held) seen[k]! += 1;
-    });
     // Not from where the last one ended: that one has seen these images.
     const fitted = await regression.fit({
       imageWeights: Float32Array.from(fold, (other) => (other === held ? 0 : 1)),
       weightDecay,
-      maxIterations: 200,
+      maxIterations: MOST_ITERATIONS,
       tolerance: 1e-4,
     });
     fold.forEach((other, image) => {
-      if (other !== held) return;
-      logits.set(fitted.logits.subarray(image * K, (image + 1) * K), image * K);
-      if (seen[y[image]!]! < LEAST_OF_CLASS) unknown.add(image);
+      if (other === held) logits.set(fitted.logits.subarray(image * K, (image + 1) * K), image * K);
     });
   }
-  const temperature = fitTemperature({ logits, y, classes: K });
+  const known = [...y.keys()].filter((image) => !unknown.has(image));
+  const judged = new Float32Array(known.length * K);
+  known.forEach((image, row) => {
+    judged.set(logits.subarray(image * K, (image + 1) * K), row * K);
+  });
+  const truth = Int32Array.from(known, (image) => y[image]!);
+  const temperature = fitTemperature({ logits: judged, y: truth, classes: K });
   const out = new Float64Array(n * K);
   for (let image = 0; image < n; image += 1) {
     out.set(probabilities(logits.subarray(image * K, (image + 1) * K), temperature), image * K);
   }
   return { probabilities: out, unknown };
+}
+
+/** Images whose class has too few others outside of their fold. */
+function hardlySeen(y: Int32Array, fold: Int32Array, folds: number, classes: number): Set<number> {
+  const members = new Int32Array(classes);
+  const inFold = Array.from({ length: folds }, () => new Int32Array(classes));
+  y.forEach((k, image) => {
+    members[k]! += 1;
+    inFold[fold[image]!]![k]! += 1;
+  });
+  return new Set([...y.keys()].filter((i) => members[y[i]!]! - inFold[fold[i]!]![y[i]!]! < LEAST_OF_CLASS));
 }
 
 /** The fold of each image: class by class, copies together. */

@@ -7,7 +7,6 @@ import { PACKAGE_ROOT } from '../../../src/config.js';
 import type { DatasetEntry, Split } from '../../../src/schemas.js';
 import { examineData } from '../../../src/training/doctor/examine-data.js';
 import { Backbones } from '../../../src/vision/backbone.js';
-import { loadEngine } from '../../../src/vision/engine.js';
 import { decodeImage } from '../../../src/vision/images.js';
 import { photo, randomFrom } from '../../helpers/photos.js';
 import { COPIES, foreignPictures, standardised } from '../../helpers/planted.js';
@@ -36,7 +35,6 @@ async function examine(photos: Photo[]) {
   const raw = new Float32Array(photos.length * D);
   for (const [i, { bytes }] of photos.entries()) raw.set(await featuresOf(bytes), i * D);
   return examineData({
-    engine: await loadEngine(),
     entries: photos.map(({ name, label, bytes }): DatasetEntry => {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       return { name, label, sha256, offset: 0, bytes: bytes.length, width: 1, height: 1 };
