@@ -11,7 +11,7 @@ import type { Figure } from './figure.js';
 import { loadRows } from './rows.js';
 
 /** No row may hold up those behind it for longer. */
-const ROW_DEADLINE_MS = 20 * 60_000;
+const ROW_DEADLINE_MS = 30 * 60_000;
 
 const { values } = parseArgs({
   options: {
