@@ -34,6 +34,9 @@ const MOST_SEEN = 10_000;
 
 type Told = JobProgress & { attempt: number };
 
+/** Nothing is told of a job after one of these. */
+const ENDS: ReadonlySet<JobEvent['type']> = new Set(['succeeded', 'failed', 'cancelled']);
+
 /** Jobs as the API sees them: submit, look, follow, cancel. */
 export class Jobs {
   readonly #store: JobStore;
@@ -162,8 +165,9 @@ export class Jobs {
       for (const event of events) {
         seen = Math.max(seen, event.seq);
         yield event;
+        if (ENDS.has(event.type)) return; // also where the result came between the two looks above
       }
-      if (result && events.every(({ type }) => type !== result.status)) {
+      if (result) {
         // The result is written before its event: once more, then it is complete.
         await this.#live.nextEvent(id, 500, signal);
         const rest = await this.events(tenant, id, seen);
@@ -171,7 +175,6 @@ export class Jobs {
         yield* rest.length > 0 ? rest : (await this.events(tenant, id)).slice(-1);
         return;
       }
-      if (result) return;
       if (events.length === 0) yield undefined;
       await this.#live.nextEvent(id, 1000, signal);
     }
