@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { addGauge, createMetrics } from './api/metrics.js';
 import { buildApp } from './api/app.js';
-import { watchConnections } from './api/close-idle.js';
+import { drainable } from './api/drain.js';
 import { Artifacts } from './artifacts/artifacts.js';
 import { backbonesOptions, datasetsOptions } from './composition.js';
 import { type Config, loadConfig } from './config.js';
@@ -86,14 +86,14 @@ async function main(config: Config): Promise<void> {
     { log },
   );
 
-  const closeIdle = watchConnections(app.server);
+  const drain = drainable(app.server);
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
     stopping = true;
     log.info('stopping: open requests are finished first');
     setTimeout(() => process.exit(0), config.SHUTDOWN_SECONDS * 1000).unref();
-    setInterval(closeIdle, 50).unref();
+    await drain();
     await app.close();
     rateLimits?.close();
     await queue.close();
