@@ -93,7 +93,7 @@ async function main(config: Config): Promise<void> {
     stopping = true;
     log.info('stopping: open requests are finished first');
     setTimeout(() => process.exit(0), config.SHUTDOWN_SECONDS * 1000).unref();
-    await drain();
+    drain();
     await app.close();
     rateLimits?.close();
     await queue.close();

@@ -33,6 +33,7 @@ export async function buildApp(dependencies: ApiDependencies, options: { log?: L
     keepAliveTimeout: config.KEEP_ALIVE_SECONDS * 1000,
     bodyLimit: config.MAX_JSON_BYTES,
     forceCloseConnections: 'idle',
+    return503OnClosing: false, // whoever was let in is answered as always
     routerOptions: { maxParamLength: 300 },
     frameworkErrors: refuseUrl,
     clientErrorHandler: refuseConnection(config.MAX_HEADER_BYTES),

@@ -13,7 +13,7 @@ async function listening(t: Test, answer: (request: IncomingMessage, response: S
   t.teardown(() => server.closeAllConnections());
   const close = async () => {
     const closed = once(server, 'close');
-    await drain();
+    drain();
     server.close();
     await closed;
   };
