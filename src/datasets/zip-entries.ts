@@ -12,6 +12,10 @@ const DEFLATED = 8;
 
 /** Signature of a local header: `PK\3\4`. */
 const LOCAL_HEADER = 0x04034b50;
+/** Its length, without the name and the extra field. */
+const LOCAL_HEADER_BYTES = 30;
+
+const WINDOW_BYTES = 512 * 1024;
 
 /**
  * The files of a zip, in the order of its central directory. Several may be read at once: each read is one piece of the
@@ -22,14 +26,16 @@ export async function* readZip(path: string, limits: ArchiveLimits): AsyncGenera
   const file = await open(path, 'r');
   const reads = new Set<Promise<unknown>>();
   try {
-    for (const record of await readZipDirectory(file, limits)) {
+    const records = await readZipDirectory(file, limits);
+    const ahead = new ReadAhead(file, (await file.stat()).size);
+    for (const record of records) {
       yield {
         name: record.name,
         bytes: record.bytes,
         memory: record.bytes + record.compressedBytes,
         refusal: refusalOf(record),
         read: () => {
-          const reading = readRecord(file, record);
+          const reading = readRecord(ahead, record);
           reads.add(reading);
           const forget = () => reads.delete(reading);
           reading.then(forget, forget);
@@ -58,13 +64,13 @@ function refusalOf({ kind, method, bytes, compressedBytes }: ZipRecord): Refusal
   return undefined;
 }
 
-async function readRecord(file: FileHandle, record: ZipRecord): Promise<Buffer | Refusal> {
-  const header = await readExactly(file, record.offset, 30);
+async function readRecord(file: ReadAhead, record: ZipRecord): Promise<Buffer | Refusal> {
+  const header = await file.read(record.offset, LOCAL_HEADER_BYTES);
   if (header.readUInt32LE(0) !== LOCAL_HEADER) return damaged('its header is not where the directory says');
   // Only the lengths are taken from the local header: name, size and checksum are the directory's.
-  const start = record.offset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28);
+  const start = record.offset + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
   if (start + record.compressedBytes > record.end) return damaged('it reaches into what follows it');
-  const packed = await readExactly(file, start, record.compressedBytes);
+  const packed = await file.read(start, record.compressedBytes);
   const bytes = record.method === STORED ? packed : await unpack(packed, record.bytes);
   if (!Buffer.isBuffer(bytes)) return bytes;
   if (bytes.length !== record.bytes) return damaged(`it has ${bytes.length} bytes where ${record.bytes} are declared`);
@@ -82,15 +88,45 @@ async function unpack(packed: Buffer, bytes: number): Promise<Buffer | Refusal> 
   }
 }
 
-async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await file.read(buffer, filled, length - filled, position + filled);
-    if (bytesRead === 0) throw new AppError('archive_damaged', 'The zip is cut off.');
-    filled += bytesRead;
+/**
+ * Reads pieces of a file that mostly follow one another: small ones come out of larger reads, a hop to the thread pool each
+ * saved. A piece keeps the whole read it came from in memory for as long as it is used.
+ */
+class ReadAhead {
+  readonly #file: FileHandle;
+  readonly #size: number;
+  #start = 0;
+  #window: Promise<Buffer> = Promise.resolve(Buffer.alloc(0));
+  #end = 0;
+
+  constructor(file: FileHandle, size: number) {
+    this.#file = file;
+    this.#size = size;
   }
-  return buffer;
+
+  /** @throws AppError `archive_damaged` where the file ends before */
+  async read(position: number, length: number): Promise<Buffer> {
+    if (position + length > this.#size) throw new AppError('archive_damaged', 'The zip is cut off.');
+    if (length > WINDOW_BYTES) return this.#exactly(position, length);
+    if (position < this.#start || position + length > this.#end) {
+      this.#start = position;
+      this.#end = Math.min(position + WINDOW_BYTES, this.#size);
+      this.#window = this.#exactly(position, this.#end - position);
+    }
+    const start = position - this.#start; // before waiting: others may move the window meanwhile
+    return (await this.#window).subarray(start, start + length);
+  }
+
+  async #exactly(position: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.#file.read(buffer, filled, length - filled, position + filled);
+      if (bytesRead === 0) throw new AppError('archive_damaged', 'The zip is cut off.');
+      filled += bytesRead;
+    }
+    return buffer;
+  }
 }
 
 function damaged(what: string): Refusal {

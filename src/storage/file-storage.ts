@@ -1,13 +1,15 @@
 import { createReadStream } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { ulid } from 'ulid';
 import { AppError, isErrno } from '../errors.js';
 import type { ByteRange, ListOptions, ObjectHead, PutOptions, Storage, StoredObject } from './contract.js';
 
 /** Folder for half-written objects and for what is being removed; `sweep` empties it. */
 const TEMPORARY = '.tmp';
+
+const WRITE_BYTES = 1024 * 1024;
 
 /** A folder may be deleted between its making and its use; that often in a row it is something else. */
 const MOST_TRIES = 10;
@@ -37,7 +39,7 @@ export class FileStorage implements Storage {
     try {
       const file = await open(temporary, 'wx');
       try {
-        await writeFile(file, body);
+        await writeFile(file, body instanceof Readable ? inLargePieces(body) : body);
         await file.sync();
       } finally {
         await file.close();
@@ -152,6 +154,22 @@ export class FileStorage implements Storage {
     await this.#prepared;
     return join(folder, ulid());
   }
+}
+
+/** What a stream gives, in pieces of at least `WRITE_BYTES` but for the last: each write is a hop to the thread pool. */
+async function* inLargePieces(stream: Readable): AsyncGenerator<Buffer> {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of stream as AsyncIterable<Buffer | string>) {
+    const buffer = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    pieces.push(buffer);
+    bytes += buffer.length;
+    if (bytes < WRITE_BYTES) continue;
+    yield Buffer.concat(pieces);
+    pieces = [];
+    bytes = 0;
+  }
+  yield Buffer.concat(pieces);
 }
 
 /** mkdir -p, and an fsync of the parent of the first folder made, so that a new folder survives a power cut. */

@@ -11,7 +11,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../errors.js';
 import type { BackboneCard } from '../schemas.js';
-import { isPlainJpeg } from './plain-jpeg.js';
+import { readPlainJpeg } from './plain-jpeg.js';
 
 /** Part of the key of cached features: change it when the steps above change. */
 export const PIXELS_VERSION = 'pixels-1';
@@ -59,9 +59,12 @@ export function sniffImage(bytes: Uint8Array): ImageFormat {
  * @throws AppError `image_invalid`, `image_too_large` or `image_unsupported`
  */
 export async function inspectImage(bytes: Uint8Array, limits: ImageLimits): Promise<{ width: number; height: number }> {
+  const plain = sniffImage(bytes) === 'jpeg' ? readPlainJpeg(bytes) : undefined;
+  const told = plain && !plain.mayTurn && plain.width * plain.height <= limits.maxPixels;
+  if (told) return { width: plain.width, height: plain.height };
   return decoding(bytes, limits, async (image) => {
-    const { autoOrient, format } = await image.metadata();
-    if (format === 'jpeg' && isPlainJpeg(bytes)) return autoOrient;
+    const { autoOrient } = await image.metadata();
+    if (plain) return autoOrient;
     await image.resize({ width: 8, height: 8, fit: 'fill', kernel: 'nearest' }).raw().toBuffer();
     return autoOrient;
   });

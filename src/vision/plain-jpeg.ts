@@ -1,35 +1,57 @@
-/** Bytes that come before the entropy-coded data: the frame's components by id, with their quantisation tables. */
-type Frame = Map<number, number>;
+/** What a frame header says: its components by id, with their quantisation tables. */
+interface Frame {
+  width: number;
+  height: number;
+  tables: Map<number, number>;
+}
+
+/** libjpeg's own limit. */
+const MOST_PIXELS_A_SIDE = 65_500;
 
 const EOI = Buffer.from([0xff, 0xd9]);
 
+export interface PlainJpeg {
+  /** Of the pixels as they are stored. */
+  width: number;
+  height: number;
+  /** Whether an APP1 segment (EXIF, XMP) may say that they are to be turned. */
+  mayTurn: boolean;
+}
+
 /**
- * Whether libjpeg is sure to decode this JPEG to its last row, told from its headers alone: one scan of 8-bit Huffman codes
- * (as nearly all photos have), every table that it names defined and consistent, and an end marker, so that the file was not
- * cut off. What libjpeg then finds within the scan are warnings and not errors. False says nothing: decode it to find out.
+ * What the headers of a JPEG say, where by them alone libjpeg is sure to decode it to its last row: one scan of 8-bit
+ * Huffman codes (as nearly all photos have), every table that it names defined and consistent, and an end marker, so that
+ * the file was not cut off. What libjpeg then finds within the scan are warnings and not errors. Undefined says nothing:
+ * decode it to find out.
  */
-export function isPlainJpeg(bytes: Uint8Array): boolean {
+export function readPlainJpeg(bytes: Uint8Array): PlainJpeg | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const quantisation = new Set<number>();
   const huffman = new Set<number>();
   let frame: Frame | undefined;
+  let mayTurn = false;
   for (let at = 2; at + 4 <= file.length; ) {
-    if (file[at] !== 0xff) return false;
+    if (file[at] !== 0xff) return undefined;
     const marker = file[at + 1]!;
     const length = file.readUInt16BE(at + 2);
     const segment = file.subarray(at + 4, at + 2 + length);
-    if (length < 2 || segment.length !== length - 2) return false;
+    if (length < 2 || segment.length !== length - 2) return undefined;
     at += 2 + length;
-    if (marker === 0xda) return isWholeScan(segment, { frame, quantisation, huffman }) && file.includes(EOI, at);
+    if (marker === 0xda) {
+      if (!frame || !isWholeScan(segment, { frame, quantisation, huffman }) || !file.includes(EOI, at))
+        return undefined;
+      return { width: frame.width, height: frame.height, mayTurn };
+    }
+    mayTurn ||= marker === 0xe1;
     const isSkipped = (marker >= 0xe0 && marker <= 0xef) || marker === 0xfe || (marker === 0xdd && length === 4);
     if (isSkipped) continue;
     if (marker === 0xdb && readQuantisation(segment, quantisation)) continue;
     if (marker === 0xc4 && readHuffman(segment, huffman)) continue;
-    if ((marker !== 0xc0 && marker !== 0xc1) || frame) return false;
+    if ((marker !== 0xc0 && marker !== 0xc1) || frame) return undefined;
     frame = readFrame(segment);
-    if (!frame) return false;
+    if (!frame) return undefined;
   }
-  return false;
+  return undefined;
 }
 
 function readQuantisation(segment: Buffer, tables: Set<number>): boolean {
@@ -71,30 +93,31 @@ function readHuffman(segment: Buffer, tables: Set<number>): boolean {
 function readFrame(segment: Buffer): Frame | undefined {
   const count = segment[5] ?? 0;
   if (segment[0] !== 8 || (count !== 1 && count !== 3) || segment.length !== 6 + 3 * count) return undefined;
-  if (segment.readUInt16BE(1) === 0 || segment.readUInt16BE(3) === 0) return undefined;
+  const [height, width] = [segment.readUInt16BE(1), segment.readUInt16BE(3)];
+  if (Math.min(width, height) === 0 || Math.max(width, height) > MOST_PIXELS_A_SIDE) return undefined;
   const parts = Array.from({ length: count }, (_, i) => segment.subarray(6 + 3 * i, 9 + 3 * i));
   const across = parts.map((part) => part[1]! >> 4);
   const down = parts.map((part) => part[1]! & 15);
   const divides = (factors: number[]) => factors.every((n) => n >= 1 && n <= 4 && Math.max(...factors) % n === 0);
   const blocks = across.reduce((sum, n, i) => sum + n * down[i]!, 0);
   if (!divides(across) || !divides(down) || (count > 1 && blocks > 10)) return undefined;
-  const frame: Frame = new Map(parts.map((part) => [part[0]!, part[2]!]));
-  return frame.size === count ? frame : undefined;
+  const tables = new Map(parts.map((part) => [part[0]!, part[2]!]));
+  return tables.size === count ? { width, height, tables } : undefined;
 }
 
 /** All components in one scan, with tables that are there. */
 function isWholeScan(
   segment: Buffer,
-  { frame, quantisation, huffman }: { frame: Frame | undefined; quantisation: Set<number>; huffman: Set<number> },
+  { frame, quantisation, huffman }: { frame: Frame; quantisation: Set<number>; huffman: Set<number> },
 ): boolean {
   const count = segment[0];
-  if (!frame || count !== frame.size || segment.length !== 4 + 2 * count) return false;
-  const ids = [...frame.keys()];
+  if (count !== frame.tables.size || segment.length !== 4 + 2 * count) return false;
+  const ids = [...frame.tables.keys()];
   return ids.every((id, i) => {
     const tables = segment[2 + 2 * i]!;
     return (
       segment[1 + 2 * i] === id &&
-      quantisation.has(frame.get(id)!) &&
+      quantisation.has(frame.tables.get(id)!) &&
       huffman.has(tables >> 4) &&
       huffman.has(16 + (tables & 15))
     );

@@ -1,10 +1,12 @@
 import sharp, { type JpegOptions } from 'sharp';
 import t from 'tap';
 import { decodeImage, inspectImage } from '../../src/vision/images.js';
-import { isPlainJpeg } from '../../src/vision/plain-jpeg.js';
+import { readPlainJpeg } from '../../src/vision/plain-jpeg.js';
 import { photo, pixels, randomFrom } from '../helpers/photos.js';
 
 const card = { input: { name: 'images', width: 32, height: 32 }, resize: { mode: 'stretch' as const } };
+
+const isPlainJpeg = (bytes: Buffer) => readPlainJpeg(bytes) !== undefined;
 
 const limits = { maxPixels: 1e6 };
 
@@ -37,7 +39,13 @@ t.test('the thumbnail in a photo does not stand for its end', async (t) => {
 
 t.test('what is taken in by its headers decodes, whatever bytes are changed', async (t) => {
   const random = randomFrom(11);
-  const sources = [await photo(0, 1), await encoded({ chromaSubsampling: '4:4:4' }), await encoded({}, true)];
+  const profiled = sharp(await photo(0, 1)).withIccProfile('p3');
+  const sources = [
+    await photo(0, 1),
+    await encoded({ chromaSubsampling: '4:4:4' }),
+    await encoded({}, true),
+    await profiled.jpeg().toBuffer(),
+  ];
   let plain = 0;
   for (let i = 0; i < 3000; i += 1) {
     const bytes = Buffer.from(sources[i % sources.length]!);
@@ -49,6 +57,20 @@ t.test('what is taken in by its headers decodes, whatever bytes are changed', as
     if (!size) continue;
     plain += 1;
     await decodeImage(bytes, card, limits).catch((error: Error) => t.fail(`variant ${i}: ${error.message}`));
+    const { autoOrient } = await sharp(bytes).metadata();
+    if (autoOrient.width !== size.width || autoOrient.height !== size.height) t.fail(`variant ${i}: ${size.width}`);
   }
   t.ok(plain > 500 && plain < 2900, `${plain} of 3000 are plain`);
+});
+
+t.test('the size is that of the photo as it is seen', async (t) => {
+  const lying = await sharp(await photo(0, 1))
+    .resize(40, 20, { fit: 'fill' })
+    .withMetadata({ orientation: 6 })
+    .jpeg()
+    .toBuffer();
+  t.match(readPlainJpeg(lying), { width: 40, height: 20, mayTurn: true });
+  t.same(await inspectImage(lying, limits), { width: 20, height: 40 });
+  await t.rejects(inspectImage(lying, { maxPixels: 799 }), { code: 'image_too_large' });
+  await t.rejects(inspectImage(await encoded({}), { maxPixels: 2639 }), { code: 'image_too_large' }, '60 × 44');
 });
