@@ -4,7 +4,7 @@ import type { ErrorObject } from 'ajv';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
 import type { VersionReference } from '../registry/registry.js';
-import { AliasName, BackboneId, ModelName, VersionNumber } from '../schemas.js';
+import { AliasName, BackboneId, ModelName, type VersionManifest, VersionNumber } from '../schemas.js';
 import { ByteBudget, type ByteShare } from './byte-budget.js';
 import { clientLeft } from './client-left.js';
 import type { ApiDependencies } from './dependencies.js';
@@ -111,23 +111,34 @@ export function predictionRoutes({ registry, predictor, config }: ApiDependencie
   const predict = async (request: FastifyRequest, reply: FastifyReply, reference: VersionReference) => {
     const { model } = request.params as { model: string };
     const query = request.query as Static<typeof Query>;
+    const { tenant } = request;
+    const resolving = registry.resolve(tenant, model, reference);
+    resolving.catch(() => undefined); // it is awaited below
+    // What it named last time is worked on while storage says whether that still holds, which it nearly always does.
+    const recalled = query.explain ? undefined : registry.recall(tenant, model, reference);
     // The body is not read for a model that is not there.
-    const manifest = await registry.resolve(request.tenant, model, reference);
-    const explain = explainOptions(query, manifest);
+    const expected = recalled ?? (await resolving);
+    const explain = explainOptions(query, expected);
     const share = memory.open();
     try {
       const images = await readImages(request, share);
       if (images.length === 0) throw new AppError('missing_file', 'The form has no image.');
       refuseTooMany(images.length);
       if (explain) refuseTooManyExplained(images.length);
-      const { results, timings } = await predictor.predict({
-        tenant: request.tenant,
-        manifest,
-        images,
-        topK: query.top_k,
-        ...(explain && { explain }),
-        signal: clientLeft(reply),
-      });
+      const signal = clientLeft(reply);
+      const classify = (version: VersionManifest) =>
+        predictor.predict({
+          tenant,
+          manifest: version,
+          images,
+          topK: query.top_k,
+          ...(explain && { explain }),
+          signal,
+        });
+      const predicting = classify(expected);
+      predicting.catch(() => undefined); // it is awaited below, if it counts
+      const manifest = await resolving;
+      const { results, timings } = await (manifest === expected ? predicting : classify(manifest));
       return {
         model,
         version: manifest.version,

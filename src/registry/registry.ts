@@ -351,6 +351,17 @@ export class Registry {
     }
   }
 
+  /**
+   * What a reference named when it was last resolved, told from memory alone; undefined where nothing is known of it. What
+   * it names now only `resolve` tells, with the same object where nothing has changed: work may begin on this meanwhile.
+   */
+  recall(tenant: string, model: string, reference: VersionReference): VersionManifest | undefined {
+    if (reference !== 'latest' && 'alias' in reference) return undefined;
+    const version = reference === 'latest' ? this.#newest.get(modelKey(tenant, model)) : reference.version;
+    if (version === undefined) return undefined;
+    return this.#manifests.get(`${versionKey(tenant, model, version)}/manifest.json`)?.manifest;
+  }
+
   /** Asks for the numbers and, at the same time, for the version that was the newest last time: mostly it still is. */
   async #latest(tenant: string, model: string): Promise<VersionManifest> {
     const key = modelKey(tenant, model);

@@ -435,3 +435,23 @@ t.test('what another server publishes, deletes or makes anew is answered at once
   await other.publish(publication('c'));
   t.equal(await latest(), 'c', 'the model that was made anew');
 });
+
+t.test(
+  'what a reference named last is recalled without storage, and is the same object while nothing has changed',
+  async (t) => {
+    const { storage, registry } = registryIn(t.testdir());
+    const other = new Registry({ storage });
+    t.equal(registry.recall('default', 'cats', 'latest'), undefined, 'nothing was asked yet');
+    await other.publish(publication('a'));
+    const first = await registry.resolve('default', 'cats', 'latest');
+    t.equal(registry.recall('default', 'cats', 'latest'), first);
+    t.equal(registry.recall('default', 'cats', { version: 1 }), first);
+    t.equal(await registry.resolve('default', 'cats', 'latest'), first);
+    t.equal(registry.recall('other', 'cats', 'latest'), undefined, 'another tenant');
+
+    await other.publish(publication('b'));
+    t.equal(registry.recall('default', 'cats', 'latest'), first, 'as it was last time');
+    t.equal((await registry.resolve('default', 'cats', 'latest')).job, 'b');
+    t.equal(registry.recall('default', 'cats', 'latest')?.job, 'b');
+  },
+);
