@@ -56,6 +56,7 @@ export class Predictor {
   readonly #batchers = new WeakMap<Backbone, Batcher>();
   readonly #tails = new WeakMap<SplitBackbone, TailQueue>();
   readonly #heads: LRUCache<string, Loaded, { tenant: string; manifest: VersionManifest }>;
+  #room: Float32Array = new Float32Array(0);
   #waiting = 0;
   readonly #waitingOf = new Map<string, number>();
 
@@ -107,7 +108,8 @@ export class Predictor {
           slowest.queue = Math.max(slowest.queue, embedded.queueMs);
           slowest.inference = Math.max(slowest.inference, embedded.inferenceMs);
           const features = await finish(embedded.features);
-          const predictions = best(score(head, features), manifest.labels, topK);
+          const scores = score(head, features, this.#scores(manifest.labels.length));
+          const predictions = best(scores, manifest.labels, topK);
           if (!seen) return { predictions };
           const { backbone } = batcher;
           const label = explain.label ?? predictions[0]!.label;
@@ -170,6 +172,12 @@ export class Predictor {
     if (!manifest.top) return { head, tail: undefined };
     const [index, values] = await Promise.all([read('tail/weights.json'), read('tail/weights.bin')]);
     return { head, tail: readTailWeights({ index: index.toString('utf8'), weights: values }) };
+  }
+
+  /** Room for the scores of one image, used again as long as heads have as many classes. */
+  #scores(classes: number): Float32Array {
+    if (this.#room.length !== classes) this.#room = new Float32Array(classes);
+    return this.#room;
   }
 
   /** The shared pass of a version, and what follows it for this version alone. */
