@@ -33,7 +33,7 @@ const between = [new Float32Array(1024), new Float32Array(1024)];
 export function score(
   { layers }: Head,
   features: Float32Array,
-  out = new Float32Array(layers.at(-1)!.units),
+  out: Float32Array = new Float32Array(layers.at(-1)!.units),
 ): Float32Array {
   let input = features;
   for (const [index, { inputs, units, kernel, bias, activation }] of layers.entries()) {
