@@ -15,6 +15,9 @@ const LOCAL_HEADER = 0x04034b50;
 /** Its length, without the name and the extra field. */
 const LOCAL_HEADER_BYTES = 30;
 
+/** What a name and an extra field take, but for unusual ones. */
+const NAME_AND_EXTRA_BYTES = 512;
+
 const WINDOW_BYTES = 512 * 1024;
 
 /**
@@ -65,12 +68,15 @@ function refusalOf({ kind, method, bytes, compressedBytes }: ZipRecord): Refusal
 }
 
 async function readRecord(file: ReadAhead, record: ZipRecord): Promise<Buffer | Refusal> {
-  const header = await file.read(record.offset, LOCAL_HEADER_BYTES);
+  // With its name and extra field, of unknown length, and mostly all of the data: one read.
+  const most = LOCAL_HEADER_BYTES + NAME_AND_EXTRA_BYTES + record.compressedBytes;
+  const header = await file.read(record.offset, Math.min(most, record.end - record.offset));
   if (header.readUInt32LE(0) !== LOCAL_HEADER) return damaged('its header is not where the directory says');
   // Only the lengths are taken from the local header: name, size and checksum are the directory's.
   const start = record.offset + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
   if (start + record.compressedBytes > record.end) return damaged('it reaches into what follows it');
-  const packed = await file.read(start, record.compressedBytes);
+  const [from, to] = [start - record.offset, start - record.offset + record.compressedBytes];
+  const packed = to <= header.length ? header.subarray(from, to) : await file.read(start, record.compressedBytes);
   const bytes = record.method === STORED ? packed : await unpack(packed, record.bytes);
   if (!Buffer.isBuffer(bytes)) return bytes;
   if (bytes.length !== record.bytes) return damaged(`it has ${bytes.length} bytes where ${record.bytes} are declared`);

@@ -165,7 +165,7 @@ async function* inLargePieces(stream: Readable): AsyncGenerator<Buffer> {
     pieces.push(buffer);
     bytes += buffer.length;
     if (bytes < WRITE_BYTES) continue;
-    yield Buffer.concat(pieces);
+    yield pieces.length === 1 ? buffer : Buffer.concat(pieces);
     pieces = [];
     bytes = 0;
   }
