@@ -32,6 +32,8 @@ export interface PutOptions {
 export interface ListOptions {
   /** Only what sorts after this name. */
   after?: string;
+  /** There are few, and they are wanted at once: they may be read without leaving the thread. */
+  few?: boolean;
 }
 
 export interface Storage {

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, readdirSync, statSync } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { Readable } from 'node:stream';
@@ -88,21 +88,21 @@ export class FileStorage implements Storage {
     }
   }
 
+  /** In this thread: it takes 10 µs, and a hop to the thread pool 100 to 300 where its threads sleep. */
   async head(key: string): Promise<ObjectHead | undefined> {
-    try {
-      const found = await stat(this.#path(key), { bigint: true });
-      if (!found.isFile()) return undefined;
-      const etag = `${found.ino}-${found.mtimeNs}-${found.size}`;
-      return { bytes: Number(found.size), modifiedAt: found.mtime, etag };
-    } catch (error) {
-      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-      throw error;
-    }
+    const found = statSync(this.#path(key), { bigint: true, throwIfNoEntry: false });
+    if (!found?.isFile()) return undefined;
+    return {
+      bytes: Number(found.size),
+      modifiedAt: found.mtime,
+      etag: `${found.ino}-${found.mtimeNs}-${found.size}`,
+    };
   }
 
-  async list(prefix: string, { after }: ListOptions = {}): Promise<string[]> {
+  async list(prefix: string, { after, few = false }: ListOptions = {}): Promise<string[]> {
     try {
-      const names = (await readdir(this.#path(prefix))).sort();
+      const path = this.#path(prefix);
+      const names = (few ? readdirSync(path) : await readdir(path)).sort();
       return after === undefined ? names : names.filter((name) => name > after);
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
