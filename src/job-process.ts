@@ -6,7 +6,6 @@ import type { JobMessage, RunMessage } from './jobs/job-messages.js';
 import { standBack } from './jobs/stand-back.js';
 import { Registry } from './registry/registry.js';
 import { FileStorage } from './storage/file-storage.js';
-import { runTraining } from './training/run-training.js';
 import { Backbones } from './vision/backbone.js';
 import { FeatureCache } from './vision/feature-cache.js';
 import { backbonesOptions, datasetsOptions } from './composition.js';
@@ -26,6 +25,10 @@ async function run({ tenant, id, dataset, settings }: RunMessage['record']): Pro
   try {
     const config = loadConfig(process.env);
     standBack(config.JOB_NICE);
+    const backbones = new Backbones(backbonesOptions(config));
+    // In its own thread, while this one loads its modules; if it fails, training says so.
+    backbones.load(settings.backbone).catch(() => undefined);
+    const { runTraining } = await import('./training/run-training.js');
     const storage = new FileStorage({ root: config.DATA_DIR });
     const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
     const { version, accuracy } = await runTraining({
@@ -35,7 +38,7 @@ async function run({ tenant, id, dataset, settings }: RunMessage['record']): Pro
       settings,
       datasets: new Datasets(datasetsOptions(config, storage)),
       registry: new Registry({ storage }),
-      backbones: new Backbones(backbonesOptions(config)),
+      backbones,
       cache,
       limits: { maxPixels: config.MAX_IMAGE_PIXELS },
       onProgress: (progress) => tell({ type: 'progress', progress }),

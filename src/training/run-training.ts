@@ -30,7 +30,6 @@ import { randomTail } from '../vision/tail/random-tail.js';
 import { TailNetwork } from '../vision/tail/tail-network.js';
 import { writeTail } from '../vision/tail/tail-weights.js';
 import { writeTfjsLayers } from '../vision/tfjs-layers.js';
-import { confusionSvg, curvesSvg } from './charts.js';
 import { checkTraining, classWithoutTrainingImages } from './check-training.js';
 import { chooseExemplars } from './choose-exemplars.js';
 import { examineData } from './doctor/examine-data.js';
@@ -109,6 +108,8 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const augmentation = augmentationOf(hyperparameters);
 
   progress.phase('extracting', 'Reading features');
+  const charts = import('./charts.js'); // Vega takes a while to load, and this thread has little to do now
+  charts.catch(() => undefined); // it is awaited below
   const backbone = await options.backbones.load(settings.backbone);
   const copies = augmentation ? augmentation.copies * planned.train.length : 0;
   const top = trainsTop
@@ -377,6 +378,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     files.set('exemplars/features.bin', exemplars.features);
     files.set('exemplars/images.json', exemplars.images);
   }
+  const { confusionSvg, curvesSvg } = await charts;
   if (report.curves.length > 0) files.set('report/curves.svg', await curvesSvg(report.curves));
   if (tested) files.set('report/confusion.svg', await confusionSvg(tested));
   if (tail) files.set('tail/weights.json', tail.index).set('tail/weights.bin', tail.weights);

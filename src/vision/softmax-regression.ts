@@ -142,8 +142,8 @@ export class SoftmaxRegression {
       }
       const curvature = dot(s, y);
       if (curvature > 1e-10 * dot(y, y)) {
+        if (steps.length === HISTORY) steps.shift();
         steps.push({ s, y, rho: 1 / curvature });
-        if (steps.length > HISTORY) steps.shift();
       }
       const fall = (at.loss - found.loss) / Math.max(Math.abs(at.loss), 1e-8);
       point = next;
@@ -195,27 +195,57 @@ function unpack(point: Float32Array, K: number, D: number): SoftmaxParameters {
 
 /** −H·gradient by the two-loop recursion over the last steps. */
 function descent(gradient: Float32Array, steps: { s: Float32Array; y: Float32Array; rho: number }[]): Float32Array {
-  const q = gradient.slice();
-  const alphas: number[] = [];
-  for (const { s, y, rho } of [...steps].reverse()) {
-    const alpha = rho * dot(s, q);
-    alphas.push(alpha);
-    for (let i = 0; i < q.length; i += 1) q[i]! -= alpha * y[i]!;
-  }
+  const q = gradient.map((value) => -value);
   const last = steps.at(-1);
-  const scale = last ? 1 / (last.rho * dot(last.y, last.y)) : 1;
-  for (let i = 0; i < q.length; i += 1) q[i]! *= scale;
-  for (const { s, y, rho } of steps) {
-    const beta = rho * dot(y, q);
-    const alpha = alphas.pop()!;
-    for (let i = 0; i < q.length; i += 1) q[i]! += (alpha - beta) * s[i]!;
+  if (!last) return q;
+  const alphas = new Float64Array(steps.length);
+  let product = dot(last.s, q);
+  for (let n = steps.length - 1; n >= 0; n -= 1) {
+    const { y, rho } = steps[n]!;
+    alphas[n] = rho * product;
+    product = addThenDot(q, -alphas[n]!, y, n > 0 ? steps[n - 1]!.s : q);
   }
-  for (let i = 0; i < q.length; i += 1) q[i] = -q[i]!;
+  const scale = 1 / (last.rho * dot(last.y, last.y));
+  for (let i = 0; i < q.length; i += 1) q[i]! *= scale;
+  product = dot(steps[0]!.y, q);
+  for (let n = 0; n < steps.length; n += 1) {
+    const { s, rho } = steps[n]!;
+    product = addThenDot(q, alphas[n]! - rho * product, s, n + 1 < steps.length ? steps[n + 1]!.y : q);
+  }
   return q;
 }
 
+/** Four sums side by side: one would wait for each addition before the next. */
 function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i += 1) sum += a[i]! * b[i]!;
-  return sum;
+  let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0];
+  const whole = a.length - (a.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    sum0 += a[i]! * b[i]!;
+    sum1 += a[i + 1]! * b[i + 1]!;
+    sum2 += a[i + 2]! * b[i + 2]!;
+    sum3 += a[i + 3]! * b[i + 3]!;
+  }
+  for (let i = whole; i < a.length; i += 1) sum0 += a[i]! * b[i]!;
+  return sum0 + sum1 + (sum2 + sum3);
+}
+
+/** q += factor · v, in place. @returns w · q, from the same pass over the memory */
+function addThenDot(q: Float32Array, factor: number, v: Float32Array, w: Float32Array): number {
+  let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0];
+  const whole = q.length - (q.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    q[i]! += factor * v[i]!;
+    q[i + 1]! += factor * v[i + 1]!;
+    q[i + 2]! += factor * v[i + 2]!;
+    q[i + 3]! += factor * v[i + 3]!;
+    sum0 += w[i]! * q[i]!;
+    sum1 += w[i + 1]! * q[i + 1]!;
+    sum2 += w[i + 2]! * q[i + 2]!;
+    sum3 += w[i + 3]! * q[i + 3]!;
+  }
+  for (let i = whole; i < q.length; i += 1) {
+    q[i]! += factor * v[i]!;
+    sum0 += w[i]! * q[i]!;
+  }
+  return sum0 + sum1 + (sum2 + sum3);
 }
