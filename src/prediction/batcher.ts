@@ -74,13 +74,22 @@ export class Batcher {
     });
   }
 
+  /**
+   * Whether a pass may start: where a session is free; and where a full batch waits for one, also ahead of time, so that
+   * no session stands still between two passes.
+   */
+  get #hasRoom(): boolean {
+    const { sessions } = this.#backbone;
+    return this.#passes < sessions || (this.#passes < 2 * sessions && this.#queue.length >= this.#maxBatch);
+  }
+
   /** Start passes once this turn of the event loop is over: images that arrive in it go together. */
   #plan(): void {
-    if (this.#planned || this.#passes === this.#backbone.sessions) return;
+    if (this.#planned || !this.#hasRoom) return;
     this.#planned = true;
     setImmediate(() => {
       this.#planned = false;
-      while (this.#queue.length > 0 && this.#passes < this.#backbone.sessions) {
+      while (this.#queue.length > 0 && this.#hasRoom) {
         const batch = this.#take();
         if (batch.length > 0) void this.#pass(batch);
       }
@@ -88,10 +97,13 @@ export class Batcher {
   }
 
   async #pass(batch: Waiting[]): Promise<void> {
-    const start = performance.now();
+    let start = performance.now();
+    const onStart = () => {
+      start = performance.now();
+    };
     this.#passes += 1;
     try {
-      const features = await this.#backbone.embed(this.#together(batch), batch.length);
+      const features = await this.#backbone.embed(this.#together(batch), batch.length, onStart);
       const inferenceMs = performance.now() - start;
       const D = features.length / batch.length;
       for (const [i, { resolve, since }] of batch.entries()) {

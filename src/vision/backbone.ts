@@ -30,9 +30,10 @@ export interface Backbone {
   /**
    * Features of a batch; the event loop stays free.
    * @param pixels uint8 `[count, height, width, 3]`, RGB
+   * @param onStart called when the pass begins, unless it begins at once: a session does one after another
    * @returns float32 `[count, D]`
    */
-  embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  embed(pixels: Uint8Array, count: number, onStart?: () => void): Promise<Float32Array>;
   /**
    * The maps of one image whose means, side by side, are its features; as the card lists them.
    * @param pixels uint8 `[height, width, 3]`, RGB
@@ -264,6 +265,7 @@ function startThread(
   let ended: AppError | undefined;
   /** Keys of the weights that the thread has. */
   const sent = new Set<string>();
+  let before: Promise<unknown> = Promise.resolve();
   const tell = (message: EmbedRequest | FinishRequest | WeightsMessage) => thread.postMessage(message);
   const settle = (id: number) => {
     const waiting = pending.get(id);
@@ -311,7 +313,12 @@ function startThread(
             sessions: 1,
             provider: message.provider,
             without: message.without,
-            embed: (pixels, count) => ask<Float32Array>({ pixels, count }),
+            embed: (pixels, count, onStart) => {
+              if (onStart && pending.size > 0) before.then(onStart, onStart);
+              const pass = ask<Float32Array>({ pixels, count });
+              before = pass;
+              return pass;
+            },
             maps: (pixels) => ask<FeatureMap[]>({ pixels, count: 1, maps: true }),
             finish: (tail, rows, count) => {
               if (!sent.has(tail.key)) tell({ key: tail.key, weights: tail.weights });

@@ -7,11 +7,11 @@ export function sessionPool(sessions: Backbone[]): Backbone {
   return {
     ...first!,
     sessions: sessions.length,
-    async embed(pixels, count) {
+    async embed(pixels, count, onStart) {
       const least = passes.indexOf(Math.min(...passes));
       passes[least]! += 1;
       try {
-        return await sessions[least]!.embed(pixels, count);
+        return await sessions[least]!.embed(pixels, count, onStart);
       } finally {
         passes[least]! -= 1;
       }

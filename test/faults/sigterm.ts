@@ -97,7 +97,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       ),
       exactly('event streams broken off', brokenStreams, 0),
       atMost('the server drains in, most', Math.max(...drains), 20, 's'),
-      atMost('the worker drains in, most', Math.max(...handed), 5, 's'),
+      atMost('the worker drains in, most', Math.max(...handed), long ? 5 : 15, 's'),
       exactly('torn or left', torn.length + garbage.length + temporary.length, 0),
     ];
   });
