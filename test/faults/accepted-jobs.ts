@@ -14,7 +14,7 @@ export const name = 'A 202 is never lost';
 export const goal = 'whatever is killed, every acknowledged job ends as it should, once';
 
 export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
-  const [wantedJobs, wantedKills] = long ? [500, 100] : [8, 6];
+  const [wantedJobs, wantedKills] = long ? [500, 100] : [4, 4];
   const random = randomFrom(seed);
   return withFleet({ workers: 1, env: { WORKER_CONCURRENCY: '2' } }, async (fleet) => {
     const dataset = await smallDataset(fleet, 5);

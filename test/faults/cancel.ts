@@ -15,7 +15,7 @@ export const goal = 'p95 at most 2 s, and nothing stays behind';
 export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
   const random = randomFrom(seed);
   return withFleet({}, async (fleet) => {
-    const dataset = await smallDataset(fleet, long ? 60 : 30);
+    const dataset = await smallDataset(fleet, long ? 60 : 10);
     const whole = await submit(fleet, { ...slow(), dataset: dataset.id, model: 'whole' });
     const { started_at, finished_at, created_at } = await fleet.ended(whole.id);
     const spanMs = Date.parse(finished_at!) - Date.parse(created_at);
@@ -24,7 +24,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
     );
     const seconds: number[] = [];
     const statuses = new Map<string, number>();
-    const moments = long ? 20 : 3;
+    const moments = long ? 20 : 2;
     for (let n = 0; n < moments; n += 1) {
       const job = await submit(fleet, { ...slow(), dataset: dataset.id, model: `cancelled-${n}` });
       await sleep(((n + random()) / moments) * spanMs);

@@ -26,7 +26,6 @@ const ENV = {
   STALL_TIMEOUT_SECONDS: '5',
   LOG_LEVEL: 'error',
 };
-const FLOOD_PER_SECOND = 20;
 
 interface Outcome {
   status: number;
@@ -42,7 +41,8 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
   return withService({ env: { ...ENV, API_KEYS } }, async (service) => {
     for (const key of Object.values(KEYS)) await train(service, key);
     const image = await photo(0, 1, 96);
-    const limited = await service.startServer({ RATE_LIMIT_PER_SECOND: String(FLOOD_PER_SECOND) });
+    const limited = await service.startServer({ RATE_LIMIT_PER_SECOND: long ? '20' : '1' });
+    const quietMs = long ? 100 : 1000;
     const figures: Figure[] = [];
 
     // 1. Three times what it can do.
@@ -80,9 +80,9 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     );
 
     // 3. One key that floods, beside one that asks now and then.
-    const alone = await closedLoop(limited.url, KEYS.quiet, image, 1, long ? 3000 : 500, 100);
+    const alone = await closedLoop(limited.url, KEYS.quiet, image, 1, long ? 3000 : 500, quietMs);
     const [quiet, flood] = await Promise.all([
-      closedLoop(limited.url, KEYS.quiet, image, 1, long ? 20_000 : 3000, 100),
+      closedLoop(limited.url, KEYS.quiet, image, 1, long ? 20_000 : 3000, quietMs),
       closedLoop(limited.url, KEYS.flood, image, 16, long ? 20_000 : 3000),
     ]);
     const refused = flood.filter(({ status }) => status === 429);

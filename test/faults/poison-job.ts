@@ -13,9 +13,9 @@ export const goal = 'its attempts are bounded, and the jobs behind it hardly wai
 const ATTEMPTS = 3;
 
 export async function run({ long, log }: RowOptions): Promise<Figure[]> {
-  const count = long ? 20 : 3;
+  const count = long ? 20 : 2;
   return withFleet({ env: { JOB_ATTEMPTS: String(ATTEMPTS) } }, async (fleet) => {
-    const dataset = await smallDataset(fleet, 20);
+    const dataset = await smallDataset(fleet, long ? 20 : 8);
     const good = async (prefix: string) => {
       const jobs: Job[] = [];
       for (let n = 0; n < count; n += 1) {
