@@ -60,6 +60,13 @@ export const headFit: Section = {
         goal: { atMost: 60 },
         note: `accuracy ${accuracy.toFixed(2)} %`,
       },
+      {
+        name: 'head fit on 50,000 × 1,280 → 10: peak memory of the process',
+        value: process.resourceUsage().maxRSS / 1024,
+        unit: 'MB',
+        goal: { atMost: 2000 },
+        note: 'of this process, with all that it did before',
+      },
     ];
     const python = pythonWith('sklearn');
     if (!python) {
