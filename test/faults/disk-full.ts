@@ -43,7 +43,7 @@ async function fill(fleet: Fleet, folder: string, long: boolean, log: RowOptions
     answers.push(answer);
     return answer;
   };
-  const small = await smallDataset(fleet, 20);
+  const small = await smallDataset(fleet, long ? 20 : 5);
   await fleet.ended((await submit(fleet, { ...QUICK, dataset: small.id, model: 'served' })).id);
   const picture = await photo(0, 1);
   const archive = zip((await photos(['left', 'right'], 40, { size: 220 })).map((file) => ({ ...file, stored: true })));
@@ -67,7 +67,7 @@ async function fill(fleet: Fleet, folder: string, long: boolean, log: RowOptions
     // A job that runs when the last room goes: its features cannot be stored, its version cannot be published.
     const running = JSON.parse(note(await postJob(slow())).text) as { id?: string };
     const other = await eatTheRest(join(folder, 'other'));
-    for (let n = 0; n < 5; n += 1) {
+    for (let n = 0; n < (long ? 5 : 2); n += 1) {
       note(await uploadOne());
       note(await postJob(QUICK));
       const { status } = await fleet.send('/v1/models/served/predict', { method: 'POST', body: picture });

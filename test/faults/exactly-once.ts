@@ -21,7 +21,7 @@ const PAST_THE_LOCK_MS = 9000;
 export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
   const random = randomFrom(seed);
   return withFleet({ workers: 2, env: { WORKER_CONCURRENCY: '2', JOB_ATTEMPTS: '10' } }, async (fleet) => {
-    const dataset = await smallDataset(fleet, long ? 100 : 10);
+    const dataset = await smallDataset(fleet, long ? 100 : 15);
     const jobs: Job[] = [];
     let twice = 0;
     const [wanted, rounds] = long ? [20, 20] : [1, 3];

@@ -24,7 +24,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     log('memory and descriptors are read from /proc, which only Linux has');
     return [];
   }
-  const [predictions, publishes] = long ? [100_000, 200] : [320, 10];
+  const [predictions, publishes] = long ? [100_000, 200] : [160, 10];
   // A small cache of heads, so that it is full early and heads are dropped as others come.
   return withFleet({ env: { HEAD_CACHE_BYTES: '100000' } }, async (fleet) => {
     const dataset = await smallDataset(fleet, 10);

@@ -15,7 +15,7 @@ const ATTEMPTS = 3;
 export async function run({ long, log }: RowOptions): Promise<Figure[]> {
   const count = long ? 20 : 2;
   return withFleet({ env: { JOB_ATTEMPTS: String(ATTEMPTS) } }, async (fleet) => {
-    const dataset = await smallDataset(fleet, long ? 20 : 8);
+    const dataset = await smallDataset(fleet, long ? 20 : 12);
     const good = async (prefix: string) => {
       const jobs: Job[] = [];
       for (let n = 0; n < count; n += 1) {

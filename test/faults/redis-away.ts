@@ -15,7 +15,7 @@ const DEADLINE_S = 3;
 
 export async function run({ long, log }: RowOptions): Promise<Figure[]> {
   return withFleet({}, async (fleet) => {
-    const dataset = await smallDataset(fleet, long ? 60 : 10);
+    const dataset = await smallDataset(fleet, long ? 60 : 20);
     await fleet.ended((await submit(fleet, { ...QUICK, dataset: dataset.id, model: 'served' })).id);
     const picture = await photo(0, 1);
     const figures: Figure[] = [];

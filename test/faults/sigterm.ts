@@ -21,7 +21,7 @@ type Outcome = number;
 export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
   const random = randomFrom(seed);
   return withFleet({}, async (fleet) => {
-    const dataset = await smallDataset(fleet, long ? 60 : 10);
+    const dataset = await smallDataset(fleet, long ? 60 : 30);
     await fleet.ended((await submit(fleet, { ...QUICK, dataset: dataset.id, model: 'served' })).id);
     const picture = await photo(0, 1);
     const archive = zip((await photos(['left', 'right'], 10)).map((file) => ({ ...file, stored: true })));
