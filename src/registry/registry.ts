@@ -69,7 +69,7 @@ export class Registry {
     const folder = versionKey(tenant, model, version);
     const published = await readJson<VersionManifest>(this.#storage, `${folder}/manifest.json`);
     if (published) return published;
-    if (await this.#storage.head(`${folder}/deleted.json`)) {
+    if (await this.#isDeleted(tenant, model, version)) {
       throw new AppError('version_not_found', `Version ${version} of '${model}', which this job made, was deleted.`, {
         details: { model, version },
       });
@@ -89,7 +89,7 @@ export class Registry {
     };
     const { created } = await writeJson(this.#storage, `${folder}/manifest.json`, manifest, { ifAbsent: true });
     // The job may have ended without this version while a late attempt was here; see `settle`.
-    if (await this.#storage.head(`${folder}/deleted.json`)) {
+    if (await this.#isDeleted(tenant, model, version)) {
       await this.#storage.delete(`${folder}/manifest.json`);
       await this.#storage.delete(`${folder}/files`);
       throw noVersion(publication);
@@ -123,10 +123,7 @@ export class Registry {
         if (!named.has(file)) await this.#storage.delete(`${folder}/files/${file}`);
       }
     } else if (!succeeded) {
-      // In this order: whoever publishes looks for this mark after writing the manifest.
-      await writeJson(this.#storage, `${folder}/deleted.json`, { at: new Date().toISOString() });
-      await this.#storage.delete(`${folder}/manifest.json`);
-      await this.#storage.delete(`${folder}/files`);
+      await this.#retire(tenant, model, version);
     }
   }
 
@@ -187,6 +184,17 @@ export class Registry {
     );
   }
 
+  /**
+   * What a reference named when it was last resolved, told from memory alone; undefined where nothing is known of it. What
+   * it names now only `resolve` tells, with the same object where nothing has changed: work may begin on this meanwhile.
+   */
+  recall(tenant: string, model: string, reference: VersionReference): VersionManifest | undefined {
+    if (reference !== 'latest' && 'alias' in reference) return undefined;
+    const version = reference === 'latest' ? this.#newest.get(modelKey(tenant, model)) : reference.version;
+    if (version === undefined) return undefined;
+    return this.#manifests.get(`${versionKey(tenant, model, version)}/manifest.json`)?.manifest;
+  }
+
   /** @throws AppError `version_damaged` if the manifest names a file that is not there */
   async open(tenant: string, manifest: VersionManifest, path: string, range?: ByteRange): Promise<StoredObject> {
     const file = manifest.files.find((other) => other.path === path);
@@ -210,9 +218,8 @@ export class Registry {
    * @throws AppError `version_not_found`, or `version_in_use` when an alias points at it
    */
   async deleteVersion(tenant: string, model: string, version: number): Promise<void> {
-    const folder = versionKey(tenant, model, version);
-    if (!(await this.#manifest(tenant, model, version)) && (await this.#storage.head(`${folder}/deleted.json`))) {
-      await this.#storage.delete(`${folder}/files`);
+    if (!(await this.#manifest(tenant, model, version)) && (await this.#isDeleted(tenant, model, version))) {
+      await this.#storage.delete(`${versionKey(tenant, model, version)}/files`);
     }
     await this.resolve(tenant, model, { version });
     await this.#refuseInUse(tenant, model, version);
@@ -328,7 +335,10 @@ export class Registry {
     return (await this.#storage.head(`${versionKey(tenant, model, version)}/deleted.json`)) !== undefined;
   }
 
-  /** Take a version away; claim and mark stay, so that its number is not used again. */
+  /**
+   * Take a version away; claim and mark stay, so that its number is not used again. In this order: whoever publishes looks
+   * for the mark after writing the manifest.
+   */
   async #retire(tenant: string, model: string, version: number): Promise<void> {
     const folder = versionKey(tenant, model, version);
     await writeJson(this.#storage, `${folder}/deleted.json`, { at: new Date().toISOString() });
@@ -349,17 +359,6 @@ export class Registry {
       if (found && Date.now() - found.modifiedAt.getTime() < YOUNG_MS) return; // those after it are younger
       await this.#storage.delete(`${folder}/${name}`);
     }
-  }
-
-  /**
-   * What a reference named when it was last resolved, told from memory alone; undefined where nothing is known of it. What
-   * it names now only `resolve` tells, with the same object where nothing has changed: work may begin on this meanwhile.
-   */
-  recall(tenant: string, model: string, reference: VersionReference): VersionManifest | undefined {
-    if (reference !== 'latest' && 'alias' in reference) return undefined;
-    const version = reference === 'latest' ? this.#newest.get(modelKey(tenant, model)) : reference.version;
-    if (version === undefined) return undefined;
-    return this.#manifests.get(`${versionKey(tenant, model, version)}/manifest.json`)?.manifest;
   }
 
   /** Asks for the numbers and, at the same time, for the version that was the newest last time: mostly it still is. */

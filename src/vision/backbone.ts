@@ -183,12 +183,7 @@ export class Backbones {
     const { sha256, input, features } = whole;
     const split = { cut, features, weights };
     const data = { file: this.#file(whole), card: { sha256, input, features: output, maps: [] }, threads, split };
-    const started = await startThread(
-      card,
-      { ...data, providers: this.#providers() },
-      onEnd,
-      new AbortController().signal,
-    );
+    const started = await startThread(card, { ...data, providers: this.#providers() }, onEnd);
     this.#loaded.set(key, started);
     onLoad?.(started);
     return started;
@@ -254,7 +249,7 @@ function startThread(
   card: BackboneCard,
   workerData: ThreadData,
   onEnd: () => void,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<SplitBackbone> {
   const thread = new Worker(new URL('./backbone-thread.js', import.meta.url), {
     workerData,
@@ -288,7 +283,7 @@ function startThread(
       for (const id of [...pending.keys()]) settle(id)?.reject(ended);
       onEnd();
     };
-    signal.addEventListener('abort', () => void thread.terminate(), { once: true });
+    signal?.addEventListener('abort', () => void thread.terminate(), { once: true });
     thread.on('error', (error) => end(error instanceof Error ? error.message : String(error)));
     thread.on('exit', (code) => end(`its thread ended with code ${code}`));
     thread.on('message', (message: ThreadMessage) => {
