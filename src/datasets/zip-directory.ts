@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import {
   type Entry,
   RandomAccessReader,
@@ -9,6 +8,7 @@ import {
 import { AppError } from '../errors.js';
 import { type ArchiveLimits, maxUnpackedBytes, sentence, tooManyEntries } from './archive.js';
 import { entryName } from './entry-name.js';
+import type { ReadAhead } from './read-ahead.js';
 
 /** What the central directory says of one file. */
 export interface ZipRecord {
@@ -25,20 +25,16 @@ export interface ZipRecord {
 }
 
 /** Bytes of a local header without its name and extra field. */
-const LOCAL_HEADER_BYTES = 30;
-
-/** Read-ahead for the directory, which is read in pieces of 46 bytes and a name. */
-const WINDOW_BYTES = 1024 * 1024;
+export const LOCAL_HEADER_BYTES = 30;
 
 /**
  * Read the central directory, which alone decides what is in a zip, and refuse what is hostile before a byte is inflated:
  * encryption, paths that leave the archive, files that overlap, too many files, too much growth.
  * @throws AppError `archive_damaged`, `archive_encrypted`, `archive_unsafe`, `archive_too_large`.
  */
-export async function readZipDirectory(file: FileHandle, limits: ArchiveLimits): Promise<ZipRecord[]> {
-  const { size } = await file.stat();
-  const reader = new WindowReader(file, size);
-  const { records, start } = await readEntries(reader, size, limits);
+export async function readZipDirectory(ahead: ReadAhead, limits: ArchiveLimits): Promise<ZipRecord[]> {
+  const { size } = ahead;
+  const { records, start } = await readEntries(ahead, limits);
   const total = records.reduce((sum, record) => sum + record.bytes, 0);
   refuseOverlaps(records, start);
   if (total > maxUnpackedBytes(size, limits)) {
@@ -51,19 +47,18 @@ export async function readZipDirectory(file: FileHandle, limits: ArchiveLimits):
   return records.filter((record) => record.name !== '');
 }
 
-async function readEntries(
-  reader: WindowReader,
-  size: number,
-  limits: ArchiveLimits,
-): Promise<{ records: ZipRecord[]; start: number }> {
+async function readEntries(ahead: ReadAhead, limits: ArchiveLimits): Promise<{ records: ZipRecord[]; start: number }> {
   try {
     // Names are decoded below, so that an unsafe one is named and not just an error of the library.
-    const zip = await fromRandomAccessReaderPromise(reader, size, { decodeStrings: false, autoClose: false });
+    const zip = await fromRandomAccessReaderPromise(new YauzlReader(ahead), ahead.size, {
+      decodeStrings: false,
+      autoClose: false,
+    });
     if (zip.entryCount > limits.maxEntries) throw tooManyEntries(zip.entryCount, limits.maxEntries);
     const start = cursor(zip);
     const records: ZipRecord[] = [];
     for await (const entry of zip.eachEntry()) records.push(toRecord(entry, start));
-    await assertDirectoryEnds(reader, cursor(zip), size);
+    await assertDirectoryEnds(ahead, cursor(zip));
     return { records, start };
   } catch (error) {
     // yauzl's own errors carry a message and no code; all else is ours or the disk's.
@@ -138,9 +133,9 @@ function refuseOverlaps(records: ZipRecord[], directoryStart: number): void {
 }
 
 /** The count of entries is 16 bits wide and can lie: a directory that goes on would mean files lost in silence. */
-async function assertDirectoryEnds(reader: WindowReader, position: number, size: number): Promise<void> {
-  if (position + 4 > size) return;
-  const next = await reader.readAt(position, 4);
+async function assertDirectoryEnds(ahead: ReadAhead, position: number): Promise<void> {
+  if (position + 4 > ahead.size) return;
+  const next = await ahead.read(position, 4);
   if (next.readUInt32LE(0) !== 0x02014b50) return;
   throw new AppError('archive_damaged', 'The zip holds more files than its directory declares. Pack it again.');
 }
@@ -154,17 +149,13 @@ function encrypted(what: string): AppError {
   return new AppError('archive_encrypted', `${what} is encrypted. Send it without a password.`);
 }
 
-/** Serves yauzl's many small reads from a window of the file: its own streams cost 0.1 ms a read. */
-class WindowReader extends RandomAccessReader {
-  readonly #file: FileHandle;
-  readonly #size: number;
-  #window = Buffer.alloc(0);
-  #start = 0;
+/** Serves yauzl's many small reads: its own streams cost 0.1 ms a read. */
+class YauzlReader extends RandomAccessReader {
+  readonly #ahead: ReadAhead;
 
-  constructor(file: FileHandle, size: number) {
+  constructor(ahead: ReadAhead) {
     super();
-    this.#file = file;
-    this.#size = size;
+    this.#ahead = ahead;
   }
 
   override read(
@@ -174,33 +165,16 @@ class WindowReader extends RandomAccessReader {
     position: number,
     callback: (error: Error | null) => void,
   ): void {
-    if (this.#holds(position, length)) {
-      this.#window.copy(buffer, offset, position - this.#start, position - this.#start + length);
-      callback(null);
+    if (!(position >= 0 && position + length <= this.#ahead.size)) {
+      callback(new Error('unexpected end of the file'));
       return;
     }
-    this.readAt(position, length).then(
+    this.#ahead.read(position, length).then(
       (bytes) => {
         bytes.copy(buffer, offset);
         callback(null);
       },
       (error) => callback(error),
     );
-  }
-
-  async readAt(position: number, length: number): Promise<Buffer> {
-    if (!this.#holds(position, length)) {
-      if (!(position >= 0 && position + length <= this.#size)) throw new Error('unexpected end of the file');
-      const window = Buffer.alloc(Math.min(Math.max(length, WINDOW_BYTES), this.#size - position));
-      const { bytesRead } = await this.#file.read(window, 0, window.length, position);
-      if (bytesRead < length) throw new Error('unexpected end of the file');
-      this.#window = window.subarray(0, bytesRead);
-      this.#start = position;
-    }
-    return this.#window.subarray(position - this.#start, position - this.#start + length);
-  }
-
-  #holds(position: number, length: number): boolean {
-    return position >= this.#start && position + length <= this.#start + this.#window.length;
   }
 }

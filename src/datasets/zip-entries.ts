@@ -1,10 +1,10 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
-import { AppError } from '../errors.js';
 import type { ArchiveEntry, ArchiveLimits, Refusal } from './archive.js';
 import { crc32 } from './crc32.js';
-import { type ZipRecord, readZipDirectory } from './zip-directory.js';
+import { ReadAhead } from './read-ahead.js';
+import { LOCAL_HEADER_BYTES, type ZipRecord, readZipDirectory } from './zip-directory.js';
 
 const inflate = promisify(inflateRaw);
 const STORED = 0;
@@ -12,13 +12,9 @@ const DEFLATED = 8;
 
 /** Signature of a local header: `PK\3\4`. */
 const LOCAL_HEADER = 0x04034b50;
-/** Its length, without the name and the extra field. */
-const LOCAL_HEADER_BYTES = 30;
 
 /** What a name and an extra field take, but for unusual ones. */
 const NAME_AND_EXTRA_BYTES = 512;
-
-const WINDOW_BYTES = 512 * 1024;
 
 /**
  * The files of a zip, in the order of its central directory. Several may be read at once: each read is one piece of the
@@ -29,9 +25,8 @@ export async function* readZip(path: string, limits: ArchiveLimits): AsyncGenera
   const file = await open(path, 'r');
   const reads = new Set<Promise<unknown>>();
   try {
-    const records = await readZipDirectory(file, limits);
-    const ahead = new ReadAhead(file, (await file.stat()).size);
-    for (const record of records) {
+    const ahead = await ReadAhead.of(file);
+    for (const record of await readZipDirectory(ahead, limits)) {
       yield {
         name: record.name,
         bytes: record.bytes,
@@ -91,47 +86,6 @@ async function unpack(packed: Buffer, bytes: number): Promise<Buffer | Refusal> 
   } catch (error) {
     if (error instanceof RangeError) return damaged('it holds more bytes than declared');
     return damaged(`its data cannot be inflated (${error instanceof Error ? error.message : error})`);
-  }
-}
-
-/**
- * Reads pieces of a file that mostly follow one another: small ones come out of larger reads, a hop to the thread pool each
- * saved. A piece keeps the whole read it came from in memory for as long as it is used.
- */
-class ReadAhead {
-  readonly #file: FileHandle;
-  readonly #size: number;
-  #start = 0;
-  #window: Promise<Buffer> = Promise.resolve(Buffer.alloc(0));
-  #end = 0;
-
-  constructor(file: FileHandle, size: number) {
-    this.#file = file;
-    this.#size = size;
-  }
-
-  /** @throws AppError `archive_damaged` where the file ends before */
-  async read(position: number, length: number): Promise<Buffer> {
-    if (position + length > this.#size) throw new AppError('archive_damaged', 'The zip is cut off.');
-    if (length > WINDOW_BYTES) return this.#exactly(position, length);
-    if (position < this.#start || position + length > this.#end) {
-      this.#start = position;
-      this.#end = Math.min(position + WINDOW_BYTES, this.#size);
-      this.#window = this.#exactly(position, this.#end - position);
-    }
-    const start = position - this.#start; // before waiting: others may move the window meanwhile
-    return (await this.#window).subarray(start, start + length);
-  }
-
-  async #exactly(position: number, length: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafeSlow(length);
-    let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = await this.#file.read(buffer, filled, length - filled, position + filled);
-      if (bytesRead === 0) throw new AppError('archive_damaged', 'The zip is cut off.');
-      filled += bytesRead;
-    }
-    return buffer;
   }
 }
 
