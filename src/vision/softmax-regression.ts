@@ -8,7 +8,7 @@
  * folds of a cross-validation and all penalties share one matrix, and one pass scores all images, those left out, too.
  */
 import { softmaxLossModel } from './onnx/softmax-loss.js';
-import { InferenceSession, Tensor } from './onnx-runtime.js';
+import { sharedSession, Tensor } from './onnx-runtime.js';
 
 /** Numbers in the largest intermediate result: bounds the memory of a pass where classes are many. */
 const CHUNK_NUMBERS = 1 << 23;
@@ -58,13 +58,7 @@ interface Evaluation {
   logits: Float32Array;
 }
 
-let loading: Promise<InferenceSession> | undefined;
-
-/** One session for all fits of a process, because sessions leak. */
-function session(): Promise<InferenceSession> {
-  loading ??= InferenceSession.create(softmaxLossModel(), { executionProviders: ['cpu'], logSeverityLevel: 3 });
-  return loading;
-}
+const session = sharedSession(softmaxLossModel);
 
 /** A set of labelled feature vectors to fit on, again and again. */
 export class SoftmaxRegression {

@@ -1,4 +1,4 @@
-import { InferenceSession, Tensor } from '../onnx-runtime.js';
+import { sharedSession, Tensor } from '../onnx-runtime.js';
 import { buildNode, valueInfo } from './build-node.js';
 import { ELEMENT, encodeModel } from './model-proto.js';
 
@@ -9,18 +9,15 @@ export interface Matrix {
   columns: number;
 }
 
-let loading: Promise<InferenceSession> | undefined;
+const session = sharedSession(productModel);
 
 /**
  * a · bᵀ by ONNX Runtime, on all cores: `[a.rows, b.rows]`. TensorFlow.js on WebAssembly took 7 s to compare 2,000 images
  * of 1,824 features with each other, this a fraction of one.
  */
 export async function matrixProduct(a: Matrix, b: Matrix): Promise<Float32Array> {
-  // One session for all products of a process, because sessions leak.
-  loading ??= InferenceSession.create(productModel(), { executionProviders: ['cpu'], logSeverityLevel: 3 });
-  const session = await loading;
   const tensor = ({ values, rows, columns }: Matrix) => new Tensor('float32', values, [rows, columns]);
-  const { product } = await session.run({ a: tensor(a), b: tensor(b) });
+  const { product } = await (await session()).run({ a: tensor(a), b: tensor(b) });
   return product!.data as Float32Array;
 }
 
