@@ -7,14 +7,15 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { LRUCache } from 'lru-cache';
 import { ZipFile } from 'yazl';
+import type { Backbones } from '../backbones/backbones.js';
 import { AppError } from '../errors.js';
+import { readTfjsLayers } from '../heads/tfjs-layers.js';
 import type { Registry } from '../registry/registry.js';
-import type { BackboneCard, VersionManifest } from '../schemas.js';
-import type { Backbones } from '../vision/backbone.js';
-import { classifierPieces, type Trunk, trunkOf } from '../vision/onnx/classifier-artifact.js';
-import { replaceWeights } from '../vision/tail/replace-weights.js';
-import { readTailWeights } from '../vision/tail/tail-weights.js';
-import { readTfjsLayers } from '../vision/tfjs-layers.js';
+import type { BackboneCard } from '../schemas/backbones.js';
+import type { VersionManifest } from '../schemas/versions.js';
+import { replaceWeights } from '../top/replace-weights.js';
+import { readTailWeights } from '../top/weights.js';
+import { classifierPieces, type Trunk, trunkOf } from './onnx-classifier.js';
 
 export type ArtifactFormat = 'bundle' | 'onnx' | 'tfjs';
 

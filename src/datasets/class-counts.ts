@@ -1,5 +1,6 @@
-import type { ClassCount, DatasetEntry, Split } from '../schemas.js';
-import { listOf } from './list-of.js';
+import type { Split } from '../schemas/common.js';
+import type { ClassCount, DatasetEntry } from '../schemas/datasets.js';
+import { listOf } from './labels/list-of.js';
 
 type SplitCounts = Record<Split, number>;
 

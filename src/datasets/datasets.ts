@@ -5,13 +5,14 @@ import { buffer, text } from 'node:stream/consumers';
 import pLimit from 'p-limit';
 import { AppError } from '../errors.js';
 import { newId } from '../ids.js';
-import { DatasetId, type Dataset, type DatasetEntry, type DatasetSummary } from '../schemas.js';
-import { type Storage, readJson, writeJson } from '../storage/contract.js';
-import { recogniseFormat } from './archive-format.js';
+import { DatasetId } from '../schemas/common.js';
+import type { Dataset, DatasetEntry, DatasetSummary } from '../schemas/datasets.js';
+import { readJson, type Storage, writeJson } from '../storage/contract.js';
+import { recogniseFormat } from './archives/archive-format.js';
+import { readArchive } from './archives/read-archive.js';
 import { describe } from './describe.js';
 import type { InspectImage } from './examine-entry.js';
-import { noFindings, packImages } from './pack-images.js';
-import { readArchive } from './read-archive.js';
+import { noFindings, packImages } from './pack-content.js';
 import { clientLeft, receiveUpload } from './receive-upload.js';
 
 export interface DatasetsOptions {

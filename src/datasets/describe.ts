@@ -1,11 +1,11 @@
 import { AppError } from '../errors.js';
-import type { Dataset, DatasetEntry, RefusedFile } from '../schemas.js';
+import type { Dataset, DatasetEntry, RefusedFile } from '../schemas/datasets.js';
 import { classWarnings, countClasses, countSplits } from './class-counts.js';
 import { leaveOutDuplicates } from './duplicates.js';
-import { normalise } from './label.js';
-import { readLabelsFile } from './labels-file.js';
-import { resolveLayout } from './layout.js';
-import type { Findings } from './pack-images.js';
+import { normalise } from './labels/label.js';
+import { readLabelsFile } from './labels/labels-file.js';
+import { resolveLayout } from './labels/layout.js';
+import type { Findings } from './pack-content.js';
 
 /** What the images, once labelled, say about a data set; the rest is about the upload. */
 export type Description = Omit<Dataset, 'id' | 'name' | 'created_at' | 'format' | 'bytes' | 'sha256'>;

@@ -1,4 +1,5 @@
-import type { DatasetEntry, DuplicateFile, Split } from '../schemas.js';
+import type { Split } from '../schemas/common.js';
+import type { DatasetEntry, DuplicateFile } from '../schemas/datasets.js';
 
 /** The more held out, the more it hurts to train on it. */
 const HELD_OUT: Record<Split, number> = { train: 0, validation: 1, test: 2 };

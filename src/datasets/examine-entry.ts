@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError, type ErrorCode } from '../errors.js';
-import { looksLikeArchive } from './archive-format.js';
-import type { ArchiveEntry, Refusal } from './archive.js';
+import type { ArchiveEntry, Refusal } from './archives/archive.js';
+import { looksLikeArchive } from './archives/archive-format.js';
 import { type EntryKind, entryKind } from './entry-kind.js';
 
 /** Reads the size of an image. @throws AppError `image_invalid`, `image_too_large`, `image_unsupported`. */

@@ -1,6 +1,6 @@
-import { normalise } from '../datasets/label.js';
-import { splitNamed } from '../datasets/split-names.js';
-import type { Dataset } from '../schemas.js';
+import { normalise } from '../datasets/labels/label.js';
+import { splitNamed } from '../datasets/labels/split-names.js';
+import type { Dataset } from '../schemas/datasets.js';
 import type { PhotoSource } from './photo-source.js';
 
 export interface ChosenPhoto {

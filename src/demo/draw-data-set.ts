@@ -1,8 +1,8 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { seededRandom } from '../training/random.js';
-import { DRAWN_KINDS, drawPhoto } from '../vision/draw-photo.js';
+import { seededRandom } from '../numbers/random.js';
 import type { ChosenPhoto } from './choose-photos.js';
+import { DRAWN_KINDS, drawPhoto } from './draw-photo.js';
 
 const PER_CLASS = 60;
 const UNSEEN_PER_CLASS = 2;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, type ErrorCode } from '../errors.js';
-import type { Job, JobEvent } from '../schemas.js';
+import type { Job, JobEvent } from '../schemas/jobs.js';
 import { formatPercent, formatSeconds, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
 import type { Client } from './client.js';

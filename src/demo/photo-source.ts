@@ -8,9 +8,9 @@ import { basename, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
-import { recogniseFormat } from '../datasets/archive-format.js';
+import { recogniseFormat } from '../datasets/archives/archive-format.js';
+import { readArchive } from '../datasets/archives/read-archive.js';
 import { entryKind } from '../datasets/entry-kind.js';
-import { readArchive } from '../datasets/read-archive.js';
 import { AppError, isErrno } from '../errors.js';
 
 export interface Photo {

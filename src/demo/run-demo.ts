@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
-import type { Dataset, Job, Report } from '../schemas.js';
+import type { Dataset } from '../schemas/datasets.js';
+import type { Job } from '../schemas/jobs.js';
+import type { Report } from '../schemas/report.js';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
 import { type Choice, choosePhotos } from './choose-photos.js';

@@ -1,4 +1,4 @@
-import type { Dataset } from '../schemas.js';
+import type { Dataset } from '../schemas/datasets.js';
 import { bar } from '../terminal/bar.js';
 import { cut, formatCount, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';

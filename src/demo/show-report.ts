@@ -1,4 +1,4 @@
-import type { DataFindings, Evaluation, Report } from '../schemas.js';
+import type { DataFindings, Evaluation, Report } from '../schemas/report.js';
 import { bar } from '../terminal/bar.js';
 import { cut, formatCount, formatPercent, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.js';
-import type { JobProgress } from '../schemas.js';
+import type { JobProgress } from '../schemas/jobs.js';
 import type { JobRecord } from './job-store.js';
-import type { NewEvent } from './live-state.js';
+import type { NewEvent } from './live-jobs.js';
 
 /** What a worker tells the process that runs a job. */
 export interface RunMessage {

@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { REDIS_PREFIX, withDeadline } from '../redis/connect.js';
 import type { PendingJob } from './job-store.js';
-import { REDIS_PREFIX, withDeadline } from './redis.js';
 
 export const QUEUE_NAME = 'jobs';
 

@@ -16,7 +16,8 @@
 import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { AppError } from '../errors.js';
-import { type JobError, type JobEvent, JobId, type JobSettings, type JobStatus } from '../schemas.js';
+import { JobId } from '../schemas/common.js';
+import type { JobError, JobEvent, JobSettings, JobStatus } from '../schemas/jobs.js';
 import { readJson, type Storage, writeJson } from '../storage/contract.js';
 
 export interface JobRecord {

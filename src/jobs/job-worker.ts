@@ -2,14 +2,14 @@ import { DelayedError, type Job as QueueJob, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { ERRORS } from '../errors.js';
 import type { Log } from '../log.js';
+import { REDIS_PREFIX } from '../redis/connect.js';
 import type { JobQueue } from './job-queue.js';
 import { QUEUE_NAME } from './job-queue.js';
+import { ToldJob } from './job-reporter.js';
 import type { JobRecord, JobResult, JobStore, PendingJob } from './job-store.js';
 import { CANCEL_REQUESTED, finishJob } from './jobs.js';
-import type { LiveState, NewEvent } from './live-state.js';
-import { REDIS_PREFIX } from './redis.js';
+import type { LiveState, NewEvent } from './live-jobs.js';
 import { runJobProcess } from './run-job-process.js';
-import { ToldJob } from './told-job.js';
 
 export interface JobWorkerOptions {
   store: JobStore;

@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors.js';
 import { newId } from '../ids.js';
 import type { Log } from '../log.js';
-import type { Job, JobEvent, JobProgress, JobSettings } from '../schemas.js';
+import { withDeadline } from '../redis/connect.js';
+import type { Job, JobEvent, JobProgress, JobSettings } from '../schemas/jobs.js';
 import type { JobQueue } from './job-queue.js';
 import {
   digestOfKey,
@@ -13,8 +14,7 @@ import {
   type PendingJob,
   type StoredJob,
 } from './job-store.js';
-import { laterThanSeen, type LiveState, type NewEvent } from './live-state.js';
-import { withDeadline } from './redis.js';
+import { type LiveState, laterThanSeen, type NewEvent } from './live-jobs.js';
 
 export interface SubmitJob {
   tenant: string;

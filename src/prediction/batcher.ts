@@ -5,8 +5,9 @@
  * it takes those that wait, up to a batch. So a lone request is never delayed, and batches grow by themselves as requests
  * come faster than passes: waiting for more would cost time, and on a processor a larger batch is no faster per image.
  */
+
+import type { Backbone } from '../backbones/backbones.js';
 import { AppError } from '../errors.js';
-import type { Backbone } from '../vision/backbone.js';
 
 export interface Embedded {
   /** `[D]` */

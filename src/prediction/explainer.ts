@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
+import type { Backbone } from '../backbones/backbones.js';
+import { classActivationMap } from '../backbones/image/class-activation-map.js';
+import { mapPicture, overlayPicture } from '../backbones/image/map-pictures.js';
+import { Exemplars } from '../heads/exemplars.js';
+import type { Head } from '../heads/head.js';
 import type { Registry } from '../registry/registry.js';
-import type { VersionManifest } from '../schemas.js';
-import type { Backbone } from '../vision/backbone.js';
-import { classActivationMap } from '../vision/class-activation-map.js';
-import { Exemplars } from '../vision/exemplars.js';
-import type { Head } from '../vision/head.js';
-import { mapPicture, overlayPicture } from '../vision/map-pictures.js';
+import type { VersionManifest } from '../schemas/versions.js';
 
 /** What an explanation is asked for. */
 export interface ExplainOptions {

@@ -1,16 +1,17 @@
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
+import type { Backbone, Backbones, SplitBackbone } from '../backbones/backbones.js';
+import { decodeImage, type ImageLimits } from '../backbones/image/pixels.js';
 import { AppError } from '../errors.js';
+import { type Head, headBytes, score } from '../heads/head.js';
+import { readTfjsLayers } from '../heads/tfjs-layers.js';
 import type { Registry } from '../registry/registry.js';
-import type { BackboneCard, VersionManifest } from '../schemas.js';
-import type { Backbone, Backbones, SplitBackbone } from '../vision/backbone.js';
-import { type Head, headBytes, score } from '../vision/head.js';
-import { decodeImage, type ImageLimits } from '../vision/images.js';
-import { readTailWeights, type Tail, tailBytes } from '../vision/tail/tail-weights.js';
-import { readTfjsLayers } from '../vision/tfjs-layers.js';
+import type { BackboneCard } from '../schemas/backbones.js';
+import type { VersionManifest } from '../schemas/versions.js';
+import { TailQueue } from '../top/top-queue.js';
+import { readTailWeights, type Tail, tailBytes } from '../top/weights.js';
 import { Batcher, type BatcherOptions } from './batcher.js';
 import { Explainer, type ExplainOptions, type Explanation } from './explainer.js';
-import { TailQueue } from './tail-queue.js';
 
 export interface PredictorOptions {
   backbones: Backbones;

@@ -15,7 +15,7 @@ import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors.js';
-import type { VersionManifest } from '../schemas.js';
+import type { VersionManifest } from '../schemas/versions.js';
 import { type ByteRange, readJson, type Storage, type StoredObject, writeJson } from '../storage/contract.js';
 
 /** A version as a client names it. */

@@ -1,6 +1,6 @@
 import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
-import type { Curve, Evaluation } from '../schemas.js';
+import type { Curve, Evaluation } from '../schemas/report.js';
 
 /** Classes in a confusion chart; more cannot be read. */
 const MOST_CLASSES = 40;

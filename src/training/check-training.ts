@@ -1,5 +1,6 @@
 import { AppError } from '../errors.js';
-import type { Dataset, JobSettings } from '../schemas.js';
+import type { Dataset } from '../schemas/datasets.js';
+import type { JobSettings } from '../schemas/jobs.js';
 
 /**
  * Refuse what cannot become a model, before it waits in a queue: what a schema cannot see.

@@ -1,4 +1,5 @@
-import type { BackboneCard, Report } from '../schemas.js';
+import type { BackboneCard } from '../schemas/backbones.js';
+import type { Report } from '../schemas/report.js';
 import { describeFindings } from './doctor/describe-findings.js';
 
 /** The README of an artifact: what the model is, how good it is, how to run it. Markdown. */

@@ -1,50 +1,40 @@
 import { createHash } from 'node:crypto';
+import type { Backbones } from '../backbones/backbones.js';
+import type { FeatureCache } from '../backbones/feature-cache.js';
+import { type ImageLimits, PIXELS_VERSION } from '../backbones/image/pixels.js';
 import type { Datasets } from '../datasets/datasets.js';
 import { AppError } from '../errors.js';
+import { type Engine, loadEngine } from '../heads/engine.js';
+import { writeExemplars } from '../heads/exemplars.js';
+import { folded } from '../heads/head.js';
+import { headLogits } from '../heads/head-logits.js';
+import { writeTfjsLayers } from '../heads/tfjs-layers.js';
+import { seededRandom } from '../numbers/random.js';
+import { standardise } from '../numbers/standardise.js';
 import type { Registry } from '../registry/registry.js';
-import type {
-  Augmentation,
-  Curve,
-  DatasetEntry,
-  Evaluation,
-  HeadKind,
-  Hyperparameters,
-  JobEvent,
-  JobPhase,
-  JobProgress,
-  JobSettings,
-  Report,
-  Split,
-  VersionManifest,
-} from '../schemas.js';
-import { Augmentation as AugmentationSchema } from '../schemas.js';
-import type { Backbones } from '../vision/backbone.js';
-import { type Engine, loadEngine } from '../vision/engine.js';
-import { writeExemplars } from '../vision/exemplars.js';
-import type { FeatureCache } from '../vision/feature-cache.js';
-import { folded } from '../vision/head.js';
-import { headLogits } from '../vision/head-logits.js';
-import { type ImageLimits, PIXELS_VERSION } from '../vision/images.js';
-import { tailFeatures } from '../vision/tail/fit-tail.js';
-import { randomTail } from '../vision/tail/random-tail.js';
-import { TailNetwork } from '../vision/tail/tail-network.js';
-import { writeTail } from '../vision/tail/tail-weights.js';
-import { writeTfjsLayers } from '../vision/tfjs-layers.js';
+import type { HeadKind, Split } from '../schemas/common.js';
+import type { DatasetEntry } from '../schemas/datasets.js';
+import type { Augmentation, Hyperparameters, JobEvent, JobPhase, JobProgress, JobSettings } from '../schemas/jobs.js';
+import { Augmentation as AugmentationSchema } from '../schemas/jobs.js';
+import type { Curve, Evaluation, Report } from '../schemas/report.js';
+import type { VersionManifest } from '../schemas/versions.js';
+import { splitBackbone } from '../top/cut-backbone.js';
+import { tailFeatures } from '../top/fit-network.js';
+import { type FittedTop, fitTop } from '../top/fit-top.js';
+import { TailNetwork } from '../top/network.js';
+import { randomTail } from '../top/random-weights.js';
+import { writeTail } from '../top/weights.js';
 import { checkTraining, classWithoutTrainingImages } from './check-training.js';
-import { chooseExemplars } from './choose-exemplars.js';
+import { fitHead } from './choose-head/fit-head.js';
+import { fixedTo } from './choose-head/fixed-to.js';
+import type { FittedHead, HeadOptions, Samples } from './choose-head/head-fit.js';
 import { examineData } from './doctor/examine-data.js';
-import { accuracy, argMax, evaluate, probabilities, type Scored } from './evaluate.js';
-import { type ExtractProgress, extractFeatures } from './extract-features.js';
-import { fitHead } from './fit-head.js';
-import { type FittedTop, fitTop } from './fit-top.js';
-import { fixedTo } from './fixed-to.js';
-import type { FittedHead, HeadOptions, Samples } from './head-fit.js';
 import { modelCard } from './model-card.js';
-import { seededRandom } from './random.js';
-import { dealFolds, splitDataset } from './split.js';
-import { splitBackbone } from './split-backbone.js';
-import { standardise } from './standardise.js';
-import { trunkOutputs } from './trunk-outputs.js';
+import { chooseExemplars } from './stages/choose-exemplars.js';
+import { accuracy, argMax, evaluate, probabilities, type Scored } from './stages/evaluate.js';
+import { type ExtractProgress, extractFeatures } from './stages/extract-features.js';
+import { dealFolds, splitDataset } from './stages/split.js';
+import { trunkOutputs } from './stages/trunk-outputs.js';
 
 export interface TrainingOptions {
   tenant: string;

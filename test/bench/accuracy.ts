@@ -13,7 +13,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { splitDataset } from '../../src/training/split.js';
+import { splitDataset } from '../../src/training/stages/split.js';
 import { openWorkbench } from './accuracy/features.js';
 import { atMost, mean, randomSplit, standardError, trial } from './accuracy/trial.js';
 import { hasYardstick, yardstick } from './accuracy/yardstick.js';

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { classWarnings, countClasses, countSplits } from '../../src/datasets/class-counts.js';
-import type { DatasetEntry, Split } from '../../src/schemas.js';
+import type { Split } from '../../src/schemas/common.js';
+import type { DatasetEntry } from '../../src/schemas/datasets.js';
 
 function entries(...labels: [label: string, split?: Split][]): DatasetEntry[] {
   const rest = { name: '', offset: 0, bytes: 1, sha256: '', width: 1, height: 1 };

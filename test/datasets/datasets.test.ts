@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { AppError } from '../../src/errors.js';
-import { Dataset, type DatasetEntry } from '../../src/schemas.js';
+import { Dataset, type DatasetEntry } from '../../src/schemas/datasets.js';
 import type { Storage } from '../../src/storage/contract.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 import { tar, zip } from '../helpers/archives.js';

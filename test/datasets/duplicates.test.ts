@@ -1,6 +1,7 @@
 import t from 'tap';
 import { leaveOutDuplicates } from '../../src/datasets/duplicates.js';
-import type { DatasetEntry, Split } from '../../src/schemas.js';
+import type { Split } from '../../src/schemas/common.js';
+import type { DatasetEntry } from '../../src/schemas/datasets.js';
 
 function entry(name: string, sha256: string, label: string, split?: Split): DatasetEntry {
   return { name, sha256, label, offset: 0, bytes: 1, width: 1, height: 1, ...(split && { split }) };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
 import t from 'tap';
-import { crc32 } from '../../src/datasets/crc32.js';
 import { datasetsIn } from '../helpers/datasets.js';
 
 const FILE_BYTES = 1_000_000;

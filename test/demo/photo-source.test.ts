@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import t from 'tap';
 import { choosePhotos } from '../../src/demo/choose-photos.js';
 import { type PhotoSource, photoSource } from '../../src/demo/photo-source.js';
-import type { Dataset } from '../../src/schemas.js';
+import type { Dataset } from '../../src/schemas/datasets.js';
 
 /** What the service says of a data set, as far as the choice reads it. */
 function dataset(labels: string[], options: Partial<Dataset> = {}): Dataset {

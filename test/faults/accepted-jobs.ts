@@ -3,7 +3,7 @@
  * are killed (SIGKILL) at random and Redis is wiped once. In the end every acknowledged id must have succeeded.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job } from '../../src/schemas.js';
+import type { Job } from '../../src/schemas/jobs.js';
 import { inParallel } from '../helpers/http.js';
 import { randomFrom } from '../helpers/photos.js';
 import { atLeast, exactly, type Figure, type RowOptions } from './figure.js';

@@ -3,14 +3,14 @@
  * goes on (SIGCONT) while the other runs them, too. And job processes are killed while they publish.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job, JobEvent } from '../../src/schemas.js';
+import type { Job, JobEvent } from '../../src/schemas/jobs.js';
 import { until } from '../helpers/http.js';
 import { randomFrom, submit } from '../helpers/photos.js';
 import { childrenOf, signal } from '../helpers/processes.js';
 import { atLeast, exactly, type Figure, type RowOptions } from './figure.js';
 import { audit } from './helpers/audit.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';
-import { slow, smallDataset, QUICK } from './helpers/jobs.js';
+import { QUICK, slow, smallDataset } from './helpers/jobs.js';
 
 export const name = 'Runs at least once, publishes exactly once';
 export const goal = 'one version a job, whoever runs it and however often';

@@ -7,11 +7,12 @@ import { createHash } from 'node:crypto';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Dataset } from '../../src/schemas/datasets.js';
+import type { Job } from '../../src/schemas/jobs.js';
 import { zip } from '../helpers/archives.js';
-import { photo, photos } from '../helpers/photos.js';
 import { form } from '../helpers/http.js';
+import { photo, photos } from '../helpers/photos.js';
 import { type TestService, withService } from '../helpers/service.js';
-import type { Dataset, Job } from '../../src/schemas.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
 
 export const name = 'Overload sheds';

@@ -1,6 +1,6 @@
 /** The process of one job is killed each time it appears; twenty good jobs wait behind it on the only worker. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job, JobEvent } from '../../src/schemas.js';
+import type { Job, JobEvent } from '../../src/schemas/jobs.js';
 import { submit } from '../helpers/photos.js';
 import { childrenOf, signal } from '../helpers/processes.js';
 import { atMost, exactly, type Figure, type RowOptions } from './figure.js';

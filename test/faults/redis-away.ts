@@ -1,6 +1,6 @@
 /** Redis is killed and stays away. Predictions go on, submitting is refused in time, and all goes on when it is back. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job } from '../../src/schemas.js';
+import type { Job } from '../../src/schemas/jobs.js';
 import { send } from '../helpers/http.js';
 import { photo, submit } from '../helpers/photos.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';

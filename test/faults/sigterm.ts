@@ -5,8 +5,8 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { photo, photos, randomFrom, submit } from '../helpers/photos.js';
 import { zip } from '../helpers/archives.js';
+import { photo, photos, randomFrom, submit } from '../helpers/photos.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
 import { audit } from './helpers/audit.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';

@@ -1,6 +1,6 @@
 /** A worker and its job process are killed (SIGKILL) in the middle of extraction and of training; another takes over. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job } from '../../src/schemas.js';
+import type { Job } from '../../src/schemas/jobs.js';
 import { send, until } from '../helpers/http.js';
 import { randomFrom, submit } from '../helpers/photos.js';
 import { childrenOf, lives } from '../helpers/processes.js';

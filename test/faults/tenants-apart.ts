@@ -5,7 +5,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Dataset, Job, VersionManifest } from '../../src/schemas.js';
+import type { Dataset } from '../../src/schemas/datasets.js';
+import type { Job } from '../../src/schemas/jobs.js';
+import type { VersionManifest } from '../../src/schemas/versions.js';
 import { zip } from '../helpers/archives.js';
 import { type Answer, filesBelow, form, type Send, send, until } from '../helpers/http.js';
 import { photo, photos } from '../helpers/photos.js';

@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { PACKAGE_ROOT } from '../../src/config.js';
-import type { Dataset, Job } from '../../src/schemas.js';
-import { photo, photos, submit, upload } from '../helpers/photos.js';
+import type { Dataset } from '../../src/schemas/datasets.js';
+import type { Job } from '../../src/schemas/jobs.js';
 import { send } from '../helpers/http.js';
+import { photo, photos, submit, upload } from '../helpers/photos.js';
 import { serviceForTest, type TestService } from '../helpers/service.js';
 
 const page = await readFile(join(PACKAGE_ROOT, 'docs', 'backup.md'), 'utf8');
@@ -67,7 +68,7 @@ await t.test('what was saved while the service worked answers as before', { skip
   const { versions } = await again.json<{ versions: number[] }>('/v1/models/other');
   t.equal(versions.length, more.length, 'one version each');
   await again.stop();
-  const fsck = shell('node build/src/fsck.js', { DATA_DIR: dataDir });
+  const fsck = shell('node build/src/bin/fsck.js', { DATA_DIR: dataDir });
   t.match(fsck, { status: 0, stdout: /all is well/ }, `${fsck.stdout}${fsck.stderr}`);
 });
 

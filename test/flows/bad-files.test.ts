@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Dataset } from '../../src/schemas.js';
+import type { Dataset } from '../../src/schemas/datasets.js';
 import { zip } from '../helpers/archives.js';
 import { type Answer, filesBelow, form, inParallel, problemFault, send, until } from '../helpers/http.js';
 import { photo, photos, submit, upload } from '../helpers/photos.js';

@@ -1,14 +1,14 @@
 /** Wrong requests: a clear problem, nothing stored, nothing left, and the service goes on. */
 import { createHash } from 'node:crypto';
-import { connect } from 'node:net';
 import { readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Job } from '../../src/schemas.js';
+import type { Job } from '../../src/schemas/jobs.js';
+import { zip } from '../helpers/archives.js';
 import { type Answer, filesBelow, form, isProblem, send, until } from '../helpers/http.js';
 import { photo, photos, submit, upload } from '../helpers/photos.js';
 import { serviceForTest } from '../helpers/service.js';
-import { zip } from '../helpers/archives.js';
 
 const service = await serviceForTest(t, {
   env: {

@@ -8,7 +8,7 @@ import { PACKAGE_ROOT } from '../../src/config.js';
 
 const demo = (words: string[], { folder, temporary }: { folder: string; temporary: string }) => {
   const { GRAFT_URL: _, ...env } = process.env;
-  return promisify(execFile)(process.execPath, [join(PACKAGE_ROOT, 'build/src/demo.js'), ...words], {
+  return promisify(execFile)(process.execPath, [join(PACKAGE_ROOT, 'build/src/bin/demo.js'), ...words], {
     env: { ...env, INIT_CWD: folder, TMPDIR: temporary },
   });
 };

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import t from 'tap';
-import type { DataFindings, Report, VersionManifest } from '../../src/schemas.js';
-import { drawPhoto } from '../../src/vision/draw-photo.js';
+import { drawPhoto } from '../../src/demo/draw-photo.js';
+import type { DataFindings, Report } from '../../src/schemas/report.js';
+import type { VersionManifest } from '../../src/schemas/versions.js';
 import { form, isProblem, send } from '../helpers/http.js';
 import { randomFrom, submit, upload } from '../helpers/photos.js';
 import { COPIES } from '../helpers/planted.js';

@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
-import type { Job, JobEvent, Report } from '../../src/schemas.js';
+import type { Job, JobEvent } from '../../src/schemas/jobs.js';
+import type { Report } from '../../src/schemas/report.js';
+import { zip } from '../helpers/archives.js';
 import { filesBelow, form, isProblem, send, until } from '../helpers/http.js';
 import { photos, submit, upload } from '../helpers/photos.js';
 import { childrenOf, lives } from '../helpers/processes.js';
 import { serviceForTest } from '../helpers/service.js';
-import { zip } from '../helpers/archives.js';
 
 const service = await serviceForTest(t, { env: { BACKBONE_THREADS: '1' } });
 const { url, json, ended, dataDir } = service;

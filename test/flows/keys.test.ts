@@ -4,11 +4,12 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t from 'tap';
 import { PACKAGE_ROOT } from '../../src/config.js';
-import type { Dataset, Job } from '../../src/schemas.js';
+import type { Dataset } from '../../src/schemas/datasets.js';
+import type { Job } from '../../src/schemas/jobs.js';
+import { zip } from '../helpers/archives.js';
 import { isProblem, send, until } from '../helpers/http.js';
 import { photo, photos } from '../helpers/photos.js';
 import { serviceForTest } from '../helpers/service.js';
-import { zip } from '../helpers/archives.js';
 
 const [ALICE, BOB] = ['key-of-alice', 'key-of-bob'];
 const sha = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -164,7 +165,7 @@ await t.test(
   'without keys no address but loopback is listened on, and a wrong key setting is named, not shown',
   async (t) => {
     const start = (env: NodeJS.ProcessEnv) =>
-      spawnSync(process.execPath, [join(PACKAGE_ROOT, 'build', 'src', 'server.js')], {
+      spawnSync(process.execPath, [join(PACKAGE_ROOT, 'build', 'src', 'bin', 'server.js')], {
         env: { ...process.env, NODE_OPTIONS: '', REDIS_URL: 'redis://127.0.0.1:1', PORT: '0', ...env },
         encoding: 'utf8',
         timeout: 15_000,

@@ -1,11 +1,14 @@
 /** From photos to predictions, over HTTP alone, with real processes. */
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
-import type { Dataset, Job, JobEvent, Report, VersionManifest } from '../../src/schemas.js';
+import type { Dataset } from '../../src/schemas/datasets.js';
+import type { Job, JobEvent } from '../../src/schemas/jobs.js';
+import type { Report } from '../../src/schemas/report.js';
+import type { VersionManifest } from '../../src/schemas/versions.js';
+import { zip } from '../helpers/archives.js';
 import { form, isProblem, send } from '../helpers/http.js';
 import { photo, photos, pixels, submit, upload } from '../helpers/photos.js';
 import { serviceForTest } from '../helpers/service.js';
-import { zip } from '../helpers/archives.js';
 
 interface Answered {
   model: string;

@@ -11,10 +11,10 @@ import { PACKAGE_ROOT } from '../../src/config.js';
 const COMPILER = `
 const fs = require('node:fs');
 fs.appendFileSync('runs', 'x');
-if (fs.readFileSync('src/hello.ts', 'utf8').includes('fault')) { console.log('hello.ts(1,1): a fault'); process.exit(2); }
-fs.mkdirSync('build/src', { recursive: true });
-for (const name of fs.readdirSync('src').filter((name) => name.endsWith('.ts')))
-  fs.copyFileSync('src/' + name, 'build/src/' + name.replace('.ts', '.js'));
+if (fs.readFileSync('src/bin/hello.ts', 'utf8').includes('fault')) { console.log('hello.ts(1,1): a fault'); process.exit(2); }
+fs.mkdirSync('build/src/bin', { recursive: true });
+for (const name of fs.readdirSync('src/bin').filter((name) => name.endsWith('.ts')))
+  fs.copyFileSync('src/bin/' + name, 'build/src/bin/' + name.replace('.ts', '.js'));
 setTimeout(() => {}, 300);`;
 
 /** A project with our set-up, one source, and packages that are already there. */
@@ -23,20 +23,21 @@ async function project(t: Test) {
     'package.json': '{"type":"module"}',
     'package-lock.json': '{}',
     'tsconfig.json': '{}',
-    src: { 'hello.ts': 'console.log("hello", ...process.argv.slice(2));', 'gone.ts': '' },
+    src: { bin: { 'hello.ts': 'console.log("hello", ...process.argv.slice(2));', 'gone.ts': '' } },
     node_modules: {
       '.package-lock.json': '{}',
       typescript: { bin: { tsc: COMPILER }, 'package.json': '{"type":"commonjs"}' },
       '.bin': {},
     },
   });
-  await cp(join(PACKAGE_ROOT, 'src', 'setup.mjs'), join(root, 'src', 'setup.mjs'));
-  await cp(join(PACKAGE_ROOT, 'src', 'setup'), join(root, 'src', 'setup'), { recursive: true });
+  for (const part of ['bin/setup.mjs', 'launch/setup']) {
+    await cp(join(PACKAGE_ROOT, 'src', part), join(root, 'src', part), { recursive: true });
+  }
   return {
     root,
     compilations: async () => (await readFile(join(root, 'runs'), 'utf8')).length,
     start(words: string[], env: NodeJS.ProcessEnv = process.env) {
-      const child = spawn(process.execPath, [join(root, 'src', 'setup.mjs'), ...words], { cwd: root, env });
+      const child = spawn(process.execPath, [join(root, 'src', 'bin', 'setup.mjs'), ...words], { cwd: root, env });
       t.teardown(() => child.kill('SIGKILL'));
       return child;
     },
@@ -62,16 +63,16 @@ t.test('an entry is compiled once and gets its arguments', async (t) => {
 t.test('a changed source is compiled again, and what was made of a removed one goes', async (t) => {
   const graft = await project(t);
   await graft.run(['hello']);
-  t.ok(existsSync(join(graft.root, 'build/src/gone.js')));
-  await rm(join(graft.root, 'src/gone.ts'));
-  await writeFile(join(graft.root, 'src/hello.ts'), 'console.log("changed");');
+  t.ok(existsSync(join(graft.root, 'build/src/bin/gone.js')));
+  await rm(join(graft.root, 'src/bin/gone.ts'));
+  await writeFile(join(graft.root, 'src/bin/hello.ts'), 'console.log("changed");');
   t.match(await graft.run(['hello']), { out: 'changed\n', code: 0 });
-  t.notOk(existsSync(join(graft.root, 'build/src/gone.js')));
+  t.notOk(existsSync(join(graft.root, 'build/src/bin/gone.js')));
 });
 
 t.test('what does not compile is told in the words of the compiler, and compiled again next time', async (t) => {
   const graft = await project(t);
-  await writeFile(join(graft.root, 'src/hello.ts'), 'fault');
+  await writeFile(join(graft.root, 'src/bin/hello.ts'), 'fault');
   for (let i = 0; i < 2; i++) {
     t.match(await graft.run(['hello']), { err: /hello\.ts\(1,1\): a fault.*do not compile/s, code: 1 });
   }

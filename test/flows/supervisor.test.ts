@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 import { PACKAGE_ROOT } from '../../src/config.js';
 
-const SUPERVISOR = pathToFileURL(join(PACKAGE_ROOT, 'build/src/supervision/run-supervisor.js')).href;
+const SUPERVISOR = pathToFileURL(join(PACKAGE_ROOT, 'build/src/launch/run-supervisor.js')).href;
 const IOREDIS = pathToFileURL(join(PACKAGE_ROOT, 'node_modules/ioredis/built/index.js')).href;
 
 /** A server that writes its pid down, answers on PORT, and takes its time to end. */

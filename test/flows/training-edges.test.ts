@@ -1,6 +1,9 @@
 /** Small, large, lopsided and strangely named data sets; settings out of bounds: a model or a clear error. */
 import t from 'tap';
-import type { Dataset, Job, Report, VersionManifest } from '../../src/schemas.js';
+import type { Dataset } from '../../src/schemas/datasets.js';
+import type { Job } from '../../src/schemas/jobs.js';
+import type { Report } from '../../src/schemas/report.js';
+import type { VersionManifest } from '../../src/schemas/versions.js';
 import { isProblem, send } from '../helpers/http.js';
 import { photo, photos, submit, upload } from '../helpers/photos.js';
 import { serviceForTest } from '../helpers/service.js';

@@ -1,6 +1,5 @@
 /** Archives for tests, written byte by byte so that every field can lie. */
-import { deflateRawSync } from 'node:zlib';
-import { crc32 } from '../../src/datasets/crc32.js';
+import { crc32, deflateRawSync } from 'node:zlib';
 
 export interface ZipFile {
   name: string | Buffer;

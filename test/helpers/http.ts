@@ -1,5 +1,5 @@
-import { Agent, request as httpRequest } from 'node:http';
 import { readdir } from 'node:fs/promises';
+import { Agent, request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 

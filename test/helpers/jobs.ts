@@ -8,10 +8,10 @@ import { JobQueue } from '../../src/jobs/job-queue.js';
 import { type JobRecord, JobStore } from '../../src/jobs/job-store.js';
 import { JobWorker, type JobWorkerOptions } from '../../src/jobs/job-worker.js';
 import { Jobs } from '../../src/jobs/jobs.js';
-import { LiveState } from '../../src/jobs/live-state.js';
-import { connectRedis } from '../../src/jobs/redis.js';
+import { LiveState } from '../../src/jobs/live-jobs.js';
 import { createLog } from '../../src/log.js';
-import type { Job } from '../../src/schemas.js';
+import { connectRedis } from '../../src/redis/connect.js';
+import type { Job } from '../../src/schemas/jobs.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 
 const log = createLog('test', 'silent');

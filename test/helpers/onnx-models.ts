@@ -1,5 +1,5 @@
 /** Tiny networks as ONNX files, for tests: 16×16 pixels, a few channels, weights from a formula. */
-import { buildNode, floatTensor, int64Tensor, valueInfo } from '../../src/vision/onnx/build-node.js';
+import { buildNode, floatTensor, int64Tensor, valueInfo } from '../../src/onnx/build-node.js';
 import {
   type Attribute,
   ELEMENT,
@@ -10,7 +10,7 @@ import {
   onnx,
   type Tensor,
   type ValueInfo,
-} from '../../src/vision/onnx/model-proto.js';
+} from '../../src/onnx/model-proto.js';
 
 const SIDE = 16;
 const NCHW = ['N', 3, SIDE, SIDE];

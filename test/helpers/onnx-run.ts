@@ -1,4 +1,4 @@
-import { InferenceSession, Tensor } from '../../src/vision/onnx-runtime.js';
+import { InferenceSession, Tensor } from '../../src/onnx/runtime.js';
 
 /** Run a model on one input; the outputs by name, as flat arrays with their dimensions. */
 export async function runOnnx(

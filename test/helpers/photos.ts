@@ -1,7 +1,8 @@
 import sharp from 'sharp';
-import type { TestService } from './service.js';
+import type { Dataset } from '../../src/schemas/datasets.js';
+import type { Job, JobSettings } from '../../src/schemas/jobs.js';
 import { tar, zip } from './archives.js';
-import type { Dataset, Job, JobSettings } from '../../src/schemas.js';
+import type { TestService } from './service.js';
 
 /** Numbers from 0 to 1 that depend on the seed alone. */
 export function randomFrom(seed: number): () => number {

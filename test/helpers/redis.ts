@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { type RedisServer, startRedis } from '../../src/jobs/redis-server.js';
+import { type RedisServer, startRedis } from '../../src/launch/redis-server.js';
 
 /** A Redis of its own for a test file, on a unix socket, stopped and removed at the end. */
 export async function redisForTest(t: Pick<Test, 'teardown'>): Promise<RedisServer> {

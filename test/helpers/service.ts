@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../src/config.js';
-import { startRedis } from '../../src/jobs/redis-server.js';
-import type { Job } from '../../src/schemas.js';
+import { startRedis } from '../../src/launch/redis-server.js';
+import type { Job } from '../../src/schemas/jobs.js';
 
 /** A whole service of its own: Redis, server and worker as processes on a free port, data in a temporary folder. */
 export interface TestService {
@@ -44,20 +44,24 @@ export async function serviceForTest(
   const dataDir = join(folder, 'data');
   const children: ChildProcess[] = [];
   const start = async (entry: string, env: NodeJS.ProcessEnv = {}) => {
-    const child = spawn(process.execPath, ['--enable-source-maps', join(PACKAGE_ROOT, 'build', 'src', `${entry}.js`)], {
-      env: {
-        ...process.env,
-        NODE_OPTIONS: '',
-        REDIS_URL: redis.url,
-        DATA_DIR: dataDir,
-        PORT: '0',
-        LOG_LEVEL: 'warn',
-        JOB_NICE: '0', // or a job would wait for whatever else runs on the machine
-        ...options.env,
-        ...env,
+    const child = spawn(
+      process.execPath,
+      ['--enable-source-maps', join(PACKAGE_ROOT, 'build', 'src', 'bin', `${entry}.js`)],
+      {
+        env: {
+          ...process.env,
+          NODE_OPTIONS: '',
+          REDIS_URL: redis.url,
+          DATA_DIR: dataDir,
+          PORT: '0',
+          LOG_LEVEL: 'warn',
+          JOB_NICE: '0', // or a job would wait for whatever else runs on the machine
+          ...options.env,
+          ...env,
+        },
+        stdio: ['ignore', 'ignore', options.onLog ? 'pipe' : (options.log ?? 'inherit'), 'ipc'],
       },
-      stdio: ['ignore', 'ignore', options.onLog ? 'pipe' : (options.log ?? 'inherit'), 'ipc'],
-    });
+    );
     if (options.onLog) child.stderr!.setEncoding('utf8').on('data', options.onLog);
     children.push(child);
     const url = await new Promise<string>((resolve, reject) => {

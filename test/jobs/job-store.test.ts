@@ -1,6 +1,6 @@
 import t from 'tap';
 import { type JobResult, JobStore } from '../../src/jobs/job-store.js';
-import type { JobEvent } from '../../src/schemas.js';
+import type { JobEvent } from '../../src/schemas/jobs.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 import { jobRecord } from '../helpers/jobs.js';
 

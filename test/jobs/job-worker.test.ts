@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { connectRedis } from '../../src/jobs/redis.js';
 import { createLog } from '../../src/log.js';
+import { connectRedis } from '../../src/redis/connect.js';
 import { ended, jobRecord, jobsForTest, stubEntry } from '../helpers/jobs.js';
 import { redisForTest } from '../helpers/redis.js';
 

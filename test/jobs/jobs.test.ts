@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { finishJob, Jobs } from '../../src/jobs/jobs.js';
-import { connectRedis } from '../../src/jobs/redis.js';
-import { startRedis } from '../../src/jobs/redis-server.js';
+import { startRedis } from '../../src/launch/redis-server.js';
 import { createLog } from '../../src/log.js';
+import { connectRedis } from '../../src/redis/connect.js';
 import { jobRecord, jobsForTest } from '../helpers/jobs.js';
 import { redisForTest } from '../helpers/redis.js';
 

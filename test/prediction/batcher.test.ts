@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import type { Backbone } from '../../src/backbones/backbones.js';
 import { Batcher } from '../../src/prediction/batcher.js';
-import type { Backbone } from '../../src/vision/backbone.js';
 
 /** A backbone of one session whose passes end when they are told to. */
 function heldBackbone() {

@@ -2,12 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { type Backbone, Backbones } from '../../src/backbones/backbones.js';
+import { importBackbone } from '../../src/backbones/image/import/import-backbone.js';
+import { writeTfjsLayers } from '../../src/heads/tfjs-layers.js';
 import { Predictor } from '../../src/prediction/predictor.js';
 import type { Registry } from '../../src/registry/registry.js';
-import type { VersionManifest } from '../../src/schemas.js';
-import { type Backbone, Backbones } from '../../src/vision/backbone.js';
-import { importBackbone } from '../../src/vision/onnx/import-backbone.js';
-import { writeTfjsLayers } from '../../src/vision/tfjs-layers.js';
+import type { VersionManifest } from '../../src/schemas/versions.js';
 import { fileOf, plain } from '../helpers/onnx-models.js';
 import { photo } from '../helpers/photos.js';
 

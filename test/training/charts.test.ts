@@ -1,8 +1,8 @@
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
-import type { Curve } from '../../src/schemas.js';
+import type { Curve } from '../../src/schemas/report.js';
 import { confusionSvg, curvesSvg } from '../../src/training/charts.js';
-import { evaluate } from '../../src/training/evaluate.js';
+import { evaluate } from '../../src/training/stages/evaluate.js';
 
 function curve(epoch: number, held = true): Curve {
   const value = held ? 1 / epoch : null;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { JobSettings } from '../../src/schemas.js';
+import type { JobSettings } from '../../src/schemas/jobs.js';
 import { checkTraining } from '../../src/training/check-training.js';
 
 const TWO = {

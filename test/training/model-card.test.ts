@@ -1,7 +1,8 @@
 import t from 'tap';
-import type { BackboneCard, Report } from '../../src/schemas.js';
-import { evaluate } from '../../src/training/evaluate.js';
+import type { BackboneCard } from '../../src/schemas/backbones.js';
+import type { Report } from '../../src/schemas/report.js';
 import { modelCard } from '../../src/training/model-card.js';
+import { evaluate } from '../../src/training/stages/evaluate.js';
 
 const BACKBONE: BackboneCard = {
   id: 'rootstock_s',

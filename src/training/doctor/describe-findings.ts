@@ -1,4 +1,4 @@
-import type { DataFindings } from '../../schemas.js';
+import type { DataFindings } from '../../schemas/report.js';
 
 /** Named in a sentence; the report lists more. */
 const EXAMPLES = 3;

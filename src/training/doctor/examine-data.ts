@@ -4,16 +4,18 @@
  */
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
-import type { DataFindings, DatasetEntry, Split } from '../../schemas.js';
-import { type PictureSignature, pictureSignature, pictureSimilarity } from '../../vision/picture-signature.js';
-import type { ImageLimits } from '../../vision/images.js';
+import type { ImageLimits } from '../../backbones/image/pixels.js';
+import { type PictureSignature, pictureSignature, pictureSimilarity } from '../../backbones/image/similarity.js';
+import { seededRandom, shuffled } from '../../numbers/random.js';
+import type { Split } from '../../schemas/common.js';
+import type { DatasetEntry } from '../../schemas/datasets.js';
+import type { DataFindings } from '../../schemas/report.js';
 import { confusableClasses } from './confusable-classes.js';
 import { labelErrors } from './label-errors.js';
 import { duplicateCandidates, groupPairs } from './near-duplicates.js';
 import { nearestNeighbours } from './neighbours.js';
 import { outOfFold } from './out-of-fold.js';
 import { outliers } from './outliers.js';
-import { seededRandom, shuffled } from '../random.js';
 
 export interface ExamineOptions {
   entries: DatasetEntry[];

@@ -1,5 +1,5 @@
-import { type Matrix, matrixProduct } from '../../vision/onnx/matrix-product.js';
-import { seededRandom } from '../random.js';
+import { seededRandom } from '../../numbers/random.js';
+import { type Matrix, matrixProduct } from '../../onnx/matrix-product.js';
 
 /** The nearest other images of each image, nearest first. */
 export interface Neighbours {

@@ -1,6 +1,6 @@
-import { SoftmaxRegression } from '../../vision/softmax-regression.js';
-import { fitTemperature, probabilities } from '../evaluate.js';
-import { seededRandom, shuffled } from '../random.js';
+import { SoftmaxRegression } from '../../heads/softmax-regression.js';
+import { seededRandom, shuffled } from '../../numbers/random.js';
+import { fitTemperature, probabilities } from '../stages/evaluate.js';
 
 export interface OutOfFold {
   /** `[n, K]`: probabilities of each image by a head that has not seen it, nor a copy of it. */

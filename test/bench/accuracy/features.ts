@@ -2,18 +2,20 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { backbonesOptions, datasetsOptions } from '../../../src/composition.js';
+import { Backbones } from '../../../src/backbones/backbones.js';
+import { FeatureCache } from '../../../src/backbones/feature-cache.js';
+import { importBackbone } from '../../../src/backbones/image/import/import-backbone.js';
+import { backbonesOptions, datasetsOptions } from '../../../src/bin/composition.js';
 import { loadConfig } from '../../../src/config.js';
 import { Datasets } from '../../../src/datasets/datasets.js';
 import { newId } from '../../../src/ids.js';
 import { Registry } from '../../../src/registry/registry.js';
-import type { DatasetEntry, JobSettings, Report } from '../../../src/schemas.js';
+import type { DatasetEntry } from '../../../src/schemas/datasets.js';
+import type { JobSettings } from '../../../src/schemas/jobs.js';
+import type { Report } from '../../../src/schemas/report.js';
 import { FileStorage } from '../../../src/storage/file-storage.js';
-import { extractFeatures } from '../../../src/training/extract-features.js';
 import { runTraining } from '../../../src/training/run-training.js';
-import { Backbones } from '../../../src/vision/backbone.js';
-import { FeatureCache } from '../../../src/vision/feature-cache.js';
-import { importBackbone } from '../../../src/vision/onnx/import-backbone.js';
+import { extractFeatures } from '../../../src/training/stages/extract-features.js';
 import { SHARED } from '../../helpers/shared.js';
 
 /** Real networks as they are imported by default, and one by its last layer alone, for comparison. */

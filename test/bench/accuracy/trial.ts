@@ -1,11 +1,11 @@
-import type { JobSettings } from '../../../src/schemas.js';
-import { accuracy, argMax } from '../../../src/training/evaluate.js';
-import { fitHead } from '../../../src/training/fit-head.js';
-import { seededRandom } from '../../../src/training/random.js';
-import { dealFolds } from '../../../src/training/split.js';
-import { standardise } from '../../../src/training/standardise.js';
-import { loadEngine } from '../../../src/vision/engine.js';
-import { headLogits } from '../../../src/vision/head-logits.js';
+import { loadEngine } from '../../../src/heads/engine.js';
+import { headLogits } from '../../../src/heads/head-logits.js';
+import { seededRandom } from '../../../src/numbers/random.js';
+import { standardise } from '../../../src/numbers/standardise.js';
+import type { JobSettings } from '../../../src/schemas/jobs.js';
+import { fitHead } from '../../../src/training/choose-head/fit-head.js';
+import { accuracy, argMax } from '../../../src/training/stages/evaluate.js';
+import { dealFolds } from '../../../src/training/stages/split.js';
 import type { Features } from './features.js';
 
 export interface Rows {

@@ -1,6 +1,6 @@
 /** A thread of the bare loop: one session, nothing around it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { InferenceSession, Tensor } from '../../../src/vision/onnx-runtime.js';
+import { InferenceSession, Tensor } from '../../../src/onnx/runtime.js';
 
 const { file, threads, width, height } = workerData as { file: string; threads: number; width: number; height: number };
 const session = await InferenceSession.create(file, { intraOpNumThreads: threads, interOpNumThreads: 1 });

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { BackboneCard } from '../../../src/schemas.js';
-import { decodeImage } from '../../../src/vision/images.js';
-import { readCard } from '../../../src/vision/installed-backbones.js';
+import { decodeImage } from '../../../src/backbones/image/pixels.js';
+import { readCard } from '../../../src/backbones/installed.js';
+import type { BackboneCard } from '../../../src/schemas/backbones.js';
 
 const WARM_MS = 300;
 

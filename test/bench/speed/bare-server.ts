@@ -6,8 +6,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { buffer } from 'node:stream/consumers';
-import { Backbones } from '../../../src/vision/backbone.js';
-import { decodeImage } from '../../../src/vision/images.js';
+import { Backbones } from '../../../src/backbones/backbones.js';
+import { decodeImage } from '../../../src/backbones/image/pixels.js';
 
 const [folder, id] = process.argv.slice(2);
 const backbones = new Backbones({ folder: folder!, threads: availableParallelism(), provider: 'cpu' });

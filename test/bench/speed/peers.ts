@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../../src/config.js';
-import { decodeModel, encodeModel } from '../../../src/vision/onnx/model-proto.js';
-import { renameTensors } from '../../../src/vision/onnx/rename-tensors.js';
+import { decodeModel, encodeModel } from '../../../src/onnx/model-proto.js';
+import { renameTensors } from '../../../src/onnx/rename-tensors.js';
 import { CLASSIFIER } from './service.js';
 
 const BENCH = join(PACKAGE_ROOT, 'test', 'bench');

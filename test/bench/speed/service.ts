@@ -1,10 +1,10 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { importBackbone } from '../../../src/backbones/image/import/import-backbone.js';
 import { loadConfig } from '../../../src/config.js';
-import { importBackbone } from '../../../src/vision/onnx/import-backbone.js';
-import { type TestService, serviceForTest } from '../../helpers/service.js';
+import { serviceForTest, type TestService } from '../../helpers/service.js';
 import { SHARED } from '../../helpers/shared.js';
 
 /** The backbone of all figures: MobileNetV2 at 224 px, its last level, as the peers have it. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Dataset, DatasetEntry, VersionManifest } from '../../../src/schemas.js';
+import type { Dataset, DatasetEntry } from '../../../src/schemas/datasets.js';
+import type { VersionManifest } from '../../../src/schemas/versions.js';
 
 /** What a data folder holds, every byte hashed again. */
 export interface Audit {

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { PACKAGE_ROOT } from '../../../src/config.js';
-import { type RedisServer, startRedis } from '../../../src/jobs/redis-server.js';
-import { redisAddress } from '../../../src/jobs/redis-url.js';
-import type { Job } from '../../../src/schemas.js';
+import { type RedisServer, startRedis } from '../../../src/launch/redis-server.js';
+import { redisAddress } from '../../../src/redis/url.js';
+import type { Job } from '../../../src/schemas/jobs.js';
 import { type Answer, type Send, send, until } from '../../helpers/http.js';
 import { signal } from '../../helpers/processes.js';
 

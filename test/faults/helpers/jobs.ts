@@ -1,4 +1,5 @@
-import type { Dataset, JobSettings } from '../../../src/schemas.js';
+import type { Dataset } from '../../../src/schemas/datasets.js';
+import type { JobSettings } from '../../../src/schemas/jobs.js';
 import { photos, upload } from '../../helpers/photos.js';
 import type { Fleet } from './fleet.js';
 

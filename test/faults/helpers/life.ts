@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AppError } from '../../../src/errors.js';
 import { Datasets } from '../../../src/datasets/datasets.js';
+import { AppError } from '../../../src/errors.js';
 import { type JobRecord, JobStore } from '../../../src/jobs/job-store.js';
 import { Registry } from '../../../src/registry/registry.js';
 import type { Storage } from '../../../src/storage/contract.js';

@@ -1,7 +1,7 @@
 /** Stands in for `job-process.js`: counts up for a second, then publishes a version with the real registry. */
 import type { JobMessage, RunMessage } from '../../../src/jobs/job-messages.js';
 import { Registry } from '../../../src/registry/registry.js';
-import type { JobPhase } from '../../../src/schemas.js';
+import type { JobPhase } from '../../../src/schemas/jobs.js';
 import { FileStorage } from '../../../src/storage/file-storage.js';
 
 const STEPS = 20;

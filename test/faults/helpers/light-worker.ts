@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { JobQueue } from '../../../src/jobs/job-queue.js';
 import { JobStore } from '../../../src/jobs/job-store.js';
 import { JobWorker } from '../../../src/jobs/job-worker.js';
-import { LiveState } from '../../../src/jobs/live-state.js';
-import { connectRedis } from '../../../src/jobs/redis.js';
+import { LiveState } from '../../../src/jobs/live-jobs.js';
 import { createLog } from '../../../src/log.js';
+import { connectRedis } from '../../../src/redis/connect.js';
 import { Registry } from '../../../src/registry/registry.js';
 import { FileStorage } from '../../../src/storage/file-storage.js';
 

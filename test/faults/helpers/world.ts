@@ -7,12 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { JobQueue } from '../../../src/jobs/job-queue.js';
 import { JobStore } from '../../../src/jobs/job-store.js';
 import { Jobs } from '../../../src/jobs/jobs.js';
-import { LiveState } from '../../../src/jobs/live-state.js';
-import { connectRedis } from '../../../src/jobs/redis.js';
-import { type RedisServer, startRedis } from '../../../src/jobs/redis-server.js';
+import { LiveState } from '../../../src/jobs/live-jobs.js';
+import { type RedisServer, startRedis } from '../../../src/launch/redis-server.js';
 import { createLog } from '../../../src/log.js';
+import { connectRedis } from '../../../src/redis/connect.js';
 import { Registry } from '../../../src/registry/registry.js';
-import type { Job } from '../../../src/schemas.js';
+import type { Job } from '../../../src/schemas/jobs.js';
 import { FileStorage } from '../../../src/storage/file-storage.js';
 import { childrenOf, signal } from '../../helpers/processes.js';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { DataFindings } from '../../../src/schemas.js';
+import type { DataFindings } from '../../../src/schemas/report.js';
 import { describeFindings } from '../../../src/training/doctor/describe-findings.js';
 
 const NOTHING: DataFindings = {

@@ -1,4 +1,4 @@
-import type { Job } from '../../../../src/schemas.js';
+import type { Job } from '../../../../src/schemas/jobs.js';
 import { submit, upload } from '../../../helpers/photos.js';
 import { withExpected } from '../load.js';
 import { realPhotos } from '../photos.js';

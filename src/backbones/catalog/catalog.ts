@@ -1,0 +1,77 @@
+/**
+ * catalog/ brings public networks: which there are, where their files lie, and how they become backbones.
+ *
+ * This file: the list, `models/catalog.json`.
+ */
+import { readFile } from 'node:fs/promises';
+import { type Static, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { AppError } from '../../errors.js';
+import { BackboneId, Sha256 } from '../../schemas/common.js';
+import { PRESETS } from '../image/import/preprocessing.js';
+
+const strict = { additionalProperties: false };
+const text = Type.String({ minLength: 1 });
+
+export const CatalogNetwork = Type.Object(
+  {
+    id: BackboneId,
+    name: text,
+    family: text,
+    exporter: Type.String({ description: 'What wrote the ONNX file, and with whose weights' }),
+    file: Type.String({ pattern: '^[A-Za-z0-9._-]+\\.onnx$', description: 'Name of the file' }),
+    paths: Type.Array(Type.String({ pattern: '^[^/:?#][^:?#]*\\.onnx$' }), {
+      minItems: 1,
+      description: 'Where the file lies below the base address; tried in this order',
+    }),
+    bytes: Type.Integer({ minimum: 1 }),
+    sha256: Sha256,
+    licence: text,
+    imagenet_top1: Type.Union([Type.Number({ minimum: 0, maximum: 100 }), Type.Null()], {
+      description: 'As published for these weights at this size, in percent; null where nobody did',
+    }),
+    preset: Type.Union(
+      Object.keys(PRESETS).map((name) => Type.Literal(name)),
+      { description: 'Pre-processing' },
+    ),
+    input_px: Type.Integer({ minimum: 1, description: 'Width and height of the input' }),
+    note: Type.Union([text, Type.Null()]),
+  },
+  strict,
+);
+export type CatalogNetwork = Static<typeof CatalogNetwork>;
+
+export const Catalog = Type.Object(
+  {
+    base: Type.String({ pattern: '^https://[^?#]+[^/?#]$', description: 'Address that a mirror replaces' }),
+    networks: Type.Array(CatalogNetwork),
+    missing: Type.Array(Type.Object({ id: BackboneId, name: text, advice: text }, strict), {
+      description: 'Networks that people ask for and whose ONNX file has no public address known to us',
+    }),
+  },
+  strict,
+);
+export type Catalog = Static<typeof Catalog>;
+
+/** @throws AppError `internal` when the file is not a catalog: it is ours. */
+export async function readCatalog(file: string): Promise<Catalog> {
+  const catalog: unknown = JSON.parse(await readFile(file, 'utf8'));
+  if (Value.Check(Catalog, catalog)) return catalog;
+  const fault = Value.Errors(Catalog, catalog).First();
+  throw new AppError('internal', `The catalog ${file} is not valid: ${fault?.path} ${fault?.message}.`);
+}
+
+/**
+ * The network of this id.
+ * @throws AppError `not_found` that says what there is, or how to come by one that is not in the catalog
+ */
+export function findNetwork(catalog: Catalog, id: string): CatalogNetwork {
+  const network = catalog.networks.find((candidate) => candidate.id === id);
+  if (network) return network;
+  const missing = catalog.missing.find((candidate) => candidate.id === id);
+  if (missing) throw new AppError('not_found', `There is no public ONNX file of ${missing.name}. ${missing.advice}`);
+  const ids = catalog.networks.map((candidate) => candidate.id);
+  throw new AppError('not_found', `The catalog has no ${JSON.stringify(id)}. It has: ${ids.join(', ')}.`, {
+    details: { known: ids },
+  });
+}

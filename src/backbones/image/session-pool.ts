@@ -1,0 +1,20 @@
+import type { Backbone } from '../backbones.js';
+
+/** Several sessions of one backbone as one: a pass goes to the session that has the least to do. */
+export function sessionPool(sessions: Backbone[]): Backbone {
+  const [first] = sessions;
+  const passes = sessions.map(() => 0);
+  return {
+    ...first!,
+    sessions: sessions.length,
+    async embed(pixels, count, onStart) {
+      const least = passes.indexOf(Math.min(...passes));
+      passes[least]! += 1;
+      try {
+        return await sessions[least]!.embed(pixels, count, onStart);
+      } finally {
+        passes[least]! -= 1;
+      }
+    },
+  };
+}

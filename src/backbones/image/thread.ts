@@ -1,0 +1,210 @@
+/**
+ * The thread of one backbone. `run()` of onnxruntime-node holds its event loop until the pass is done (1.30: a synchronous
+ * call behind `setImmediate`), so the session lives here, and the server goes on reading, decoding and answering.
+ */
+
+import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { tailModel, trunkModel } from '../../onnx/cut-graph.js';
+import { decodeModel, encodeModel } from '../../onnx/model-proto.js';
+import { InferenceSession, Tensor } from '../../onnx/runtime.js';
+import type { BackboneCard, BackboneCut } from '../../schemas/backbones.js';
+
+export interface ThreadData {
+  file: string;
+  card: Pick<BackboneCard, 'sha256' | 'input' | 'features' | 'maps'>;
+  threads: number;
+  /** In the order in which they are tried. */
+  providers: string[];
+  /** Load the part up to a cut, and the part behind it with open weights. */
+  split?: { cut: BackboneCut; features: BackboneCard['features']; weights: Map<string, number[]> };
+}
+
+/** uint8 `[count, H, W, 3]` */
+export interface EmbedRequest {
+  id: number;
+  pixels: Uint8Array;
+  count: number;
+  /** Answer the maps instead of the features; of one image. */
+  maps?: boolean;
+}
+
+/** A spatial map of one image. */
+export interface FeatureMap {
+  channels: number;
+  height: number;
+  width: number;
+  /** float32 `[channels, height, width]` */
+  values: Float32Array;
+}
+
+/** Run the part behind the cut on what the part before it answered, float32 `[count, T]`. */
+export interface FinishRequest {
+  id: number;
+  rows: Float32Array;
+  count: number;
+  /** Name of the weights; they are sent before they are first named. */
+  key: string;
+}
+
+/** Weights of one model's tail: keep them under `key`, or forget them. */
+export interface WeightsMessage {
+  key: string;
+  weights: Map<string, { dims: number[]; values: Float32Array }> | undefined;
+}
+
+/**
+ * `ready` on one of the providers, with why not on those before it; or why on none. Then an answer per request: float32
+ * `[count, D]`, or the maps in the order of the card, or why not.
+ */
+export type ThreadMessage =
+  | { kind: 'ready'; provider: string; without: string[] }
+  | { kind: 'refused'; reason: string }
+  | { kind: 'features'; id: number; features: Float32Array }
+  | { kind: 'maps'; id: number; maps: FeatureMap[] }
+  | { kind: 'failed'; id: number; reason: string };
+
+const { file, card, threads, providers, split } = workerData as ThreadData;
+const port = parentPort!;
+const say = (message: ThreadMessage) => port.postMessage(message);
+
+try {
+  const bytes = await readFile(file);
+  if (createHash('sha256').update(bytes).digest('hex') !== card.sha256) {
+    throw new Error(`${file} is not the file its card describes`);
+  }
+  const model = split && decodeModel(bytes);
+  const whole = model ? encodeModel(trunkModel(model, split.cut)) : bytes;
+  const { session, provider, without } = await createSession(whole);
+  const finish = model && (await startTail(encodeModel(tailModel(model, tailParts(split)))));
+  const { input, features } = card;
+  if (!session.inputNames.includes(input.name) || !session.outputNames.includes(features.name)) {
+    throw new Error(`${file} has no input '${input.name}' or no output '${features.name}'`);
+  }
+  const embed = ({ id, pixels, count, maps: wanted }: EmbedRequest) => {
+    const images = new Tensor('uint8', pixels, [count, input.height, input.width, 3]);
+    const feeds = { [input.name]: images };
+    if (wanted) {
+      readMaps(session, feeds).then(
+        (read) => say({ kind: 'maps', id, maps: read }),
+        (error: Error) => say({ kind: 'failed', id, reason: error.message }),
+      );
+    } else {
+      answer(id, session.run(feeds, [features.name]), { name: features.name, dims: [count, features.dimensions] });
+    }
+  };
+  port.on('message', (message: EmbedRequest | FinishRequest | WeightsMessage) => {
+    if ('pixels' in message) embed(message);
+    else finish?.(message);
+  });
+  say({ kind: 'ready', provider, without });
+} catch (error) {
+  say({ kind: 'refused', reason: (error as Error).message });
+}
+
+/** Ask for the maps alone: only then are they copied out of the session. */
+async function readMaps(session: InferenceSession, feeds: Record<string, Tensor>): Promise<FeatureMap[]> {
+  const names = card.maps.map(({ name }) => name);
+  const missing = names.find((name) => !session.outputNames.includes(name));
+  if (names.length === 0 || missing !== undefined) throw new Error(`it has no map ${missing ?? ''}`);
+  const outputs = await session.run(feeds, names);
+  return card.maps.map(({ name, channels }) => {
+    const { dims, data } = outputs[name]!;
+    const [count, depth, height, width] = dims as [number, number, number, number];
+    if (dims.length !== 4 || count !== 1 || depth !== channels) throw new Error(`its ${name} has the shape [${dims}]`);
+    return { channels, height, width, values: data as Float32Array };
+  });
+}
+
+/** Say what a run gives, or why it gave nothing. */
+function answer(
+  id: number,
+  run: Promise<InferenceSession.OnnxValueMapType>,
+  { name, dims }: { name: string; dims: [number, number] },
+): void {
+  run.then(
+    (outputs) => {
+      const output = outputs[name] as Tensor;
+      if (output.dims.join() === dims.join()) say({ kind: 'features', id, features: output.data as Float32Array });
+      else say({ kind: 'failed', id, reason: `it answered features of shape [${output.dims}]` });
+    },
+    (error: Error) => say({ kind: 'failed', id, reason: error.message }),
+  );
+}
+
+function tailParts({ cut, features, weights }: NonNullable<ThreadData['split']>) {
+  return { cut, features: features.name, weights };
+}
+
+/**
+ * The part behind the cut. Its weights are inputs, so one session serves the tails of all models: making and releasing a
+ * session for each would leak (onnxruntime#25325).
+ */
+async function startTail(bytes: Uint8Array) {
+  const { cut, features } = split!;
+  const { session } = await createSession(bytes);
+  const tails = new Map<string, Record<string, Tensor>>();
+  const inputs = [
+    { name: cut.tensor, dims: [cut.channels, cut.height, cut.width] },
+    ...cut.passed.map(({ name, dimensions }) => ({ name, dims: [dimensions] })),
+  ].map((part) => ({ ...part, length: part.dims.reduce((product, d) => product * d, 1) }));
+  const total = inputs.reduce((sum, { length }) => sum + length, 0);
+  return (message: FinishRequest | WeightsMessage) => {
+    const { key } = message;
+    if ('weights' in message) {
+      const named = [...(message.weights ?? [])].map(([name, { dims, values }]): [string, Tensor] => {
+        return [name, new Tensor('float32', values, dims)];
+      });
+      if (message.weights) tails.set(key, Object.fromEntries(named));
+      else tails.delete(key);
+      return;
+    }
+    const { id, rows, count } = message;
+    const feeds: Record<string, Tensor> = { ...tails.get(key) };
+    let offset = 0;
+    for (const { name, dims, length } of inputs) {
+      const part = new Float32Array(count * length);
+      for (let n = 0; n < count; n += 1) {
+        part.set(rows.subarray(n * total + offset, n * total + offset + length), n * length);
+      }
+      feeds[name] = new Tensor('float32', part, [count, ...dims]);
+      offset += length;
+    }
+    answer(id, session.run(feeds, [features.name]), { name: features.name, dims: [count, features.dimensions] });
+  };
+}
+
+/** A session on the first provider that works here. @throws Error with the reasons of all of them */
+async function createSession(bytes: Uint8Array) {
+  const without: string[] = [];
+  for (const provider of providers) {
+    // Asked first: the runtime prints an error of its own when it looks in vain.
+    if (provider === 'cuda' && !isCudaInstalled()) {
+      without.push('cuda: not installed (ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node)');
+      continue;
+    }
+    try {
+      const session = await InferenceSession.create(bytes, {
+        executionProviders: [provider],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+      });
+      return { session, provider, without };
+    } catch (error) {
+      without.push(`${provider}: ${(error as Error).message}`);
+    }
+  }
+  throw new Error(`ONNX Runtime cannot load it (${without.join('; ')})`);
+}
+
+function isCudaInstalled(): boolean {
+  const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  const found = readdirSync(join(root, 'bin'), { recursive: true, encoding: 'utf8' });
+  return found.some((path) => /onnxruntime_providers_cuda\.(so|dll)$/.test(path));
+}

@@ -1,0 +1,248 @@
+/**
+ * The command `npm run backbones`: pull a public network or import an ONNX file as a backbone, list, verify and remove
+ * them. Prints a sentence and exits with 1 when something is wrong.
+ */
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readCatalog } from '../backbones/catalog/catalog.js';
+import { isInstalled, pullBackbone } from '../backbones/catalog/pull-backbone.js';
+import { importBackbone } from '../backbones/image/import/import-backbone.js';
+import type { ImportedBackbone } from '../backbones/image/import/imported-backbone.js';
+import { listBackbones, readCard, removeBackbone, verifyBackbone } from '../backbones/installed.js';
+import { loadConfig, PACKAGE_ROOT } from '../config.js';
+import { AppError } from '../errors.js';
+import { isAddress } from '../outbound/addresses.js';
+import { formatBytes } from '../terminal/format.js';
+import { createPaint } from '../terminal/paint.js';
+import { createScreen } from '../terminal/screen.js';
+import { printTable } from '../terminal/table.js';
+
+const USAGE = `Usage:
+  npm run backbones -- catalog                              the public networks that can be pulled
+  npm run backbones -- pull ID [options]                    fetch one of them, check it and make it a backbone
+  npm run backbones -- import FILE.onnx --id ID [options]   make a backbone of an ONNX image network
+  npm run backbones -- list                                 the backbones that are here
+  npm run backbones -- verify [ID …]                        compare their files with their checksums
+  npm run backbones -- remove ID                            delete one
+
+Options of pull:
+  --from FILE|URL      the file, where it was fetched by other means, or another address of it
+  --mirror URL         address instead of https://huggingface.co; by default BACKBONE_MIRROR
+  --levels N           as for import
+Options of import:
+  --preset NAME        pre-processing: imagenet, tf, caffe, unit or raw; guessed by default
+  --features TENSOR    tensor with the features; found by default
+  --levels N           depths of the network that are pooled; 5 by default, 1 is the last alone
+  --size PIXELS        width and height where the file leaves them open; 224 by default
+  --stretch            stretch photos to the input instead of scaling and taking the centre
+  --name, --licence, --source TEXT, --top1 PERCENT    for the card
+Everywhere:
+  --models-dir DIR     folder of the backbones; by default MODELS_DIR, or models/ of Graft`;
+
+const OPTIONS = {
+  from: { type: 'string' },
+  mirror: { type: 'string' },
+  id: { type: 'string' },
+  preset: { type: 'string' },
+  features: { type: 'string' },
+  levels: { type: 'string' },
+  size: { type: 'string' },
+  stretch: { type: 'boolean' },
+  name: { type: 'string' },
+  licence: { type: 'string' },
+  source: { type: 'string' },
+  top1: { type: 'string' },
+  'models-dir': { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+type Values = ReturnType<typeof parse>['values'];
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw fault((error as Error).message.split('. ')[0]!);
+  }
+}
+
+function fault(message: string): AppError {
+  return new AppError('invalid_request', `${message.replace(/\.$/, '')}. Try: npm run backbones -- --help`);
+}
+
+function numberOf(values: Values, option: 'levels' | 'size' | 'top1'): number | undefined {
+  const text = values[option];
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw fault(`--${option} must be a number`);
+  return value;
+}
+
+async function run(args: string[]): Promise<void> {
+  const { values, positionals } = parse(args);
+  const [command, ...operands] = positionals;
+  if (values.help || command === undefined) {
+    console.log(USAGE);
+    return;
+  }
+  const config = loadConfig(process.env);
+  const modelsDir = values['models-dir'] === undefined ? config.MODELS_DIR : here(values['models-dir']);
+  if (command === 'catalog') await printCatalog(modelsDir);
+  else if (command === 'pull') await pull(operands, values, { modelsDir, mirror: config.BACKBONE_MIRROR });
+  else if (command === 'import') await importFile(operands, values, modelsDir);
+  else if (command === 'list') await list(modelsDir);
+  else if (command === 'verify') await verify(operands, modelsDir);
+  else if (command === 'remove') {
+    if (operands.length !== 1) throw fault('remove takes the id of one backbone');
+    await removeBackbone(modelsDir, operands[0]!);
+    console.log(`Removed ${operands[0]}.`);
+  } else throw fault(`There is no command ${command}`);
+}
+
+/** npm changes to the project's folder; paths are meant from where it was called. */
+function here(path: string): string {
+  return resolve(process.env.INIT_CWD ?? process.cwd(), path);
+}
+
+const screen = createScreen({
+  out: process.stdout,
+  paint: createPaint({ isTTY: process.stdout.isTTY === true, env: process.env }),
+});
+const CATALOG = join(PACKAGE_ROOT, 'models', 'catalog.json');
+
+async function printCatalog(modelsDir: string): Promise<void> {
+  const { networks, missing } = await readCatalog(CATALOG);
+  const rows = networks.map(async (network) => [
+    network.id,
+    formatBytes(network.bytes),
+    `${network.input_px}`,
+    network.imagenet_top1?.toFixed(1) ?? '–',
+    network.licence,
+    (await isInstalled(network, modelsDir).catch(() => false)) ? 'installed' : '',
+    network.note ?? '',
+  ]);
+  printTable(
+    screen,
+    [
+      { title: 'id' },
+      { title: 'size', align: 'right' },
+      { title: 'px', align: 'right' },
+      { title: 'ImageNet %', align: 'right' },
+      { title: 'licence' },
+      { title: '' },
+      { title: '' },
+    ],
+    await Promise.all(rows),
+  );
+  screen.line('\nNot to be had as a public ONNX file:');
+  for (const { name, advice } of missing) screen.line(`  ${name}: ${advice}`);
+}
+
+async function pull(
+  operands: string[],
+  values: Values,
+  { modelsDir, mirror }: { modelsDir: string; mirror: string },
+): Promise<void> {
+  if (operands.length !== 1) throw fault('pull takes the id of one network');
+  const id = operands[0]!;
+  const { from } = values;
+  let told = 0;
+  const imported = await pullBackbone({
+    catalog: await readCatalog(CATALOG),
+    id,
+    modelsDir,
+    from: from === undefined || isAddress(from) ? from : here(from),
+    mirror: values.mirror ?? (mirror === '' ? undefined : mirror),
+    levels: numberOf(values, 'levels'),
+    onNote: (note) => screen.line(note),
+    onProgress(done, total) {
+      const text = `${formatBytes(done)} of ${formatBytes(total)}`;
+      screen.progress(done / total, text);
+      const tenth = Math.floor((done / total) * 10);
+      if (process.stdout.isTTY || tenth <= told) return;
+      told = tenth;
+      screen.line(`  ${tenth}0 %, ${text}`);
+    },
+  });
+  screen.line(imported === undefined ? `${id} is here already.` : describe(imported));
+}
+
+async function importFile(operands: string[], values: Values, modelsDir: string): Promise<void> {
+  if (operands.length !== 1) throw fault('import takes one ONNX file');
+  if (values.id === undefined) throw fault('import needs --id');
+  const imported = await importBackbone({
+    file: here(operands[0]!),
+    id: values.id,
+    modelsDir,
+    preset: values.preset,
+    features: values.features,
+    levels: numberOf(values, 'levels'),
+    size: numberOf(values, 'size'),
+    resize: values.stretch ? { mode: 'stretch' } : undefined,
+    name: values.name,
+    licence: values.licence,
+    source: values.source,
+    imagenetTop1: numberOf(values, 'top1'),
+  });
+  console.log(describe(imported));
+}
+
+function describe({ card, folder, preset, presetReason, parts, classes }: ImportedBackbone): string {
+  const { levels, vector } = parts;
+  const pieces = levels.map(({ channels, height, width }) => `${channels} at ${height}×${width}`);
+  if (vector) pieces.push(`${vector.dimensions} of ${vector.name}`);
+  return [
+    `Imported ${card.id} to ${folder}`,
+    `  features         ${card.features.dimensions} (${pieces.join(', ')})`,
+    `  input            ${card.input.width}×${card.input.height} pixels`,
+    `  pre-processing   ${preset}: ${presetReason}`,
+    `  classifier       ${classes === undefined ? 'none was found behind the features' : `of ${classes} classes, cut off`}`,
+    `  sha256           ${card.sha256}`,
+    `Use it: "backbone": "${card.id}" in a job, or DEFAULT_BACKBONE=${card.id}.`,
+  ].join('\n');
+}
+
+async function list(modelsDir: string): Promise<void> {
+  const ids = await listBackbones(modelsDir);
+  if (ids.length === 0) console.log(`There are no backbones in ${modelsDir}.`);
+  for (const id of ids) {
+    try {
+      const { bytes, features, input, licence } = await readCard(modelsDir, id);
+      const megabytes = (bytes / 1e6).toFixed(1);
+      console.log(
+        `${id.padEnd(28)} ${String(features.dimensions).padStart(5)} features  ${input.width}×${input.height} px  ${megabytes.padStart(6)} MB  ${licence}`,
+      );
+    } catch (error) {
+      console.log(`${id.padEnd(28)} ${sentenceOf(error)}`);
+    }
+  }
+}
+
+async function verify(operands: string[], modelsDir: string): Promise<void> {
+  const ids = operands.length > 0 ? operands : await listBackbones(modelsDir);
+  let damaged = 0;
+  for (const id of ids) {
+    try {
+      await verifyBackbone(modelsDir, id);
+      console.log(`${id}: ok`);
+    } catch (error) {
+      damaged++;
+      console.log(`${id}: ${sentenceOf(error)}`);
+    }
+  }
+  if (damaged > 0) throw new AppError('backbone_invalid', `${damaged} of ${ids.length} backbones cannot be used.`);
+}
+
+/** The sentence of an expected error; any other is thrown on. */
+function sentenceOf(error: unknown): string {
+  if (error instanceof AppError) return error.message;
+  throw error;
+}
+
+try {
+  await run(process.argv.slice(2));
+} catch (error) {
+  if (process.stdout.isTTY) process.stdout.write('\r\x1b[K'); // over the line that moves
+  console.error(sentenceOf(error));
+  process.exitCode = 1;
+}

@@ -1,0 +1,30 @@
+/** What several entry points construct in the same way. */
+import { join } from 'node:path';
+import type { BackbonesOptions } from '../backbones/backbones.js';
+import { inspectImage } from '../backbones/image/pixels.js';
+import type { Config } from '../config.js';
+import type { DatasetsOptions } from '../datasets/datasets.js';
+import type { Storage } from '../storage/contract.js';
+
+export function datasetsOptions(config: Config, storage: Storage): DatasetsOptions {
+  return {
+    storage,
+    // Where the storage puts what is half-written: one sweep removes what a crash leaves of either.
+    temporaryFolder: join(config.DATA_DIR, '.tmp'),
+    limits: {
+      maxUploadBytes: config.MAX_UPLOAD_BYTES,
+      maxEntries: config.MAX_ARCHIVE_ENTRIES,
+      maxRatio: config.MAX_ARCHIVE_RATIO,
+      maxImageBytes: config.MAX_IMAGE_BYTES,
+      maxClasses: config.MAX_CLASSES,
+      maxDatasets: config.MAX_DATASETS,
+    },
+    inspectImage: (bytes) => inspectImage(bytes, { maxPixels: config.MAX_IMAGE_PIXELS }),
+    concurrency: 4,
+    archivesAtOnce: config.UNPACK_CONCURRENCY,
+  };
+}
+
+export function backbonesOptions(config: Config): BackbonesOptions {
+  return { folder: config.MODELS_DIR, threads: config.BACKBONE_THREADS, provider: config.EXECUTION_PROVIDER };
+}

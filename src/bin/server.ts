@@ -1,0 +1,131 @@
+/** Entry point of a server: the API and the predictor. */
+import { availableParallelism } from 'node:os';
+import { Artifacts } from '../artifacts/artifacts.js';
+import { Backbones } from '../backbones/backbones.js';
+import { type Config, loadConfig } from '../config.js';
+import { Datasets } from '../datasets/datasets.js';
+import { AppError, isErrno } from '../errors.js';
+import { buildApp } from '../http/app.js';
+import { drainable } from '../http/drain.js';
+import { addGauge, createMetrics } from '../http/metrics.js';
+import { JobQueue } from '../jobs/job-queue.js';
+import { JobStore } from '../jobs/job-store.js';
+import { Jobs } from '../jobs/jobs.js';
+import { LiveState } from '../jobs/live-jobs.js';
+import { createLog } from '../log.js';
+import { Predictor } from '../prediction/predictor.js';
+import { connectRedis } from '../redis/connect.js';
+import { RateLimits } from '../redis/rate-limits.js';
+import { Registry } from '../registry/registry.js';
+import { prepareDataFolder } from '../storage/data-folder.js';
+import { FileStorage } from '../storage/file-storage.js';
+import { checkTraining } from '../training/check-training.js';
+import { backbonesOptions, datasetsOptions } from './composition.js';
+
+async function main(config: Config): Promise<void> {
+  if (config.REDIS_URL === '') {
+    throw new AppError(
+      'config_invalid',
+      'A server needs REDIS_URL. `npm start` runs Redis, server and worker together.',
+    );
+  }
+  await prepareDataFolder(config.DATA_DIR);
+  const log = createLog('server', config.LOG_LEVEL);
+  const storage = new FileStorage({ root: config.DATA_DIR });
+  const registry = new Registry({ storage });
+  const backbones = new Backbones({
+    ...backbonesOptions(config),
+    onLoad: ({ card, provider, without }) => log.info({ backbone: card.id, provider, without }, 'backbone loaded'),
+  });
+  const redis = connectRedis(config.REDIS_URL, log);
+  const subscriber = connectRedis(config.REDIS_URL, log);
+  const queue = new JobQueue({ redis, attempts: config.JOB_ATTEMPTS });
+  const live = new LiveState({ redis, subscriber });
+  const metrics = createMetrics();
+  const rateLimits =
+    config.RATE_LIMIT_PER_SECOND > 0 ? new RateLimits({ redis, perSecond: config.RATE_LIMIT_PER_SECOND }) : undefined;
+  const predictor = new Predictor({
+    backbones,
+    registry,
+    limits: { maxPixels: config.MAX_IMAGE_PIXELS },
+    maxBatch: config.PREDICT_BATCH,
+    maxWaiting: config.PREDICT_QUEUE,
+    maxWaitingPerTenant: partOfQueue(config),
+    headCacheBytes: config.HEAD_CACHE_BYTES,
+    decoders: availableParallelism(),
+    onBatch: ({ backbone, images, seconds }) => {
+      metrics.images.inc({ backbone }, images);
+      metrics.batches.observe({ backbone }, images);
+      metrics.inference.observe({ backbone }, seconds);
+    },
+  });
+  addGauge(metrics, 'graft_waiting_images', 'Images waiting for a prediction', () => predictor.load.waiting);
+  addGauge(metrics, 'graft_heads', 'Heads in memory', () => predictor.load.heads);
+  addGauge(metrics, 'graft_head_bytes', 'Memory of these heads', () => predictor.load.headBytes);
+  addGauge(metrics, 'graft_backbones', 'Backbones in memory', () => backbones.memory.backbones);
+  addGauge(metrics, 'graft_backbone_bytes', 'Size of their files', () => backbones.memory.bytes);
+  for (const state of ['waiting', 'active', 'delayed'] as const) {
+    addGauge(metrics, `graft_jobs_${state}`, `Jobs in the queue: ${state}`, async () => {
+      return (await queue.counts().catch(() => undefined))?.[state] ?? Number.NaN;
+    });
+  }
+  const app = await buildApp(
+    {
+      config,
+      datasets: new Datasets(datasetsOptions(config, storage)),
+      jobs: new Jobs({ store: new JobStore({ storage }), queue, live, log, maxOpen: config.MAX_OPEN_JOBS }),
+      queue,
+      registry,
+      backbones,
+      predictor,
+      artifacts: new Artifacts({ registry, backbones }),
+      metrics,
+      ...(rateLimits && { rateLimits }),
+      checkTraining,
+    },
+    { log },
+  );
+
+  const drain = drainable(app.server);
+  let stopping = false;
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    log.info('stopping: open requests are finished first');
+    setTimeout(() => process.exit(0), config.SHUTDOWN_SECONDS * 1000).unref();
+    drain();
+    await app.close();
+    rateLimits?.close();
+    await queue.close();
+    redis.disconnect();
+    subscriber.disconnect();
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+  process.on('disconnect', () => void stop());
+
+  await backbones.load(config.DEFAULT_BACKBONE);
+  const url = await app.listen({ host: config.HOST, port: config.PORT }).catch((error: unknown) => {
+    if (!isErrno(error, 'EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES')) throw error;
+    throw new AppError(
+      'config_invalid',
+      `Cannot listen on ${config.HOST}:${config.PORT} (${error.code}). Choose another with PORT=… or HOST=….`,
+    );
+  });
+  log.info({ url, backbone: config.DEFAULT_BACKBONE }, 'server is ready');
+  process.send?.({ type: 'ready', url });
+}
+
+/** Where there are several tenants, none may take more than half of the places, or what one request may need. */
+function partOfQueue({ API_KEYS, PREDICT_QUEUE, MAX_PREDICT_IMAGES }: Config): number {
+  const tenants = new Set(API_KEYS.map(({ tenant }) => tenant)).size;
+  return tenants > 1 ? Math.max(Math.ceil(PREDICT_QUEUE / 2), MAX_PREDICT_IMAGES) : PREDICT_QUEUE;
+}
+
+try {
+  await main(loadConfig(process.env));
+} catch (error) {
+  process.stderr.write(`${error instanceof AppError ? error.message : (error as Error).stack}\n`);
+  process.exit(1);
+}

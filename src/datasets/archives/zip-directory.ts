@@ -1,0 +1,180 @@
+import {
+  type Entry,
+  fromRandomAccessReaderPromise,
+  getFileNameLowLevel,
+  RandomAccessReader,
+  type ZipFile,
+} from 'yauzl';
+import { AppError } from '../../errors.js';
+import { type ArchiveLimits, maxUnpackedBytes, sentence, tooManyEntries } from './archive.js';
+import { entryName } from './entry-name.js';
+import type { ReadAhead } from './read-ahead.js';
+
+/** What the central directory says of one file. */
+export interface ZipRecord {
+  name: string;
+  method: number;
+  crc32: number;
+  compressedBytes: number;
+  bytes: number;
+  /** Where the local header lies. */
+  offset: number;
+  /** Where the next local header, or the central directory, begins: the file must end before. */
+  end: number;
+  kind: 'file' | 'link' | 'special';
+}
+
+/** Bytes of a local header without its name and extra field. */
+export const LOCAL_HEADER_BYTES = 30;
+
+/**
+ * Read the central directory, which alone decides what is in a zip, and refuse what is hostile before a byte is inflated:
+ * encryption, paths that leave the archive, files that overlap, too many files, too much growth.
+ * @throws AppError `archive_damaged`, `archive_encrypted`, `archive_unsafe`, `archive_too_large`.
+ */
+export async function readZipDirectory(ahead: ReadAhead, limits: ArchiveLimits): Promise<ZipRecord[]> {
+  const { size } = ahead;
+  const { records, start } = await readEntries(ahead, limits);
+  const total = records.reduce((sum, record) => sum + record.bytes, 0);
+  refuseOverlaps(records, start);
+  if (total > maxUnpackedBytes(size, limits)) {
+    throw new AppError(
+      'archive_too_large',
+      `The archive would unpack to ${total} bytes, more than ${limits.maxRatio} times its size.`,
+      { details: { bytes: size, unpacked_bytes: total, max_ratio: limits.maxRatio } },
+    );
+  }
+  return records.filter((record) => record.name !== '');
+}
+
+async function readEntries(ahead: ReadAhead, limits: ArchiveLimits): Promise<{ records: ZipRecord[]; start: number }> {
+  try {
+    // Names are decoded below, so that an unsafe one is named and not just an error of the library.
+    const zip = await fromRandomAccessReaderPromise(new YauzlReader(ahead), ahead.size, {
+      decodeStrings: false,
+      autoClose: false,
+    });
+    if (zip.entryCount > limits.maxEntries) throw tooManyEntries(zip.entryCount, limits.maxEntries);
+    const start = cursor(zip);
+    const records: ZipRecord[] = [];
+    for await (const entry of zip.eachEntry()) records.push(toRecord(entry, start));
+    await assertDirectoryEnds(ahead, cursor(zip));
+    return { records, start };
+  } catch (error) {
+    // yauzl's own errors carry a message and no code; all else is ours or the disk's.
+    if (!(error instanceof Error) || error instanceof AppError || 'code' in error) throw error;
+    if (error.message.includes('encryption')) throw encrypted('The archive');
+    throw new AppError('archive_damaged', `The zip cannot be read: ${sentence(error)}`, { cause: error });
+  }
+}
+
+function toRecord(entry: Entry, directoryStart: number): ZipRecord {
+  const raw = fileName(entry);
+  const name = entryName(raw);
+  if (entry.isEncrypted()) throw encrypted(`The entry ${JSON.stringify(raw)}`);
+  return {
+    name: raw.replaceAll('\\', '/').endsWith('/') ? '' : name,
+    method: entry.compressionMethod,
+    crc32: entry.crc32,
+    compressedBytes: entry.compressedSize,
+    bytes: entry.uncompressedSize,
+    offset: entry.relativeOffsetOfLocalHeader,
+    end: directoryStart,
+    kind: unixKind(entry),
+  };
+}
+
+/**
+ * The name of an entry. Without the UTF-8 flag the format means code page 437, but macOS writes UTF-8 and sets no flag:
+ * bytes that are valid UTF-8 are taken as that.
+ */
+function fileName(entry: Entry): string {
+  const utf8Flag = 0x800;
+  const flags = entry.generalPurposeBitFlag | (isUtf8(entry.fileNameRaw) ? utf8Flag : 0);
+  return getFileNameLowLevel(flags, entry.fileNameRaw, entry.extraFields, true);
+}
+
+function isUtf8(bytes: Buffer): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Zips made on Unix (3) and macOS (19) keep the file mode in the upper half of the external attributes. */
+function unixKind(entry: Entry): ZipRecord['kind'] {
+  if (![3, 19].includes(entry.versionMadeBy >>> 8)) return 'file';
+  const format = (entry.externalFileAttributes >>> 16) & 0o170000;
+  if (format === 0o120000) return 'link';
+  return format === 0 || format === 0o100000 ? 'file' : 'special';
+}
+
+/** Sort by place in the file: each must end before the next begins. Sets `end`. */
+function refuseOverlaps(records: ZipRecord[], directoryStart: number): void {
+  const byOffset = records.toSorted((a, b) => a.offset - b.offset);
+  for (const [i, record] of byOffset.entries()) {
+    const next = byOffset[i + 1];
+    record.end = next?.offset ?? directoryStart;
+    if (record.offset + LOCAL_HEADER_BYTES + record.compressedBytes <= record.end) continue;
+    const details = { entry: record.name };
+    if (next === undefined) {
+      throw new AppError('archive_damaged', `The zip is cut off within the entry ${JSON.stringify(record.name)}.`, {
+        details,
+      });
+    }
+    throw new AppError(
+      'archive_unsafe',
+      `The entries ${JSON.stringify(record.name)} and ${JSON.stringify(next.name)} share bytes of the archive.`,
+      { details },
+    );
+  }
+}
+
+/** The count of entries is 16 bits wide and can lie: a directory that goes on would mean files lost in silence. */
+async function assertDirectoryEnds(ahead: ReadAhead, position: number): Promise<void> {
+  if (position + 4 > ahead.size) return;
+  const next = await ahead.read(position, 4);
+  if (next.readUInt32LE(0) !== 0x02014b50) return;
+  throw new AppError('archive_damaged', 'The zip holds more files than its directory declares. Pack it again.');
+}
+
+/** Where yauzl stands in the directory (its type says boolean). */
+function cursor(zip: ZipFile): number {
+  return Number(zip.readEntryCursor);
+}
+
+function encrypted(what: string): AppError {
+  return new AppError('archive_encrypted', `${what} is encrypted. Send it without a password.`);
+}
+
+/** Serves yauzl's many small reads: its own streams cost 0.1 ms a read. */
+class YauzlReader extends RandomAccessReader {
+  readonly #ahead: ReadAhead;
+
+  constructor(ahead: ReadAhead) {
+    super();
+    this.#ahead = ahead;
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    if (!(position >= 0 && position + length <= this.#ahead.size)) {
+      callback(new Error('unexpected end of the file'));
+      return;
+    }
+    this.#ahead.read(position, length).then(
+      (bytes) => {
+        bytes.copy(buffer, offset);
+        callback(null);
+      },
+      (error) => callback(error),
+    );
+  }
+}

@@ -1,0 +1,35 @@
+import type { DatasetLayout, RefusedFile } from '../../schemas/datasets.js';
+import type { Refusal } from '../archives/archive.js';
+import { type Place, readClassFolders } from './class-folders.js';
+import type { LabelsFile } from './labels-file.js';
+import { readListedLabels } from './listed-labels.js';
+
+export interface LayoutInput {
+  /** Paths of the images, in the archive's order. */
+  names: string[];
+  labelsFiles: LabelsFile[];
+  /** Whether the archive has an entry of this path (NFC), an image or not. */
+  has: (path: string) => boolean;
+}
+
+export interface ResolvedLayout {
+  layout: DatasetLayout;
+  /** Label and split, or why there is none, for each of `names`. */
+  places: (Place | Refusal)[];
+  /** Faults of the labels files themselves. */
+  refused: RefusedFile[];
+  warnings: string[];
+}
+
+/**
+ * Decide the label and the split of every image: a labels file decides where there is one, folders where there is none.
+ * @throws AppError `no_labels`, `ambiguous_layout`.
+ */
+export function resolveLayout({ names, labelsFiles, has }: LayoutInput): ResolvedLayout {
+  if (labelsFiles.length > 0) {
+    const { root, labelsFile, places, refused, warnings } = readListedLabels({ names, files: labelsFiles, has });
+    return { layout: { kind: 'labels_file', root, labels_file: labelsFile }, places, refused, warnings };
+  }
+  const { kind, root, places } = readClassFolders(names);
+  return { layout: { kind, root }, places, refused: [], warnings: [] };
+}

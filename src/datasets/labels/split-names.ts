@@ -1,0 +1,34 @@
+import type { Split } from '../../schemas/common.js';
+
+const SPLITS = new Map<string, Split>([
+  ['train', 'train'],
+  ['training', 'train'],
+  ['val', 'validation'],
+  ['valid', 'validation'],
+  ['validation', 'validation'],
+  ['dev', 'validation'],
+  ['test', 'test'],
+  ['testing', 'test'],
+  ['eval', 'test'],
+]);
+
+/** The split that a folder or a column means, in any case; undefined for other words. */
+export function splitNamed(word: string): Split | undefined {
+  return SPLITS.get(word.toLowerCase());
+}
+
+/**
+ * How deep the folders lie that name splits: all paths share what is above, and at this depth every one that goes so deep
+ * has a split name. A lone folder counts only if it is for training: who packs just a `test` folder has no splits.
+ * @param paths the folders of each file.
+ * @param below folders that must follow somewhere below the split folder.
+ */
+export function splitDepth(paths: string[][], below: number): number | undefined {
+  for (let depth = 0; paths.some((path) => path.length > depth + below); depth += 1) {
+    const names = [...new Set(paths.filter((path) => path.length > depth).map((path) => path[depth]!))];
+    const splits = names.map(splitNamed);
+    if (!splits.includes(undefined) && (names.length > 1 || splits[0] === 'train')) return depth;
+    if (names.length > 1) return undefined;
+  }
+  return undefined;
+}

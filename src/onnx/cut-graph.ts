@@ -1,0 +1,77 @@
+/**
+ * Cut a backbone in two: the trunk, from pixels to the cut, which all models with this cut share, and the tail, from
+ * there to the features, whose weights may be a model's own. So the tail's weights are inputs of its graph: one session of
+ * ONNX Runtime serves the tails of all models (making and releasing a session for each would leak, onnxruntime#25325).
+ */
+import type { BackboneCut } from '../schemas/backbones.js';
+import { buildNode, valueInfo } from './build-node.js';
+import { ELEMENT, type Graph, type GraphNode, type Model } from './model-proto.js';
+import { namesReadBy, pruneGraph } from './prune-graph.js';
+
+/** The trunk's only output, `[N, T]`: the map of the cut, row by row, then what is handed through. */
+export const TRUNK = 'graft_trunk/output';
+
+/** Length of the trunk's output for one image. */
+export function trunkDimensions({ channels, height, width, passed }: BackboneCut): number {
+  return passed.reduce((sum, { dimensions }) => sum + dimensions, channels * height * width);
+}
+
+/** The nodes behind a cut that the features need, in order, and the tensors that they read and do not make. */
+export function tailNodes(graph: Graph, { cut, features }: { cut: string; features: string }) {
+  const behind = new Set([cut]);
+  const nodes: GraphNode[] = [];
+  const read = new Set<string>();
+  for (const node of pruneGraph(graph, [features]).node!) {
+    const names = namesReadBy(node);
+    if (!names.some((name) => behind.has(name))) continue;
+    for (const name of node.output ?? []) behind.add(name);
+    for (const name of names) read.add(name);
+    nodes.push(node);
+  }
+  return { nodes, reads: [...read].filter((name) => !behind.has(name)) };
+}
+
+/** The backbone up to the cut: the same input, output `TRUNK`. */
+export function trunkModel(model: Model, cut: BackboneCut): Model {
+  const names = [cut.tensor, ...cut.passed.map(({ name }) => name)];
+  const pruned = pruneGraph(model.graph!, names);
+  const flat = 'graft_trunk/map';
+  const graph: Graph = {
+    ...pruned,
+    node: [
+      ...pruned.node!,
+      buildNode('Flatten', { inputs: [cut.tensor], outputs: [flat], attributes: { axis: 1 } }),
+      buildNode('Concat', { inputs: [flat, ...names.slice(1)], outputs: [TRUNK], attributes: { axis: 1 } }),
+    ],
+    output: [valueInfo(TRUNK, ELEMENT.float32, ['N', trunkDimensions(cut)])],
+  };
+  return { ...model, graph };
+}
+
+/**
+ * The backbone behind the cut. Inputs: the map of the cut `[N, C, h, w]`, what is handed through, each `[N, d]`, and the
+ * weights; output: the features.
+ * @param options weights: dimensions of the constants that become inputs
+ */
+export function tailModel(
+  model: Model,
+  { cut, features, weights }: { cut: BackboneCut; features: string; weights: Map<string, number[]> },
+): Model {
+  const { nodes, reads } = tailNodes(model.graph!, { cut: cut.tensor, features });
+  const inputs = new Set([cut.tensor, ...cut.passed.map(({ name }) => name), ...weights.keys()]);
+  const needed = pruneGraph(
+    model.graph!,
+    reads.filter((name) => !inputs.has(name)),
+  );
+  const graph: Graph = {
+    ...needed,
+    node: [...needed.node!, ...nodes],
+    input: [
+      valueInfo(cut.tensor, ELEMENT.float32, ['N', cut.channels, cut.height, cut.width]),
+      ...cut.passed.map(({ name, dimensions }) => valueInfo(name, ELEMENT.float32, ['N', dimensions])),
+      ...[...weights].map(([name, dims]) => valueInfo(name, ELEMENT.float32, dims)),
+    ],
+    output: model.graph!.output!.filter(({ name }) => name === features),
+  };
+  return { ...model, graph };
+}

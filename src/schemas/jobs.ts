@@ -1,0 +1,217 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import {
+  BackboneId,
+  DatasetId,
+  HeadKind,
+  JobId,
+  literals,
+  ModelName,
+  nullable,
+  strict,
+  Timestamp,
+  VersionNumber,
+} from './common.js';
+
+const auto = <T extends TSchema>(schema: T, description: string) =>
+  Type.Optional(Type.Union([Type.Literal('auto'), schema], { description, default: 'auto' }));
+
+/** Each part turns one kind of variation on; 0 or false is off. */
+export const Augmentation = Type.Object(
+  {
+    copies: Type.Integer({ minimum: 1, maximum: 20, default: 2, description: 'Varied copies of each training image' }),
+    flip: Type.Boolean({ default: true, description: 'Mirror left to right, half of the time' }),
+    crop: Type.Number({ minimum: 0, maximum: 0.9, default: 0.2, description: 'Largest share of each side cut away' }),
+    zoom: Type.Number({ minimum: 0, maximum: 0.9, default: 0, description: 'Largest zoom in or out, as a share' }),
+    rotation: Type.Number({ minimum: 0, maximum: 180, default: 0, description: 'Largest angle, degrees' }),
+    shear: Type.Number({
+      minimum: 0,
+      maximum: 0.9,
+      default: 0,
+      description: 'Largest shear, as a share of the height',
+    }),
+  },
+  strict,
+);
+export type Augmentation = Static<typeof Augmentation>;
+
+export const Hyperparameters = Type.Object(
+  {
+    optimizer: auto(literals('lbfgs', 'adam'), 'auto: L-BFGS for `linear`, Adam for `mlp` or when a rate is given'),
+    epochs: auto(
+      Type.Integer({ minimum: 1, maximum: 10_000 }),
+      'Most passes over the training images (L-BFGS: most iterations)',
+    ),
+    batch_size: auto(Type.Integer({ minimum: 1, maximum: 65_536 }), 'Images per step of Adam'),
+    learning_rate: auto(Type.Number({ exclusiveMinimum: 0, maximum: 10 }), 'Step size of Adam'),
+    weight_decay: auto(
+      Type.Number({ minimum: 0, maximum: 1000 }),
+      'L2 penalty λ in mean loss + λ/2 · |W|²; auto: chosen on validation',
+    ),
+    dropout: auto(Type.Number({ minimum: 0, maximum: 0.95 }), 'Share of hidden units left out per step (`mlp`)'),
+    hidden_units: auto(Type.Integer({ minimum: 1, maximum: 4096 }), 'Width of the hidden layer (`mlp`)'),
+    early_stopping: auto(
+      Type.Integer({ minimum: 0, maximum: 1000 }),
+      'Epochs without a better validation loss before stopping; 0: never',
+    ),
+    class_weights: auto(
+      Type.Union([literals('none', 'balanced'), Type.Record(Type.String(), Type.Number({ minimum: 0, maximum: 1e6 }))]),
+      'none, balanced (every class counts the same) or a weight per label; auto: none',
+    ),
+    trainable_blocks: auto(
+      Type.Integer({ minimum: 1, maximum: 100 }),
+      'Blocks at the top of the backbone that are trained (`trainable: top`); auto: 2, or 1 where it has no more',
+    ),
+    augmentation: Type.Optional(
+      Type.Union([literals('auto', 'none'), Type.Partial(Augmentation, strict)], {
+        default: 'auto',
+        description: 'Varied copies of the training images; auto: none',
+      }),
+    ),
+  },
+  strict,
+);
+export type Hyperparameters = Static<typeof Hyperparameters>;
+
+/** What a client may ask of a job. */
+export const JobSettings = Type.Object(
+  {
+    model: ModelName,
+    backbone: Type.Optional(BackboneId),
+    head: Type.Optional(literals('auto', 'linear', 'mlp', 'prototype')),
+    trainable: Type.Optional(
+      Type.Unsafe<'none' | 'top'>({
+        type: 'string',
+        enum: ['none', 'top'],
+        default: 'none',
+        description: 'none: the backbone stays as it is; top: its last blocks are trained with the head',
+      }),
+    ),
+    weights: Type.Optional(
+      Type.Unsafe<'pretrained' | 'random'>({
+        type: 'string',
+        enum: ['pretrained', 'random'],
+        default: 'pretrained',
+        description:
+          'Where the trained blocks start (`trainable: top`): at the weights of the backbone, or at random ones',
+      }),
+    ),
+    hyperparameters: Type.Optional(Hyperparameters),
+    seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 4_294_967_295, default: 0 })),
+    validation_fraction: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 0.5, description: 'Share for choosing settings; auto: cross-validation' }),
+    ),
+    test_fraction: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 0.5, default: 0.2, description: 'Share held out, if there is no test split' }),
+    ),
+    refit: Type.Optional(
+      Type.Unsafe<'none' | 'train_validation' | 'all'>({
+        type: 'string',
+        enum: ['none', 'train_validation', 'all'],
+        default: 'train_validation',
+        description: 'Images of the final fit, once the settings are chosen; figures always come from unseen images',
+      }),
+    ),
+    description: Type.Optional(Type.String({ maxLength: 2000 })),
+  },
+  strict,
+);
+export type JobSettings = Static<typeof JobSettings>;
+
+export const CreateJob = Type.Composite([Type.Object({ dataset: DatasetId }), JobSettings], strict);
+export type CreateJob = Static<typeof CreateJob>;
+
+export const JobStatus = literals('queued', 'running', 'succeeded', 'failed', 'cancelled');
+export type JobStatus = Static<typeof JobStatus>;
+export const JobPhase = literals('extracting', 'training', 'evaluating', 'publishing');
+export type JobPhase = Static<typeof JobPhase>;
+
+/** Where a running job stands. */
+export const JobProgress = Type.Object(
+  {
+    phase: JobPhase,
+    progress: Type.Number({ minimum: 0, maximum: 1 }),
+    images_done: Type.Integer(),
+    images_total: Type.Integer(),
+    images_cached: Type.Integer({ description: 'Of these, images whose features were there already' }),
+    images_per_second: nullable(Type.Number()),
+    seconds_left: nullable(Type.Number()),
+    metrics: nullable(
+      Type.Object(
+        {
+          head: HeadKind,
+          epoch: Type.Integer(),
+          train_loss: Type.Number(),
+          validation_loss: nullable(Type.Number()),
+          validation_accuracy: nullable(Type.Number()),
+        },
+        { ...strict, description: 'Of the fit that is running' },
+      ),
+    ),
+  },
+  strict,
+);
+export type JobProgress = Static<typeof JobProgress>;
+
+export const JobError = Type.Object({ code: Type.String(), message: Type.String() });
+export type JobError = Static<typeof JobError>;
+
+export const Job = Type.Object(
+  {
+    id: JobId,
+    status: JobStatus,
+    phase: nullable(JobPhase),
+    progress: Type.Number({ minimum: 0, maximum: 1 }),
+    images: nullable(
+      Type.Object(
+        {
+          done: Type.Integer(),
+          total: Type.Integer(),
+          cached: Type.Integer(),
+          per_second: nullable(Type.Number()),
+        },
+        strict,
+      ),
+    ),
+    seconds_left: nullable(Type.Number()),
+    queue_position: nullable(Type.Integer({ minimum: 1, description: '1: next' })),
+    metrics: JobProgress.properties.metrics,
+    dataset: DatasetId,
+    model: ModelName,
+    version: nullable(VersionNumber),
+    backbone: BackboneId,
+    settings: Type.Omit(JobSettings, ['model', 'backbone'], strict),
+    cancel_requested: Type.Boolean(),
+    attempt: Type.Integer({ description: 'Times the job was started' }),
+    error: nullable(JobError),
+    accuracy: nullable(Type.Number({ description: 'On held-out images, once succeeded' })),
+    created_at: Timestamp,
+    started_at: nullable(Timestamp),
+    finished_at: nullable(Timestamp),
+  },
+  strict,
+);
+export type Job = Static<typeof Job>;
+
+export const JobEvent = Type.Object(
+  {
+    seq: Type.Integer({ minimum: 1 }),
+    at: Timestamp,
+    type: literals(
+      'created',
+      'started',
+      'phase',
+      'epoch',
+      'selected',
+      'warning',
+      'restarted',
+      'cancel_requested',
+      'succeeded',
+      'failed',
+      'cancelled',
+    ),
+    message: Type.String(),
+    data: Type.Record(Type.String(), Type.Unknown()),
+  },
+  strict,
+);
+export type JobEvent = Static<typeof JobEvent>;

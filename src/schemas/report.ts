@@ -1,0 +1,248 @@
+import { type Static, Type } from '@sinclair/typebox';
+import {
+  BackboneId,
+  DatasetId,
+  HeadKind,
+  JobId,
+  literals,
+  ModelName,
+  nullable,
+  Sha256,
+  Split,
+  strict,
+  Timestamp,
+} from './common.js';
+import { RefusedFile } from './datasets.js';
+
+export const Curve = Type.Object(
+  {
+    epoch: Type.Integer(),
+    train_loss: Type.Number(),
+    train_accuracy: Type.Number(),
+    validation_loss: nullable(Type.Number()),
+    validation_accuracy: nullable(Type.Number()),
+  },
+  strict,
+);
+export type Curve = Static<typeof Curve>;
+
+export const ClassFigures = Type.Object(
+  {
+    label: Type.String(),
+    precision: nullable(Type.Number({ description: 'null: never predicted' })),
+    recall: nullable(Type.Number({ description: 'null: no held-out image' })),
+    f1: nullable(Type.Number()),
+    support: Type.Integer({ description: 'Held-out images' }),
+    train_images: Type.Integer(),
+  },
+  strict,
+);
+export type ClassFigures = Static<typeof ClassFigures>;
+
+export const Evaluation = Type.Object(
+  {
+    on: literals('test', 'validation', 'cross_validation'),
+    images: Type.Integer(),
+    accuracy: Type.Number(),
+    top_5_accuracy: Type.Number(),
+    balanced_accuracy: Type.Number({ description: 'Mean recall' }),
+    macro_f1: Type.Number(),
+    log_loss: Type.Number(),
+    classes: Type.Array(ClassFigures),
+    confusion: Type.Object(
+      {
+        labels: Type.Array(Type.String()),
+        matrix: Type.Array(Type.Array(Type.Integer()), { description: 'Row: true class; column: predicted class' }),
+      },
+      strict,
+    ),
+    calibration: Type.Object(
+      {
+        temperature: Type.Number(),
+        expected_error: Type.Number({ description: 'ECE, 10 bins' }),
+        bins: Type.Array(
+          Type.Object({ confidence: Type.Number(), accuracy: Type.Number(), images: Type.Integer() }, strict),
+        ),
+      },
+      strict,
+    ),
+  },
+  strict,
+);
+export type Evaluation = Static<typeof Evaluation>;
+
+const ImageInQuestion = {
+  name: Type.String({ description: 'Path inside the archive' }),
+  label: Type.String(),
+  split: Split,
+};
+
+/** What is likely wrong with the data of a version. Lists are bounded; `total` counts all. */
+export const DataFindings = Type.Object(
+  {
+    label_errors: Type.Object(
+      {
+        judged: Type.Integer({ description: 'Images whose label was judged, by heads that had not seen them' }),
+        total: Type.Integer(),
+        items: Type.Array(
+          Type.Object(
+            {
+              ...ImageInQuestion,
+              suggested: Type.String({ description: 'The label that fits better' }),
+              confidence: Type.Number({ description: 'Probability of the suggested label' }),
+              given: Type.Number({ description: 'Probability of the label it has' }),
+            },
+            strict,
+          ),
+        ),
+      },
+      { ...strict, description: 'Labels that are likely wrong, the surest first, at most 200: look at them' },
+    ),
+    near_duplicates: Type.Object(
+      {
+        compared: Type.Integer({
+          description: 'Images that were compared with each other; of more than 30,000, so many',
+        }),
+        total: Type.Integer({ description: 'Groups of copies' }),
+        across_splits: Type.Integer({ description: 'Of these, groups in more than one part' }),
+        contradictions: Type.Integer({ description: 'Of these, groups with more than one label' }),
+        leaked_test_images: Type.Integer({
+          description: 'Test images with a copy in training or validation: they make accuracy look better than it is',
+        }),
+        items: Type.Array(
+          Type.Object(
+            {
+              across_splits: Type.Boolean(),
+              contradiction: Type.Boolean({ description: 'Its images have different labels: one is wrong' }),
+              images: Type.Array(Type.Object(ImageInQuestion, strict), { description: 'At most 20' }),
+            },
+            strict,
+          ),
+        ),
+      },
+      {
+        ...strict,
+        description:
+          'Copies of one photo: re-encoded, resized, mirrored or cropped a little; at most 100 groups, the worst first',
+      },
+    ),
+    small_classes: Type.Object(
+      {
+        total: Type.Integer(),
+        items: Type.Array(Type.Object({ label: Type.String(), training_images: Type.Integer() }, strict)),
+      },
+      { ...strict, description: 'Classes with fewer than 10 training images, the smallest first, at most 100' },
+    ),
+    confusable_classes: Type.Object(
+      {
+        total: Type.Integer(),
+        items: Type.Array(
+          Type.Object(
+            {
+              labels: Type.Array(Type.String(), { description: 'Two' }),
+              confused: Type.Array(Type.Integer(), {
+                description: 'Images of the first that were taken for the second, and the other way round',
+              }),
+              share: Type.Number({ description: 'Of the images of both' }),
+            },
+            strict,
+          ),
+        ),
+      },
+      {
+        ...strict,
+        description: 'Pairs taken for each other beyond chance, by heads that had not seen them, at most 50',
+      },
+    ),
+    outliers: Type.Object(
+      {
+        total: Type.Integer(),
+        items: Type.Array(
+          Type.Object(
+            {
+              ...ImageInQuestion,
+              distance: Type.Number({ description: 'To its neighbours, as a multiple of theirs to their own' }),
+            },
+            strict,
+          ),
+        ),
+      },
+      { ...strict, description: 'Images far from everything, the farthest first, at most 50: do they belong?' },
+    ),
+    seconds: Type.Number({ description: 'What finding this took' }),
+  },
+  { ...strict, description: 'What is likely wrong with the data' },
+);
+export type DataFindings = Static<typeof DataFindings>;
+
+export const Report = Type.Object(
+  {
+    model: ModelName,
+    job: JobId,
+    dataset: Type.Object({ id: DatasetId, sha256: Type.String(), images: Type.Integer(), classes: Type.Integer() }),
+    backbone: Type.Object({ id: BackboneId, sha256: Sha256, dimensions: Type.Integer() }),
+    engines: Type.Object({ backbone: Type.String(), head: Type.String() }),
+    split: Type.Object({
+      source: literals('given', 'seeded'),
+      train: Type.Integer(),
+      validation: Type.Integer(),
+      test: Type.Integer(),
+      folds: Type.Integer({ description: 'Folds of the cross-validation that chose the settings; 0: none' }),
+      final_fit: Type.Integer({ description: 'Images of the final fit, varied copies not counted' }),
+    }),
+    settings: Type.Record(Type.String(), Type.Unknown(), { description: 'The exact settings of the final fit' }),
+    candidates: Type.Array(
+      Type.Object({
+        head: HeadKind,
+        weight_decay: nullable(Type.Number()),
+        accuracy: Type.Number(),
+        log_loss: Type.Number(),
+        trainable: Type.Optional(Type.Literal('top', { description: 'With the top of the backbone trained' })),
+        test_accuracy: Type.Optional(Type.Number({ description: 'On the test part, where there are two to compare' })),
+      }),
+      { description: 'What was compared to choose the settings' },
+    ),
+    augmentation: Type.Optional(
+      nullable(
+        Type.Object(
+          {
+            copies: Type.Integer({ description: 'Varied copies of training images that were fitted on' }),
+            accuracy: Type.Number(),
+            accuracy_without: Type.Number({ description: 'Of the best head fitted without the copies' }),
+            gain_points: Type.Number({ description: 'Difference, percent points' }),
+            log_loss: Type.Number(),
+            log_loss_without: Type.Number(),
+          },
+          { ...strict, description: 'What augmentation brought, on the images of `evaluation`; null: not asked for' },
+        ),
+      ),
+    ),
+    evaluation: nullable(Evaluation),
+    mistakes: Type.Array(
+      Type.Object(
+        {
+          name: Type.String({ description: 'Path inside the archive' }),
+          label: Type.String(),
+          predicted: Type.String(),
+          score: Type.Number({ description: 'Probability of the predicted class' }),
+        },
+        strict,
+      ),
+      { description: 'Held-out images that were classified wrongly, the surest first, at most 200' },
+    ),
+    data: Type.Optional(DataFindings),
+    curves: Type.Array(Curve),
+    timings: Type.Object({
+      features_seconds: Type.Number(),
+      images_per_second: nullable(Type.Number()),
+      images_cached: Type.Integer(),
+      head_seconds: Type.Number(),
+      total_seconds: Type.Number(),
+    }),
+    skipped: Type.Array(RefusedFile, { description: 'Images that could not be decoded when training' }),
+    warnings: Type.Array(Type.String()),
+    created_at: Timestamp,
+  },
+  strict,
+);
+export type Report = Static<typeof Report>;

@@ -1,8 +1,0 @@
-/** Entry point of `npm start`: Redis, worker and server under one supervisor. */
-import { join } from 'node:path';
-import { runSupervisor } from './supervision/run-supervisor.js';
-
-process.exitCode = await runSupervisor({
-  env: process.env,
-  entries: { server: join(import.meta.dirname, 'server.js'), worker: join(import.meta.dirname, 'worker.js') },
-});

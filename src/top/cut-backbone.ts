@@ -1,0 +1,63 @@
+import type { Backbones, SplitBackbone } from '../backbones/backbones.js';
+import { AppError } from '../errors.js';
+import { trunkDimensions } from '../onnx/cut-graph.js';
+import { decodeModel } from '../onnx/model-proto.js';
+import type { JobSettings } from '../schemas/jobs.js';
+import { findCuts } from './find-cuts.js';
+import { readTail, type TailProgram } from './program.js';
+
+/** A backbone cut where its training begins. */
+export interface TrainableTop {
+  program: TailProgram;
+  split: SplitBackbone;
+  blocks: number;
+}
+
+/** What most data sets gain from; more blocks take longer and learn the training photos by heart. */
+const DEFAULT_BLOCKS = 2;
+/** Values in the maps of one image behind the cut: those of a batch of 32, forth and back, must fit the engine's memory. */
+const MOST_VALUES = 2_500_000;
+/** What reaches the cut, of all images, on disk. */
+const MOST_BYTES = 16 * 2 ** 30;
+
+/**
+ * Cut the backbone of a job below the blocks that it trains.
+ * @param rows images and varied copies
+ * @throws AppError `setting_conflict` that says what is possible
+ */
+export async function splitBackbone(
+  settings: JobSettings & { backbone: string },
+  { backbones, rows }: { backbones: Backbones; rows: number },
+): Promise<TrainableTop> {
+  const card = await backbones.card(settings.backbone);
+  const bytes = await backbones.bytes(card);
+  const { cuts, limit } = await findCuts(bytes, card);
+  const { graph } = decodeModel(bytes);
+  const features = card.features.name;
+  const programs = cuts.map((cut) => readTail(graph!, { cut, features, backbone: card.id }));
+  const tooLarge = programs.findIndex((program) => valuesOf(program) > MOST_VALUES);
+  const possible = tooLarge < 0 ? programs.length : tooLarge;
+  const wanted = settings.hyperparameters?.trainable_blocks ?? 'auto';
+  const blocks = wanted === 'auto' ? Math.min(DEFAULT_BLOCKS, possible) : wanted;
+  const conflict = (message: string) => new AppError('setting_conflict', message, { details: { possible } });
+  if (blocks > possible || blocks === 0) {
+    if (tooLarge < 0 && limit) throw limit;
+    const reason = tooLarge < 0 ? '' : ': below that, its maps are too large for the memory of the training';
+    throw conflict(
+      `At most ${possible} blocks at the top of backbone '${card.id}' can be trained${reason}. Lower trainable_blocks.`,
+    );
+  }
+  const program = programs[blocks - 1]!;
+  const total = rows * trunkDimensions(program.cut) * 4;
+  if (total > MOST_BYTES) {
+    throw conflict(
+      `What ${rows} images are at the cut takes ${Math.ceil(total / 2 ** 30)} GiB, and at most ${MOST_BYTES / 2 ** 30} are kept. Use trainable none, fewer images or fewer copies.`,
+    );
+  }
+  const weights = new Map([...program.weights].map(([name, { dims }]) => [name, dims]));
+  return { program, blocks, split: await backbones.loadSplit(card, program.cut, weights) };
+}
+
+function valuesOf({ sizes }: TailProgram): number {
+  return [...sizes.values()].reduce((sum, { channels, height, width }) => sum + channels * height * width, 0);
+}

@@ -1,0 +1,304 @@
+/**
+ * Trains a tail together with its head, from where both are: softmax cross-entropy by Adam on mini-batches, the rate
+ * falling along half a cosine. The loss of the head keeps its own penalty, so that a head fitted on the frozen features
+ * starts at its optimum and only the tail's gradient moves it; the tail is pulled towards its start.
+ */
+import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import { AppError } from '../errors.js';
+import type { Engine } from '../heads/engine.js';
+import type { DenseLayer } from '../heads/head.js';
+import type { TailNetwork } from './network.js';
+
+export interface FitTailOptions {
+  engine: Engine;
+  /** Its weights are changed in place. */
+  network: TailNetwork;
+  /** Where the head starts; takes standardised features. */
+  head: DenseLayer[];
+  mean: Float32Array;
+  deviation: Float32Array;
+  /** What the trunk answered for a row, `[T]`. */
+  read: (row: number) => Float32Array;
+  dimensions: number;
+  /** `[rows]` */
+  y: Int32Array;
+  classes: number;
+  train: Int32Array;
+  /** Rows that decide when to stop; may be empty. */
+  validation: Int32Array;
+  /** `[rows]` */
+  rowWeights: Float32Array;
+  learningRate: number;
+  /** λ in mean loss + λ/2 · |W|² of the head */
+  weightDecay: number;
+  /** Share of the way back to their start that the tail's weights go per unit of learning rate. */
+  pull: number;
+  batchSize: number;
+  /** Epochs over which the rate falls, and after how many of them to stop at the latest. */
+  schedule: number;
+  epochs: number;
+  /** How good scores of the validation rows are, `[n, K]` logits; less is better. */
+  judge: (logits: Float32Array) => number;
+  /** Epochs that are judged no better before stopping; 0: the last epoch is taken, whatever it is like. */
+  patience: number;
+  random: () => number;
+  onEpoch?: (epoch: TailEpoch) => void;
+  onStep?: (share: number) => void;
+}
+
+export interface TailEpoch {
+  /** 0: the start */
+  epoch: number;
+  trainLoss: number;
+  trainAccuracy: number;
+  /** `[n, K]` logits of the validation rows. */
+  validationLogits: Float32Array;
+}
+
+export interface FittedTail {
+  /** Of the best epoch on validation, else of the last; `network` then has that epoch's weights, too. */
+  head: DenseLayer[];
+  bestEpoch: number;
+  /** Scores of the validation rows in that epoch. */
+  validationLogits: Float32Array;
+}
+
+/** Images in a pass that only looks. */
+const LOOK = 32;
+
+/** Fit; the event loop is given back after each step. @throws AppError `training_diverged` */
+export async function fitTail(options: FitTailOptions): Promise<FittedTail> {
+  const { engine, network, y, classes: K, train, validation, random } = options;
+  const { tf } = engine;
+  const head = new TailHead(options);
+  const optimizer = tf.train.adam(options.learningRate);
+  const parameters = network.parameters.map(({ variable }) => variable);
+  const anchors = parameters.map((variable) => variable.clone() as Tensor);
+  const order = train.slice();
+  const batchSize = Math.min(options.batchSize, Math.max(1, train.length));
+  const perEpoch = Math.ceil(order.length / batchSize);
+
+  const step = (rows: Int32Array): { loss: number; hits: number } => {
+    const n = rows.length;
+    const target = new Float32Array(n * K);
+    const weights = new Float32Array(n);
+    rows.forEach((row, i) => {
+      target[i * K + y[row]!] = 1;
+      weights[i] = options.rowWeights[row]! / n;
+    });
+    return tf.tidy(() => {
+      const pass = network.forward(batchOf(options, rows), n);
+      const { logits, inputs } = head.forward(pass.features);
+      const [truth, weight] = [tf.tensor2d(target, [n, K]), tf.tensor2d(weights, [n, 1])];
+      const logProbabilities = tf.logSoftmax(logits);
+      const error = tf.mul(tf.sub(tf.exp(logProbabilities), truth), weight) as Tensor2D;
+      const { gradients, ofFeatures } = head.backward(inputs, error);
+      const all = [...network.backward(pass, ofFeatures), ...gradients];
+      optimizer.applyGradients(
+        [...parameters, ...head.variables].map((variable, i) => ({ name: variable.name, tensor: all[i]! })),
+      );
+      const loss = tf.neg(tf.sum(tf.mul(tf.mul(truth, logProbabilities), weight))).dataSync()[0]!;
+      const hits = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.argMax(truth, 1)), 'float32')).dataSync()[0]!;
+      return { loss, hits };
+    });
+  };
+  const pullBack = (rate: number) => {
+    const share = rate * options.pull;
+    if (share === 0) return;
+    for (const [i, variable] of parameters.entries()) {
+      tf.tidy(() => variable.assign(tf.add(variable, tf.mul(tf.sub(anchors[i]!, variable), share))));
+    }
+  };
+
+  let best: { epoch: number; loss: number; values: Float32Array[]; logits: Float32Array } = {
+    epoch: 0,
+    loss: Number.POSITIVE_INFINITY,
+    values: [],
+    logits: new Float32Array(0),
+  };
+  const remember = async (epoch: number, loss: number, logits: Float32Array) => {
+    const values = await Promise.all([...parameters, ...head.variables].map((each) => each.data()));
+    best = { epoch, loss, logits, values: values.map((value) => Float32Array.from(value as Float32Array)) };
+  };
+  try {
+    const start = await tailLogits({ ...options, head, rows: validation });
+    await remember(0, validation.length > 0 ? options.judge(start) : Number.POSITIVE_INFINITY, start);
+    for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
+      shuffle(order, random);
+      let [loss, hits] = [0, 0];
+      for (let number = 0; number < perEpoch; number += 1) {
+        const rows = order.subarray(number * batchSize, (number + 1) * batchSize);
+        const done = (epoch - 1 + number / perEpoch) / options.schedule;
+        const rate = options.learningRate * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, done)));
+        // Adam reads it in every step; its type only hides it.
+        (optimizer as unknown as { learningRate: number }).learningRate = rate;
+        const result = step(rows);
+        pullBack(rate);
+        loss += result.loss * rows.length;
+        hits += result.hits;
+        options.onStep?.((epoch - 1 + (number + 1) / perEpoch) / options.epochs);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (!Number.isFinite(loss)) {
+        throw new AppError('training_diverged', `The training diverged in epoch ${epoch}. Lower learning_rate.`);
+      }
+      const validationLogits = await tailLogits({ ...options, head, rows: validation });
+      options.onEpoch?.({
+        epoch,
+        trainLoss: loss / order.length,
+        trainAccuracy: hits / order.length,
+        validationLogits,
+      });
+      const chooses = validation.length > 0 && options.patience > 0;
+      const judged = chooses ? options.judge(validationLogits) : Number.NEGATIVE_INFINITY;
+      if (judged < best.loss || !chooses) await remember(epoch, judged, validationLogits);
+      if (chooses && epoch - best.epoch >= options.patience) break;
+    }
+    for (const [i, variable] of [...parameters, ...head.variables].entries()) {
+      tf.tidy(() => variable.assign(tf.tensor(best.values[i]!, variable.shape as [number])));
+    }
+    return { head: head.layers(), bestEpoch: best.epoch, validationLogits: best.logits };
+  } finally {
+    optimizer.dispose();
+    tf.dispose(anchors);
+    head.dispose();
+  }
+}
+
+/**
+ * Scores before the softmax through tail and head, `[rows, K]`; the event loop is given back after each batch.
+ */
+export async function tailLogits(options: {
+  engine: Engine;
+  network: TailNetwork;
+  head: TailHead;
+  read: (row: number) => Float32Array;
+  dimensions: number;
+  rows: ArrayLike<number>;
+}): Promise<Float32Array> {
+  const { engine, network, head, rows } = options;
+  const { tf } = engine;
+  const out = new Float32Array(rows.length * head.classes);
+  for (let start = 0; start < rows.length; start += LOOK) {
+    const part = Int32Array.from({ length: Math.min(LOOK, rows.length - start) }, (_, i) => rows[start + i]!);
+    const logits = tf.tidy(() => {
+      const { features } = network.forward(batchOf(options, part), part.length);
+      return head.forward(features).logits.dataSync() as Float32Array;
+    });
+    out.set(logits, start * head.classes);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return out;
+}
+
+/** Features through a tail, `[rows, D]`. */
+export async function tailFeatures(options: {
+  engine: Engine;
+  network: TailNetwork;
+  read: (row: number) => Float32Array;
+  dimensions: number;
+  rows: number;
+  features: number;
+}): Promise<Float32Array> {
+  const { engine, network, rows, features: D } = options;
+  const out = new Float32Array(rows * D);
+  for (let start = 0; start < rows; start += LOOK) {
+    const part = Int32Array.from({ length: Math.min(LOOK, rows - start) }, (_, i) => start + i);
+    const features = engine.tf.tidy(
+      () => network.forward(batchOf(options, part), part.length).features.dataSync() as Float32Array,
+    );
+    out.set(features, start * D);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return out;
+}
+
+/** A head as variables, behind the standardisation. */
+export class TailHead {
+  readonly variables: Variable[] = [];
+  readonly classes: number;
+  readonly #tf: Engine['tf'];
+  readonly #layers: DenseLayer[];
+  readonly #mean: Tensor;
+  readonly #scale: Tensor;
+  readonly #weightDecay: number;
+
+  constructor(options: {
+    engine: Engine;
+    head: DenseLayer[];
+    mean: Float32Array;
+    deviation: Float32Array;
+    weightDecay: number;
+  }) {
+    const { tf } = options.engine;
+    this.#tf = tf;
+    this.#layers = options.head;
+    this.#weightDecay = options.weightDecay;
+    this.classes = options.head.at(-1)!.units;
+    this.#mean = tf.tensor1d(options.mean);
+    this.#scale = tf.tensor1d(options.deviation.map((value) => 1 / value));
+    for (const { inputs, units, kernel, bias } of options.head) {
+      this.variables.push(tf.tidy(() => tf.variable(tf.tensor2d(kernel, [inputs, units])) as never));
+      this.variables.push(tf.tidy(() => tf.variable(tf.tensor1d(bias)) as never));
+    }
+  }
+
+  /** Logits `[N, K]`, and what each layer took. */
+  forward(features: Tensor2D): { logits: Tensor2D; inputs: Tensor2D[] } {
+    const tf = this.#tf;
+    const inputs: Tensor2D[] = [];
+    let values = tf.mul(tf.sub(features, this.#mean), this.#scale) as Tensor2D;
+    for (const [i, { activation }] of this.#layers.entries()) {
+      inputs.push(values);
+      values = tf.add(tf.matMul(values, this.variables[2 * i] as Tensor as Tensor2D), this.variables[2 * i + 1]!);
+      if (activation === 'relu') values = tf.relu(values);
+    }
+    return { logits: values, inputs };
+  }
+
+  /** Gradients of `variables`, and of the features; `error` is that of the logits. */
+  backward(inputs: Tensor2D[], error: Tensor2D): { gradients: Tensor[]; ofFeatures: Tensor2D } {
+    const tf = this.#tf;
+    const gradients: Tensor[] = [];
+    let back = error;
+    for (let i = this.#layers.length - 1; i >= 0; i -= 1) {
+      const kernel = this.variables[2 * i] as Tensor as Tensor2D;
+      const penalty = tf.mul(kernel, this.#weightDecay);
+      gradients.unshift(tf.add(tf.matMul(tf.transpose(inputs[i]!), back), penalty), tf.sum(back, 0));
+      back = tf.matMul(back, tf.transpose(kernel));
+      if (i > 0) back = tf.mul(back, tf.step(inputs[i]!)) as Tensor2D; // what a layer took is what a relu gave
+    }
+    return { gradients, ofFeatures: tf.mul(back, this.#scale) as Tensor2D };
+  }
+
+  layers(): DenseLayer[] {
+    return this.#layers.map((layer, i) => ({
+      ...layer,
+      kernel: Float32Array.from(this.variables[2 * i]!.dataSync()),
+      bias: Float32Array.from(this.variables[2 * i + 1]!.dataSync()),
+    }));
+  }
+
+  dispose(): void {
+    this.#tf.dispose([...this.variables, this.#mean, this.#scale]);
+  }
+}
+
+function batchOf(
+  { read, dimensions }: { read: (row: number) => Float32Array; dimensions: number },
+  rows: Int32Array,
+): Float32Array {
+  const batch = new Float32Array(rows.length * dimensions);
+  rows.forEach((row, i) => {
+    batch.set(read(row), i * dimensions);
+  });
+  return batch;
+}
+
+/** In place (Fisher–Yates). */
+function shuffle(items: Int32Array, random: () => number): void {
+  for (let i = items.length - 1; i > 0; i -= 1) {
+    const j = Math.floor(random() * (i + 1));
+    [items[i], items[j]] = [items[j]!, items[i]!];
+  }
+}

@@ -1,0 +1,20 @@
+import type { FloatConstant } from '../onnx/float-constant.js';
+import type { TailProgram } from './program.js';
+
+/**
+ * Random weights for a tail, of the shapes that the backbone has: kernels normal with variance 2 / fan-in (He et al.,
+ * Delving Deep into Rectifiers, 2015), biases 0, normalisations that change nothing.
+ * @param random uniform numbers in [0, 1)
+ */
+export function randomTail({ steps, weights }: TailProgram, random: () => number): Map<string, FloatConstant> {
+  const gaussian = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const ones = new Set(steps.flatMap((step) => (step.kind === 'normalization' ? [step.scale, step.variance] : [])));
+  return new Map(
+    [...weights].map(([name, { dims, values }]) => {
+      if (dims.length !== 4)
+        return [name, { dims, values: new Float32Array(values.length).fill(ones.has(name) ? 1 : 0) }];
+      const deviation = Math.sqrt(2 / (values.length / dims[0]!));
+      return [name, { dims, values: values.map(() => deviation * gaussian()) }];
+    }),
+  );
+}

@@ -1,0 +1,56 @@
+import type { SplitBackbone } from '../backbones/backbones.js';
+import type { Tail } from './weights.js';
+
+interface Waiting {
+  row: Float32Array;
+  resolve: (features: Float32Array) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Images in one pass of a tail. */
+const MOST_TOGETHER = 16;
+
+/**
+ * The second half of a prediction: images of one model that left the trunk together go through the model's tail together.
+ */
+export class TailQueue {
+  readonly #split: SplitBackbone;
+  readonly #waiting = new Map<string, { tail: Tail; images: Waiting[] }>();
+
+  constructor(options: { split: SplitBackbone }) {
+    this.#split = options.split;
+  }
+
+  /** @param row what the trunk answered for one image, `[T]` */
+  finish(tail: Tail, row: Float32Array): Promise<Float32Array> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.size === 0) setImmediate(() => this.#run());
+      const group = this.#waiting.get(tail.key);
+      if (group) group.images.push({ row, resolve, reject });
+      else this.#waiting.set(tail.key, { tail, images: [{ row, resolve, reject }] });
+    });
+  }
+
+  #run(): void {
+    const groups = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { tail, images } of groups) {
+      for (let start = 0; start < images.length; start += MOST_TOGETHER) {
+        void this.#pass(tail, images.slice(start, start + MOST_TOGETHER));
+      }
+    }
+  }
+
+  async #pass(tail: Tail, images: Waiting[]): Promise<void> {
+    try {
+      const T = images[0]!.row.length;
+      const rows = new Float32Array(images.length * T);
+      for (const [i, { row }] of images.entries()) rows.set(row, i * T);
+      const features = await this.#split.finish(tail, rows, images.length);
+      const D = features.length / images.length;
+      for (const [i, { resolve }] of images.entries()) resolve(features.subarray(i * D, (i + 1) * D));
+    } catch (error) {
+      for (const { reject } of images) reject(error);
+    }
+  }
+}

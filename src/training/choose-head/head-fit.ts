@@ -1,0 +1,97 @@
+/** What every kind of fit is given and answers, and what they share. */
+
+import type { Engine } from '../../heads/engine.js';
+import type { DenseLayer } from '../../heads/head.js';
+import type { HeadKind } from '../../schemas/common.js';
+import type { Hyperparameters, JobSettings } from '../../schemas/jobs.js';
+import type { Curve, Report } from '../../schemas/report.js';
+import type { Scored } from '../stages/evaluate.js';
+
+/** Feature vectors of images and of their varied copies. */
+export interface Samples {
+  /** float32 `[rows, D]`, standardised */
+  x: Float32Array;
+  /** `[rows]` class indices */
+  y: Int32Array;
+  /** `[rows]`: the image a row was made from; the first rows are the images themselves, in order. */
+  origin: Int32Array;
+  dimensions: number;
+  labels: string[];
+}
+
+export interface HeadOptions {
+  engine: Engine;
+  samples: Samples;
+  /** Images to fit on. */
+  train: number[];
+  /** Images to choose settings on; empty: cross-validation by `folds`. */
+  validation: number[];
+  /** Per training image the fold in which it is held out, −1 for never; empty where there is nothing to hold out. */
+  folds: Map<number, number>;
+  foldCount: number;
+  /** Images of the final fit. */
+  finalFit: number[];
+  head: NonNullable<JobSettings['head']>;
+  hyperparameters: Hyperparameters;
+  seed: number;
+  onEpoch: (head: HeadKind, curve: Curve) => void;
+  /** Share of the work done, 0 to 1. */
+  onProgress: (share: number) => void;
+}
+
+export type HeadCandidate = Report['candidates'][number];
+
+export interface FittedHead {
+  kind: HeadKind;
+  /** Of the final fit; take standardised features. */
+  layers: DenseLayer[];
+  temperature: number;
+  /** Scores of images that the fit that scored them did not see; none where there was nothing to hold out. */
+  heldOut: Scored | undefined;
+  settings: Record<string, unknown>;
+  candidates: Report['candidates'];
+  curves: Curve[];
+}
+
+/** Weight of every row in a fit on these images. */
+export function rowWeights(options: HeadOptions, images: number[]): Float32Array {
+  const { samples, hyperparameters } = options;
+  const inside = new Set(images);
+  const perClass = classWeights(samples, images, hyperparameters.class_weights);
+  return Float32Array.from(samples.origin, (image, row) => (inside.has(image) ? perClass[samples.y[row]!]! : 0));
+}
+
+function classWeights(samples: Samples, images: number[], choice: Hyperparameters['class_weights']): number[] {
+  if (choice === 'balanced') {
+    const counts = new Array<number>(samples.labels.length).fill(0);
+    for (const image of images) counts[samples.y[image]!]! += 1;
+    return counts.map((count) => (count === 0 ? 0 : images.length / (counts.length * count)));
+  }
+  if (typeof choice === 'object') {
+    const given = new Map(Object.entries(choice));
+    return samples.labels.map((label) => given.get(label) ?? 1);
+  }
+  return samples.labels.map(() => 1);
+}
+
+/** Images that choose settings in one fit: the validation part, or the first fold. */
+export function heldOutImages({ validation, folds }: HeadOptions): number[] {
+  return validation.length > 0 ? validation : [...folds].filter(([, fold]) => fold === 0).map(([image]) => image);
+}
+
+export const isSet = <T>(value: T | 'auto' | undefined): value is T => value !== undefined && value !== 'auto';
+
+/** Fits to choose settings with, and the images that each of them does not see; none where nothing can be held out. */
+export function heldOutRounds({ train, validation, folds, foldCount }: HeadOptions): {
+  /** Of all rounds together. */
+  held: number[];
+  rounds: { fit: number[]; held: number[] }[];
+} {
+  if (validation.length > 0) return { held: validation, rounds: [{ fit: train, held: validation }] };
+  const held = train.filter((image) => (folds.get(image) ?? -1) >= 0);
+  const rounds = Array.from({ length: held.length > 0 ? foldCount : 0 }, (_, fold) => ({
+    fit: train.filter((image) => folds.get(image) !== fold),
+    held: train.filter((image) => folds.get(image) === fold),
+  }));
+  return { held, rounds };
+}

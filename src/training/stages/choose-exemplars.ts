@@ -1,0 +1,27 @@
+import { seededRandom, shuffled } from '../../numbers/random.js';
+
+/** 1 byte per feature: 4,369 images on 1,920 features. More would make a version larger than what it is for. */
+const MOST_BYTES = 8 * 1024 * 1024;
+const MOST_EXEMPLARS = 5000;
+
+/**
+ * The training images that a version remembers: all, or of many a seeded choice in which the classes take turns, so that
+ * a small class is there, too.
+ * @param images indices; y: class of each image; D: features
+ */
+export function chooseExemplars(images: number[], y: Int32Array, dimensions: number, seed: number): number[] {
+  const most = Math.min(MOST_EXEMPLARS, Math.floor(MOST_BYTES / dimensions));
+  if (images.length <= most) return images;
+  const classes = new Map<number, number[]>();
+  for (const image of shuffled(images, seededRandom(seed, 'exemplars'))) {
+    const members = classes.get(y[image]!);
+    if (members) members.push(image);
+    else classes.set(y[image]!, [image]);
+  }
+  const chosen: number[] = [];
+  for (let turn = 0; chosen.length < most; turn += 1) {
+    for (const members of classes.values())
+      if (turn < members.length && chosen.length < most) chosen.push(members[turn]!);
+  }
+  return chosen.sort((a, b) => a - b);
+}

@@ -1,0 +1,189 @@
+import type { Backbone } from '../../backbones/backbones.js';
+import type { FeatureCache, FeatureKey } from '../../backbones/feature-cache.js';
+import { decodeImage, type ImageLimits, type Variation } from '../../backbones/image/pixels.js';
+import { drawVariation } from '../../backbones/image/variations.js';
+import { AppError } from '../../errors.js';
+import type { DatasetEntry, RefusedFile } from '../../schemas/datasets.js';
+import type { Augmentation } from '../../schemas/jobs.js';
+
+/** Images in one pass of the backbone: larger ones are no faster on a processor, and much faster on a GPU. */
+const CPU_BATCH = 4;
+const GPU_BATCH = 32;
+
+export interface ExtractOptions {
+  entries: DatasetEntry[];
+  readImage: (entry: DatasetEntry) => Promise<Buffer>;
+  backbone: Backbone;
+  cache: FeatureCache;
+  limits: ImageLimits;
+  /** Varied copies are made of these images. */
+  augmentation: { settings: Augmentation; images: number[] } | undefined;
+  onProgress: (progress: ExtractProgress) => void;
+  /** The cache could not be written. */
+  onCacheError: (error: unknown) => void;
+}
+
+export interface ExtractProgress {
+  done: number;
+  total: number;
+  cached: number;
+  perSecond: number | null;
+  secondsLeft: number | null;
+}
+
+export interface Extracted {
+  /** Features of the images in `kept`, then of their varied copies; float32 `[rows, D]`. */
+  x: Float32Array;
+  /** Index into `entries` of each image whose features are there. */
+  kept: number[];
+  /** Index into `kept` for each row. */
+  origin: Int32Array;
+  skipped: RefusedFile[];
+  cached: number;
+  perSecond: number | null;
+  seconds: number;
+}
+
+interface Task {
+  entry: number;
+  variation: Variation | undefined;
+  key: FeatureKey;
+}
+
+/**
+ * Features of every image, from the cache or by the backbone. Several lanes each decode a batch, pass it through the
+ * backbone and hand it to the cache, so that all three go on at once; what is stored survives a crash. Images that cannot
+ * be decoded are skipped and named.
+ * @throws AppError `no_images` when none can be decoded
+ */
+export async function extractFeatures(options: ExtractOptions): Promise<Extracted> {
+  const { entries, backbone, cache, augmentation } = options;
+  const dimensions = backbone.card.features.dimensions;
+  const began = performance.now();
+  const tasks = [...entries.keys()].map((entry) => taskFor(options, entry, undefined, ''));
+  for (const entry of augmentation?.images ?? []) {
+    const { settings } = augmentation!;
+    for (let copy = 0; copy < settings.copies; copy += 1) {
+      const variation = drawVariation(settings, entries[entry]!.sha256, copy);
+      tasks.push(taskFor(options, entry, variation, JSON.stringify(variation)));
+    }
+  }
+  const features: (Float32Array | undefined)[] = tasks.map(({ key }) => cache.get(key, dimensions));
+  const missing = [...tasks.keys()].filter((index) => features[index] === undefined);
+  const cached = tasks.length - missing.length;
+  const skipped = new Map<number, RefusedFile>();
+  const report = progressReporter(options, tasks.length, cached);
+  report(0);
+
+  const batch = backbone.provider === 'cpu' ? CPU_BATCH : GPU_BATCH;
+  const store = cacheWriter(options);
+  let next = 0;
+  let computed = 0;
+  const lane = async () => {
+    while (next < missing.length) {
+      const indices = missing.slice(next, next + batch);
+      next += indices.length;
+      const images = await Promise.all(indices.map((index) => decodeTask(options, tasks[index]!, index, skipped)));
+      const decoded = images.filter((image) => image !== undefined);
+      if (decoded.length > 0) {
+        const output = await backbone.embed(Buffer.concat(decoded.map(({ pixels }) => pixels)), decoded.length);
+        for (const [row, { index }] of decoded.entries()) {
+          features[index] = output.slice(row * dimensions, (row + 1) * dimensions);
+          store.add({ key: tasks[index]!.key, features: features[index] });
+        }
+      }
+      computed += indices.length;
+      report(computed);
+    }
+  };
+  // Two for each session: one whose images it computes, one that decodes the next.
+  const lanes = Array.from({ length: 2 * backbone.sessions }, () =>
+    lane().catch((error: unknown) => {
+      next = missing.length; // the other lanes end with what they have begun
+      throw error;
+    }),
+  );
+  try {
+    await Promise.all(lanes);
+  } finally {
+    await Promise.allSettled(lanes);
+    await store.written();
+  }
+
+  const kept = [...entries.keys()].filter((entry) => features[entry] !== undefined);
+  if (kept.length === 0) throw new AppError('no_images', 'None of the images of this data set can be decoded.');
+  const place = new Map(kept.map((entry, row) => [entry, row]));
+  const rows = [...kept, ...[...tasks.keys()].slice(entries.length).filter((index) => features[index] !== undefined)];
+  const x = new Float32Array(rows.length * dimensions);
+  rows.forEach((index, row) => {
+    x.set(features[index]!, row * dimensions);
+  });
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    x,
+    kept,
+    origin: Int32Array.from(rows, (index) => place.get(tasks[index]!.entry)!),
+    skipped: [...skipped.values()],
+    cached,
+    perSecond: missing.length > 0 ? missing.length / seconds : null,
+    seconds,
+  };
+}
+
+function taskFor(options: ExtractOptions, entry: number, variation: Variation | undefined, text: string): Task {
+  const image = options.entries[entry]!.sha256;
+  return { entry, variation, key: { image, backbone: options.backbone.card.sha256, variation: text } };
+}
+
+async function decodeTask(options: ExtractOptions, task: Task, index: number, skipped: Map<number, RefusedFile>) {
+  const entry = options.entries[task.entry]!;
+  try {
+    const bytes = await options.readImage(entry);
+    return { index, pixels: await decodeImage(bytes, options.backbone.card, options.limits, task.variation) };
+  } catch (error) {
+    if (!(error instanceof AppError) || !error.code.startsWith('image_')) throw error;
+    skipped.set(task.entry, { name: entry.name, code: error.code, reason: error.message });
+    return undefined;
+  }
+}
+
+/** Speed and time left, from the images that this run computes itself. */
+function progressReporter({ onProgress }: ExtractOptions, total: number, cached: number) {
+  const began = performance.now();
+  return (computed: number) => {
+    const seconds = (performance.now() - began) / 1000;
+    const perSecond = computed > 0 && seconds > 0 ? computed / seconds : null;
+    const done = cached + computed;
+    onProgress({
+      done,
+      total,
+      cached,
+      perSecond,
+      secondsLeft: perSecond === null ? (done === total ? 0 : null) : (total - done) / perSecond,
+    });
+  };
+}
+
+type Stored = Parameters<FeatureCache['putAll']>[0];
+
+/** Writes to the cache one transaction after another, each with all that came meanwhile. */
+function cacheWriter({ cache, onCacheError }: ExtractOptions) {
+  let waiting: Stored = [];
+  let writing: Promise<void> | undefined;
+  const write = async () => {
+    while (waiting.length > 0) {
+      const entries = waiting;
+      waiting = [];
+      // A cache that cannot be written, on a full disk say, costs time and not the job.
+      await cache.putAll(entries).catch(onCacheError);
+    }
+    writing = undefined;
+  };
+  return {
+    add(entry: Stored[number]) {
+      waiting.push(entry);
+      writing ??= write();
+    },
+    written: async () => writing,
+  };
+}

@@ -1,0 +1,301 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp, { type Sharp } from 'sharp';
+import t from 'tap';
+import { decodeImage, inspectImage, sniffImage, type Variation } from '../../../src/backbones/image/pixels.js';
+import { needs, SHARED } from '../../helpers/shared.js';
+
+const LIMITS = { maxPixels: 50_000_000 };
+const STRETCH = { input: { name: 'images', width: 32, height: 32 }, resize: { mode: 'stretch' as const } };
+const CROP = { input: STRETCH.input, resize: { mode: 'crop' as const, short_side: 32 } };
+const PLAIN: Variation = { flip: false, box: { left: 0, top: 0, width: 1, height: 1 }, rotation: 0, shear: 0 };
+
+const RED = [220, 40, 40];
+const GREEN = [40, 180, 60];
+const BLUE = [40, 60, 200];
+const YELLOW = [230, 220, 60];
+
+/** A picture of four coloured quarters: red, green over blue, yellow. */
+function quarters(width: number, height: number) {
+  const pixels = Buffer.alloc(width * height * 3);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      const [left, right] = y < height / 2 ? [RED, GREEN] : [BLUE, YELLOW];
+      pixels.set(x < width / 2 ? left : right, (y * width + x) * 3);
+    }
+  }
+  return sharp(pixels, { raw: { width, height, channels: 3 } });
+}
+
+function at(pixels: Uint8Array, x: number, y: number, width = 32): number[] {
+  return [...pixels.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
+}
+
+/** Colours in the middle of the four quarters, row by row. */
+function corners(pixels: Uint8Array, width = 32, height = width): number[][] {
+  const [x, y] = [width >> 2, height >> 2];
+  return [
+    at(pixels, x, y, width),
+    at(pixels, width - x, y, width),
+    at(pixels, x, height - y, width),
+    at(pixels, width - x, height - y, width),
+  ];
+}
+
+function near(actual: number[][], expected: number[][], tolerance = 6): boolean {
+  return expected.every((colour, i) => colour.every((value, k) => Math.abs(value - actual[i]![k]!) <= tolerance));
+}
+
+function difference(a: Uint8Array, b: Uint8Array): { most: number; mean: number } {
+  const gaps = a.map((value, i) => Math.abs(value - b[i]!));
+  return { most: Math.max(...gaps), mean: gaps.reduce((x, y) => x + y, 0) / gaps.length };
+}
+
+t.test('the eight EXIF orientations of one photo give the same pixels', async (t) => {
+  const upright = await quarters(64, 48).png().toBuffer();
+  // How the pixels must lie in the file, so that the orientation turns them upright.
+  const stored = [
+    (image: Sharp) => image,
+    (image: Sharp) => image.flop(),
+    (image: Sharp) => image.rotate(180),
+    (image: Sharp) => image.flip(),
+    (image: Sharp) => image.rotate(270).flop(),
+    (image: Sharp) => image.rotate(270),
+    (image: Sharp) => image.rotate(90).flop(),
+    (image: Sharp) => image.rotate(90),
+  ];
+  const expected = await decodeImage(upright, CROP, LIMITS);
+  t.ok(near(corners(expected), [RED, GREEN, BLUE, YELLOW]));
+  for (const [index, lay] of stored.entries()) {
+    const raw = await lay(sharp(await quarters(64, 48).png().toBuffer()))
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const { width, height } = raw.info;
+    const photo = await sharp(raw.data, { raw: { width, height, channels: 3 } })
+      .withMetadata({ orientation: index + 1 })
+      .jpeg({ quality: 95, chromaSubsampling: '4:4:4' })
+      .toBuffer();
+    t.equal((await sharp(photo).metadata()).orientation, index + 1);
+    t.same(await inspectImage(photo, LIMITS), { width: 64, height: 48 }, 'the size is that of the upright photo');
+    for (const card of [CROP, STRETCH]) {
+      const pixels = await decodeImage(photo, card, LIMITS);
+      const { mean } = difference(pixels, await decodeImage(upright, card, LIMITS));
+      t.ok(mean < 2, `orientation ${index + 1}, ${card.resize.mode}: ${mean}`);
+    }
+    const varied = await decodeImage(photo, CROP, LIMITS, PLAIN);
+    t.ok(near(corners(varied), [RED, GREEN, BLUE, YELLOW]), 'a variation is of the upright photo, too');
+  }
+});
+
+t.test('JPEG, PNG and WebP of any colour space give three channels of sRGB', async (t) => {
+  const grey = quarters(64, 64).greyscale();
+  const files: [string, Buffer, number?][] = [
+    ['JPEG', await quarters(64, 64).jpeg({ quality: 95, chromaSubsampling: '4:4:4' }).toBuffer()],
+    ['progressive JPEG', await quarters(64, 64).jpeg({ quality: 95, progressive: true }).toBuffer()],
+    ['PNG', await quarters(64, 64).png().toBuffer()],
+    ['PNG with a palette', await quarters(64, 64).png({ palette: true }).toBuffer()],
+    ['WebP', await quarters(64, 64).webp({ lossless: true }).toBuffer()],
+    ['16-bit PNG', await quarters(64, 64).toColourspace('rgb16').png().toBuffer()],
+    ['CMYK JPEG', await quarters(64, 64).toColourspace('cmyk').jpeg({ quality: 95 }).toBuffer(), 60],
+    ['opaque alpha', await quarters(64, 64).ensureAlpha().png().toBuffer()],
+  ];
+  for (const [name, bytes, tolerance] of files) {
+    const pixels = await decodeImage(bytes, STRETCH, LIMITS);
+    t.equal(pixels.length, 32 * 32 * 3, name);
+    t.ok(near(corners(pixels), [RED, GREEN, BLUE, YELLOW], tolerance), `${name}: ${corners(pixels)}`);
+    t.equal((await decodeImage(bytes, STRETCH, LIMITS, PLAIN)).length, 32 * 32 * 3, `${name}, varied`);
+  }
+  t.equal((await sharp(files[5]![1]).metadata()).depth, 'ushort');
+  t.equal((await sharp(files[6]![1]).metadata()).space, 'cmyk');
+  for (const bytes of [
+    await grey.clone().png().toBuffer(),
+    await grey.clone().toColourspace('b-w').jpeg().toBuffer(),
+  ]) {
+    for (const [red, green, blue] of corners(await decodeImage(bytes, STRETCH, LIMITS))) {
+      t.ok(red === green && green === blue, 'grey stays grey');
+    }
+  }
+  const greyAlpha = await sharp({ create: { width: 9, height: 9, channels: 4, background: '#80808000' } })
+    .toColourspace('b-w')
+    .png()
+    .toBuffer();
+  t.same(at(await decodeImage(greyAlpha, STRETCH, LIMITS), 5, 5), [255, 255, 255]);
+});
+
+t.test('transparency is laid on white', async (t) => {
+  const half = { r: 0, g: 0, b: 0, alpha: 0.5 };
+  const bytes = await sharp({ create: { width: 20, height: 20, channels: 4, background: half } })
+    .png()
+    .toBuffer();
+  for (const variation of [undefined, PLAIN]) {
+    const [red] = at(await decodeImage(bytes, STRETCH, LIMITS, variation), 10, 10);
+    t.ok(Math.abs(red! - 127) <= 2, String(red));
+  }
+});
+
+t.test('of an animated WebP the first frame counts', async (t) => {
+  const frames = Buffer.concat([Buffer.alloc(8 * 8 * 3, 255), Buffer.alloc(8 * 8 * 3, 0)]);
+  const bytes = await sharp(frames, { raw: { width: 8, height: 16, channels: 3, pageHeight: 8 } })
+    .webp({ lossless: true, loop: 0, delay: [100, 100] })
+    .toBuffer();
+  t.ok(bytes.includes('ANIM'), 'it is animated');
+  t.same(await inspectImage(bytes, LIMITS), { width: 8, height: 8 });
+  t.ok((await decodeImage(bytes, STRETCH, LIMITS)).every((value) => value === 255));
+});
+
+t.test('other kinds are refused by name, whatever the file is called', async (t) => {
+  const ascii = (text: string) => Buffer.from(`${text}${'\0'.repeat(40)}`, 'latin1');
+  const cases: [Buffer, RegExp][] = [
+    [await quarters(8, 8).gif().toBuffer(), /GIF/],
+    [await quarters(8, 8).avif().toBuffer(), /AVIF/],
+    [await quarters(8, 8).tiff().toBuffer(), /TIFF/],
+    [Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), /SVG/],
+    [Buffer.from('<?xml version="1.0"?><svg/>'), /SVG/],
+    [ascii('%PDF-1.7'), /PDF/],
+    [ascii('BM'), /BMP/],
+    [ascii('\0\0\0\x18ftypheic'), /HEIC/],
+    [ascii('MZ'), /not an image/],
+    [Buffer.from([0xff]), /not an image/],
+  ];
+  for (const [bytes, what] of cases) {
+    await t.rejects(decodeImage(bytes, STRETCH, LIMITS), { code: 'image_unsupported', message: what });
+    await t.rejects(inspectImage(bytes, LIMITS), { code: 'image_unsupported' });
+  }
+  t.throws(() => sniffImage(new Uint8Array()), { code: 'image_invalid', message: /empty/ });
+});
+
+t.test('another kind behind the magic bytes of one that is accepted is not decoded', async (t) => {
+  const gif = await quarters(8, 8).gif().toBuffer();
+  const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+  for (const magic of [Buffer.from([0xff, 0xd8, 0xff]), Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')]) {
+    for (const body of [gif, svg]) {
+      const bytes = Buffer.concat([magic, body]);
+      await t.rejects(decodeImage(bytes, STRETCH, LIMITS), { code: 'image_invalid' });
+      await t.rejects(inspectImage(bytes, LIMITS), { code: 'image_invalid' });
+    }
+  }
+});
+
+t.test('a file that breaks off is found out, at every place', async (t) => {
+  const files = [
+    await quarters(200, 200).jpeg().toBuffer(),
+    await quarters(200, 200).jpeg({ progressive: true }).toBuffer(),
+    await quarters(200, 200).png({ compressionLevel: 0 }).toBuffer(),
+    await quarters(200, 200).webp().toBuffer(),
+  ];
+  for (const [index, whole] of files.entries()) {
+    await t.resolves(inspectImage(whole, LIMITS));
+    for (const share of [0.1, 0.5, 0.9]) {
+      const cut = whole.subarray(0, Math.floor(whole.length * share));
+      await t.rejects(inspectImage(cut, LIMITS), { code: 'image_invalid' }, `file ${index}, ${share} of it`);
+      await t.rejects(decodeImage(cut, STRETCH, LIMITS), { code: 'image_invalid' });
+    }
+  }
+});
+
+t.test('an image with too many pixels is refused by its header, before it is decoded', async (t) => {
+  const small = await quarters(100, 100).png().toBuffer();
+  await t.resolves(inspectImage(small, { maxPixels: 10_000 }));
+  const refusal = { code: 'image_too_large', message: /9999/ };
+  await t.rejects(inspectImage(small, { maxPixels: 9_999 }), refusal);
+  await t.rejects(decodeImage(small, STRETCH, { maxPixels: 9_999 }), refusal);
+  // Says 20,000 × 20,000 in its header and holds one row: were it decoded, it would be found broken.
+  const lying = await quarters(64, 48).jpeg().toBuffer();
+  const frame = lying.indexOf(Buffer.from([0xff, 0xc0]));
+  lying.writeUInt16BE(20_000, frame + 5);
+  lying.writeUInt16BE(20_000, frame + 7);
+  await t.rejects(inspectImage(lying, LIMITS), { code: 'image_too_large' });
+  await t.rejects(decodeImage(lying, STRETCH, LIMITS, PLAIN), { code: 'image_too_large' });
+});
+
+t.test('stretch shows the whole photo; crop keeps its proportions and shows the centre', async (t) => {
+  // 120 × 40: a blue third, a red third, a blue third.
+  const pixels = Buffer.alloc(120 * 40 * 3);
+  for (let i = 0; i < 120 * 40; i += 1) pixels.set(i % 120 >= 40 && i % 120 < 80 ? RED : BLUE, i * 3);
+  const wide = await sharp(pixels, { raw: { width: 120, height: 40, channels: 3 } })
+    .png()
+    .toBuffer();
+  const stretched = await decodeImage(wide, STRETCH, LIMITS);
+  t.ok(near([at(stretched, 4, 16), at(stretched, 16, 16), at(stretched, 28, 16)], [BLUE, RED, BLUE]));
+  const cropped = await decodeImage(wide, CROP, LIMITS);
+  t.ok(near([at(cropped, 1, 16), at(cropped, 16, 16), at(cropped, 30, 16)], [RED, RED, RED], 12));
+  const tall = await sharp(wide).rotate(90).png().toBuffer();
+  t.ok(near([at(await decodeImage(tall, CROP, LIMITS), 16, 1)], [RED], 12));
+});
+
+t.test('a short side longer than the input cuts a margin away', async (t) => {
+  // 100 × 100: a blue frame of 20 around red. Short side 64, input 32: the centre half, which is red.
+  const framed = await sharp({ create: { width: 60, height: 60, channels: 3, background: { r: 220, g: 40, b: 40 } } })
+    .extend({ top: 20, bottom: 20, left: 20, right: 20, background: { r: 40, g: 60, b: 200 } })
+    .png()
+    .toBuffer();
+  const card = { input: STRETCH.input, resize: { mode: 'crop' as const, short_side: 64 } };
+  const pixels = await decodeImage(framed, card, LIMITS);
+  t.ok(near([at(pixels, 0, 0), at(pixels, 31, 31), at(pixels, 0, 31)], [RED, RED, RED], 12));
+  const whole = await decodeImage(framed, CROP, LIMITS);
+  t.ok(near([at(whole, 0, 0)], [BLUE]));
+});
+
+t.test('input and short side that are not square or not equal give the size that the card says', async (t) => {
+  const bytes = await quarters(90, 70).png().toBuffer();
+  for (const resize of [{ mode: 'stretch' as const }, { mode: 'crop' as const, short_side: 20 }]) {
+    const card = { input: { name: 'images', width: 48, height: 24 }, resize };
+    const pixels = await decodeImage(bytes, card, LIMITS);
+    t.equal(pixels.length, 48 * 24 * 3);
+    t.ok(near(corners(pixels, 48, 24), [RED, GREEN, BLUE, YELLOW]));
+  }
+  const dot = await quarters(1, 1).png().toBuffer();
+  t.equal((await decodeImage(dot, CROP, LIMITS)).length, 32 * 32 * 3, 'one pixel is enough');
+});
+
+t.test('a variation does what it says', async (t) => {
+  const bytes = await quarters(64, 64).png().toBuffer();
+  const vary = async (change: Partial<Variation>) =>
+    corners(await decodeImage(bytes, STRETCH, LIMITS, { ...PLAIN, ...change }));
+  t.ok(near(await vary({}), [RED, GREEN, BLUE, YELLOW]), 'none');
+  t.ok(near(await vary({ flip: true }), [GREEN, RED, YELLOW, BLUE]), 'flip mirrors left to right');
+  t.ok(near(await vary({ rotation: 90 }), [BLUE, RED, YELLOW, GREEN]), 'rotation is clockwise');
+  t.ok(near(await vary({ rotation: -90 }), [GREEN, YELLOW, RED, BLUE]), 'and may be negative');
+  t.ok(near(await vary({ rotation: 180 }), [YELLOW, BLUE, GREEN, RED]), '180°');
+  const quarter = { width: 0.5, height: 0.5 };
+  t.ok(near(await vary({ box: { left: 0, top: 0, ...quarter } }), [RED, RED, RED, RED], 12), 'the upper left quarter');
+  t.ok(near(await vary({ box: { left: 0.5, top: 0, ...quarter } }), [GREEN, GREEN, GREEN, GREEN], 12), 'upper right');
+  t.ok(near(await vary({ box: { left: 0, top: 0.5, ...quarter } }), [BLUE, BLUE, BLUE, BLUE], 12), 'lower left');
+  const out = { left: -0.5, top: -0.5, width: 2, height: 2 };
+  t.ok(near(await vary({ box: out }), [RED, GREEN, BLUE, YELLOW], 12), 'zoomed out, its edge is repeated');
+  const sheared = await decodeImage(bytes, STRETCH, LIMITS, { ...PLAIN, shear: 0.5 });
+  t.ok(
+    near([at(sheared, 12, 2), at(sheared, 20, 29)], [GREEN, BLUE], 12) ||
+      near([at(sheared, 20, 2), at(sheared, 12, 29)], [RED, YELLOW], 12),
+    'sheared, the upper half moves against the lower',
+  );
+});
+
+t.test('the same bytes and variation give the same pixels', async (t) => {
+  const bytes = await quarters(333, 222).jpeg().toBuffer();
+  const variation = { flip: true, box: { left: 0.1, top: -0.05, width: 0.8, height: 1.1 }, rotation: 7.3, shear: 0.1 };
+  for (const option of [undefined, variation]) {
+    const all = await Promise.all([1, 2, 3, 4].map(() => decodeImage(bytes, CROP, LIMITS, option)));
+    for (const pixels of all) t.same(difference(pixels, all[0]!).most, 0);
+  }
+});
+
+t.test(
+  'photos and broken files of the wild are decoded or refused, and nothing else',
+  needs('bad-inputs', 'libvips-edge'),
+  async (t) => {
+    const folder = join(SHARED, 'bad-inputs', 'libvips-edge');
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    let refused = 0;
+    for (const file of files.slice(0, 100)) {
+      try {
+        const pixels = await decodeImage(readFileSync(join(file.parentPath, file.name)), CROP, LIMITS);
+        t.equal(pixels.length, 32 * 32 * 3, file.name);
+      } catch (error) {
+        refused += 1;
+        t.match(error, { name: 'AppError', code: /^image_/ }, file.name);
+      }
+    }
+    t.ok(refused > 0 && files.length > 0);
+  },
+);

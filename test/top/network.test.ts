@@ -1,0 +1,217 @@
+import { readFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import t from 'tap';
+import { Backbones } from '../../src/backbones/backbones.js';
+import { importBackbone } from '../../src/backbones/image/import/import-backbone.js';
+import { PACKAGE_ROOT } from '../../src/config.js';
+import { loadEngine } from '../../src/heads/engine.js';
+import { buildNode } from '../../src/onnx/build-node.js';
+import { decodeModel, type Graph } from '../../src/onnx/model-proto.js';
+import type { BackboneCard, BackboneCut } from '../../src/schemas/backbones.js';
+import { findCuts } from '../../src/top/find-cuts.js';
+import { fitTail } from '../../src/top/fit-network.js';
+import { TailNetwork } from '../../src/top/network.js';
+import { readTail } from '../../src/top/program.js';
+import { randomTail } from '../../src/top/random-weights.js';
+import { readTailWeights, writeTail } from '../../src/top/weights.js';
+import { modelOf, node, weights } from '../helpers/onnx-models.js';
+import { relativeDifference } from '../helpers/onnx-run.js';
+import { randomFrom } from '../helpers/photos.js';
+import { needs, SHARED, sharedBytes } from '../helpers/shared.js';
+
+const engine = await loadEngine();
+const { tf } = engine;
+
+const BACKBONES: [id: string, file: string | undefined, cuts: number][] = [
+  ['rootstock_s', undefined, 4],
+  ['mobilenet_v2', 'classifier.onnx', 4],
+  ['mobilenet_v1_025', 'classifier.onnx', 2],
+  ['squeezenet1_1', 'classifier.onnx', 2],
+  ['resnet50v2_stage3', 'extractor.onnx', 2],
+];
+
+for (const [id, file, count] of BACKBONES) {
+  const reference = id === 'rootstock_s' ? 'pixels-4x96x96x3.u8' : 'pixels-4x224x224x3.u8';
+  const options = file ? needs('backbones', id, file) : needs('backbones', 'reference', reference);
+  t.test(`${id}, cut in two, answers the same features, in one engine and the other`, options, async (t) => {
+    const modelsDir = t.testdir({});
+    if (file) await importBackbone({ file: join(SHARED, 'backbones', id, file), id, modelsDir });
+    else await cp(join(PACKAGE_ROOT, 'models', id), join(modelsDir, id), { recursive: true });
+    const backbones = new Backbones({ folder: modelsDir, threads: 1, provider: 'cpu' });
+    const card = await backbones.card(id);
+    const bytes = await backbones.bytes(card);
+    const pixels = sharedBytes('backbones', 'reference', reference);
+    const expected = await (await backbones.load(id)).embed(pixels, 4);
+    const { cuts } = await findCuts(bytes, card);
+    t.ok(cuts.length >= count, `${cuts.length} places to cut`);
+    for (const cut of [cuts[0]!, cuts[count - 1]!]) {
+      const program = readTail(decodeModel(bytes).graph!, { cut, features: 'features', backbone: id });
+      const dims = new Map([...program.weights].map(([name, each]) => [name, each.dims]));
+      const split = await backbones.loadSplit(card, cut, dims);
+      t.equal(await backbones.loadSplit(card, cut, dims), split, 'loaded once');
+      const rows = await split.embed(pixels, 4);
+      const network = new TailNetwork(engine, program);
+      const trained = tf.tidy(() => network.forward(rows, 4).features.dataSync() as Float32Array);
+      t.ok(relativeDifference(trained, expected) < 1e-5, `${cut.tensor}: what is trained`);
+      const files = writeTail(network.weights());
+      const served = await split.finish(readTailWeights(files), rows, 4);
+      t.ok(relativeDifference(served, expected) < 1e-5, `${cut.tensor}: what is served`);
+      t.ok(tf.memory().numTensors > 0);
+      network.dispose();
+    }
+    t.equal(backbones.memory.backbones, 3, 'the whole and both trunks are counted');
+  });
+}
+
+const CUT: BackboneCut = { tensor: 'x', channels: 3, height: 6, width: 6, passed: [{ name: 'low', dimensions: 2 }] };
+
+/** All that can be trained: strides, uneven padding, groups, a residual, two branches, pooling, maps of two depths. */
+const everything: Graph = modelOf({
+  nodes: [
+    node('Conv', 'x', 'a1', ['a_w', 'a_b'], { kernel_shape: [3, 3], strides: [2, 2], pads: [0, 0, 1, 1] }),
+    node('BatchNormalization', 'a1', 'a2', ['n_s', 'n_b', 'n_m', 'n_v']),
+    node('Clip', 'a2', 'a', ['zero', 'six']),
+    node('Conv', 'x', 'd1', ['d_w', 'd_b'], { kernel_shape: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1], group: 3 }),
+    node('AveragePool', 'd1', 'd2', [], { kernel_shape: [2, 2], strides: [2, 2] }),
+    node('Conv', 'd2', 'd', ['p_w'], { kernel_shape: [1, 1] }),
+    node('Add', 'a', 'sum', ['d']),
+    node('Conv', 'sum', 'e1', ['e_w', 'e_b'], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }),
+    node('Relu', 'e1', 'e'),
+    buildNode('Concat', { inputs: ['e', 'sum'], outputs: ['both'], attributes: { axis: 1 } }),
+    node('Conv', 'both', 'g', ['g_w'], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1], group: 9 }),
+    node('GlobalAveragePool', 'sum', 'mid'),
+    node('Flatten', 'mid', 'middle', [], { axis: 1 }),
+    node('ReduceMean', 'g', 'top', [], { axes: [2, 3], keepdims: 0 }),
+    buildNode('Concat', { inputs: ['low', 'middle', 'top'], outputs: ['features'], attributes: { axis: 1 } }),
+  ],
+  constants: [
+    ...[weights('a_w', 4, 3, 3, 3), weights('a_b', 4), weights('n_s', 4), weights('n_b', 4), weights('n_m', 4)],
+    { ...weights('n_v', 4), rawData: new Uint8Array(Float32Array.from([0.5, 1, 2, 0.7]).buffer) },
+    ...[weights('d_w', 3, 1, 3, 3), weights('d_b', 3), weights('p_w', 4, 3, 1, 1), weights('e_w', 5, 4, 3, 3)],
+    ...[weights('e_b', 5), weights('g_w', 9, 1, 3, 3)],
+    { ...weights('zero', 1), rawData: new Uint8Array(Float32Array.from([0]).buffer) },
+    { ...weights('six', 1), rawData: new Uint8Array(Float32Array.from([6]).buffer) },
+  ],
+}).graph!;
+
+const program = readTail(everything, { cut: CUT, features: 'features', backbone: 'small' });
+const T = 3 * 6 * 6 + 2;
+const D = 2 + 4 + 9;
+
+function noise(length: number, seed: number): Float32Array {
+  const random = randomFrom(seed);
+  return Float32Array.from({ length }, () => 2 * random() - 1);
+}
+
+t.test('the gradients are those of the features, by every kind of step', (t) => {
+  const network = new TailNetwork(engine, program);
+  const [x, direction] = [noise(3 * T, 1), noise(3 * D, 2)];
+  const loss = () =>
+    tf.tidy(() => {
+      const { features } = network.forward(x, 3);
+      return tf.sum(tf.mul(features, tf.tensor2d(direction, [3, D]))).dataSync()[0]!;
+    });
+  const gradients = tf.tidy(() => {
+    const pass = network.forward(x, 3);
+    return network.backward(pass, tf.tensor2d(direction, [3, D]) as Tensor2D).map((each) => each.dataSync());
+  });
+  t.equal(network.parameters.length, 8, 'all but depthwise kernels, means and variances');
+  for (const [i, { name, variable }] of network.parameters.entries()) {
+    const start = variable.dataSync().slice() as Float32Array;
+    const along = noise(start.length, 3 + i);
+    const at = (step: number) => {
+      const values = start.map((value, k) => value + step * along[k]!);
+      tf.tidy(() => variable.assign(tf.tensor(values, variable.shape as [number])));
+      return loss();
+    };
+    const measured = (at(1e-3) - at(-1e-3)) / 2e-3;
+    at(0);
+    const expected = along.reduce((sum, value, k) => sum + value * gradients[i]![k]!, 0);
+    t.ok(Math.abs(measured - expected) < 0.02 * Math.abs(expected) + 2e-3, `${name}: ${measured} and ${expected}`);
+  }
+  network.dispose();
+  t.end();
+});
+
+const ROWS = 24;
+const classes = Int32Array.from({ length: ROWS }, (_, i) => i % 2);
+const inputs = Array.from({ length: ROWS }, (_, i) =>
+  noise(T, 50 + i).map((value, k) => value + (k % 7 === i % 2 ? 1 : 0)),
+);
+
+async function fit(start = program.weights) {
+  const before = tf.memory().numTensors;
+  const network = new TailNetwork(engine, program, start);
+  const losses: number[] = [];
+  const { head } = await fitTail({
+    ...{ engine, network, y: classes, classes: 2, dimensions: T, weightDecay: 0.01, pull: 0.1, batchSize: 8 },
+    head: [{ inputs: D, units: 2, kernel: new Float32Array(2 * D), bias: new Float32Array(2), activation: 'softmax' }],
+    mean: new Float32Array(D),
+    deviation: new Float32Array(D).fill(1),
+    read: (row) => inputs[row]!,
+    train: Int32Array.from(classes.keys()),
+    validation: new Int32Array(0),
+    rowWeights: new Float32Array(ROWS).fill(1),
+    ...{ learningRate: 0.02, schedule: 12, epochs: 12, patience: 0, judge: () => 0, random: randomFrom(4) },
+    onEpoch: ({ trainLoss }) => losses.push(trainLoss),
+  });
+  const trained = network.weights();
+  network.dispose();
+  t.equal(tf.memory().numTensors, before, 'nothing is left in the engine');
+  return { head, trained, losses };
+}
+
+t.test('training lowers the loss, moves the tail, and is the same each time', async (t) => {
+  const [first, second] = [await fit(), await fit()];
+  t.ok(first.losses.at(-1)! < 0.5 * first.losses[0]!, `loss ${first.losses[0]} → ${first.losses.at(-1)}`);
+  t.same(second, first);
+  t.notSame(first.trained.get('a_w')!.values, program.weights.get('a_w')!.values);
+  t.same(first.trained.get('d_w'), program.weights.get('d_w'), 'depthwise kernels stay');
+  t.same(first.trained.get('n_m'), program.weights.get('n_m'), 'and the means of a normalisation');
+});
+
+t.test('a tail can start at random', async (t) => {
+  const random = randomTail(program, randomFrom(9));
+  t.notSame(random.get('e_w')!.values, program.weights.get('e_w')!.values);
+  t.same([...random.get('n_v')!.values], [1, 1, 1, 1]);
+  const spread = random.get('e_w')!.values.reduce((sum, value) => sum + value ** 2, 0) / 180;
+  t.ok(spread > 0.03 && spread < 0.09, `variance ${spread}, 2/36 expected`);
+  const { losses } = await fit(random);
+  t.ok(losses.at(-1)! < 0.7 * losses[0]!, `loss ${losses[0]} → ${losses.at(-1)}`);
+});
+
+t.test('an operator that cannot be trained is named, with what to do', (t) => {
+  const graph = modelOf({
+    nodes: [node('Sigmoid', 'x', 's'), node('GlobalAveragePool', 's', 'p'), node('Flatten', 'p', 'features')],
+  }).graph!;
+  t.throws(() => readTail(graph, { cut: { ...CUT, passed: [] }, features: 'features', backbone: 'odd' }), {
+    code: 'setting_conflict',
+    message: /backbone 'odd'.*Sigmoid 's'.*trainable_blocks/,
+  });
+  t.end();
+});
+
+t.test('stored weights that are cut short are found out', (t) => {
+  const { index, weights: values } = writeTail(program.weights);
+  t.same(readTailWeights({ index, weights: values }).weights, program.weights);
+  t.throws(() => readTailWeights({ index, weights: values.subarray(4) }), { code: 'version_damaged' });
+  t.end();
+});
+
+t.test('a cut goes where only one map passes, top first', async (t) => {
+  const folder = join(PACKAGE_ROOT, 'models', 'rootstock_s');
+  const card = JSON.parse(readFileSync(join(folder, 'backbone.json'), 'utf8')) as BackboneCard;
+  const { cuts, limit } = await findCuts(new Uint8Array(readFileSync(join(folder, card.file))), card);
+  t.equal(limit, undefined);
+  t.same(
+    cuts
+      .slice(0, 2)
+      .map(({ tensor, channels, passed }) => [tensor, channels, passed.map(({ dimensions }) => dimensions)]),
+    [
+      ['map_3', 320, [160, 320]],
+      ['map_2', 320, [160]],
+    ],
+  );
+});
