@@ -109,10 +109,10 @@ export const ConfigSchema = Type.Object(
     MAX_ARCHIVE_RATIO: positive('Most times an archive may grow when unpacked; beyond 64 MiB.', 200),
     MAX_CLASSES: positive('Most classes of one data set.', 10_000),
     UNPACK_CONCURRENCY: positive('Archives unpacked at once by one server; more wait.', 4),
-    MAX_IMAGE_BYTES: positive('Largest image file.', 32 * MiB),
+    MAX_EXAMPLE_BYTES: positive('Largest image file.', 32 * MiB),
     MAX_IMAGE_PIXELS: positive('Largest image, width times height.', 50_000_000),
     MAX_PREDICT_BYTES: positive('Largest body of a prediction.', 64 * MiB),
-    MAX_PREDICT_IMAGES: positive('Most images in one prediction request.', 256),
+    MAX_PREDICT_EXAMPLES: positive('Most images in one prediction request.', 256),
     PREDICT_MEMORY_BYTES: positive(
       'Most bytes of prediction bodies in memory at once; beyond that requests are answered 429.',
       GiB,
@@ -201,9 +201,9 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
       `HOST=${settings.HOST}: without an API key Graft listens on loopback only. Make a key with \`npm run keys\` and set API_KEYS, or use HOST=127.0.0.1.`,
     );
   }
-  if (settings.PREDICT_QUEUE < settings.MAX_PREDICT_IMAGES) {
+  if (settings.PREDICT_QUEUE < settings.MAX_PREDICT_EXAMPLES) {
     faults.push(
-      `PREDICT_QUEUE=${settings.PREDICT_QUEUE}: a request of MAX_PREDICT_IMAGES=${settings.MAX_PREDICT_IMAGES} could never be taken. Raise PREDICT_QUEUE or lower MAX_PREDICT_IMAGES.`,
+      `PREDICT_QUEUE=${settings.PREDICT_QUEUE}: a request of MAX_PREDICT_EXAMPLES=${settings.MAX_PREDICT_EXAMPLES} could never be taken. Raise PREDICT_QUEUE or lower MAX_PREDICT_EXAMPLES.`,
     );
   }
   if (faults.length > 0) {

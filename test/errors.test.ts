@@ -22,7 +22,13 @@ t.test('what says "try again" may be tried again', (t) => {
   for (const code of ['overloaded', 'queue_unavailable', 'shutting_down', 'request_timeout', 'job_crashed'] as const) {
     t.equal(ERRORS[code].retryable, true, code);
   }
-  for (const code of ['invalid_request', 'unauthorized', 'image_invalid', 'too_few_classes', 'job_timeout'] as const) {
+  for (const code of [
+    'invalid_request',
+    'unauthorized',
+    'content_invalid',
+    'too_few_classes',
+    'job_timeout',
+  ] as const) {
     t.equal(ERRORS[code].retryable, false, code);
   }
   t.end();

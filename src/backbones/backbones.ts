@@ -26,7 +26,7 @@ export interface Backbone {
   /** What it runs on: `cpu`, `cuda` or `webgpu`. */
   readonly provider: string;
   /** Why it does not run on what was tried before. */
-  readonly without: string[];
+  readonly unavailableProviders: string[];
   /**
    * Features of a batch; the event loop stays free.
    * @param pixels uint8 `[count, height, width, 3]`, RGB
@@ -70,7 +70,7 @@ export interface BackbonesOptions {
 }
 
 /** Each holds the weights once more; from here on sessions get more threads instead. */
-const MOST_SESSIONS = 8;
+const MAX_SESSIONS = 8;
 
 /** The backbones in a folder, each loaded once when first needed. */
 export class Backbones {
@@ -212,7 +212,7 @@ export class Backbones {
     const { sha256, input, features, maps } = card;
     const providers = this.#providers();
     // On a processor sessions of one thread each do more than one session of many threads (docs/performance.md).
-    const sessions = Math.min(threads, MOST_SESSIONS);
+    const sessions = Math.min(threads, MAX_SESSIONS);
     const perSession = Math.floor(threads / sessions);
     const data = { file: this.#file(card), card: { sha256, input, features, maps }, threads: perSession, providers };
     const ended = new AbortController();
@@ -307,7 +307,7 @@ function startThread(
             card,
             sessions: 1,
             provider: message.provider,
-            without: message.without,
+            unavailableProviders: message.unavailableProviders,
             embed: (pixels, count, onStart) => {
               if (onStart && pending.size > 0) before.then(onStart, onStart);
               const pass = ask<Float32Array>({ pixels, count });

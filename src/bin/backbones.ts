@@ -35,7 +35,7 @@ Options of import:
   --levels N           depths of the network that are pooled; 5 by default, 1 is the last alone
   --size PIXELS        width and height where the file leaves them open; 224 by default
   --stretch            stretch photos to the input instead of scaling and taking the centre
-  --name, --licence, --source TEXT, --top1 PERCENT    for the card
+  --name, --license, --source TEXT, --top1 PERCENT    for the card
 Everywhere:
   --models-dir DIR     folder of the backbones; by default MODELS_DIR, or models/ of Graft`;
 
@@ -49,7 +49,7 @@ const OPTIONS = {
   size: { type: 'string' },
   stretch: { type: 'boolean' },
   name: { type: 'string' },
-  licence: { type: 'string' },
+  license: { type: 'string' },
   source: { type: 'string' },
   top1: { type: 'string' },
   'models-dir': { type: 'string' },
@@ -117,7 +117,7 @@ async function printCatalog(modelsDir: string): Promise<void> {
     formatBytes(network.bytes),
     `${network.input_px}`,
     network.imagenet_top1?.toFixed(1) ?? '–',
-    network.licence,
+    network.license,
     (await isInstalled(network, modelsDir).catch(() => false)) ? 'installed' : '',
     network.note ?? '',
   ]);
@@ -128,7 +128,7 @@ async function printCatalog(modelsDir: string): Promise<void> {
       { title: 'size', align: 'right' },
       { title: 'px', align: 'right' },
       { title: 'ImageNet %', align: 'right' },
-      { title: 'licence' },
+      { title: 'license' },
       { title: '' },
       { title: '' },
     ],
@@ -180,7 +180,7 @@ async function importFile(operands: string[], values: Values, modelsDir: string)
     size: numberOf(values, 'size'),
     resize: values.stretch ? { mode: 'stretch' } : undefined,
     name: values.name,
-    licence: values.licence,
+    license: values.license,
     source: values.source,
     imagenetTop1: numberOf(values, 'top1'),
   });
@@ -207,10 +207,10 @@ async function list(modelsDir: string): Promise<void> {
   if (ids.length === 0) console.log(`There are no backbones in ${modelsDir}.`);
   for (const id of ids) {
     try {
-      const { bytes, features, input, licence } = await readCard(modelsDir, id);
+      const { bytes, features, input, license } = await readCard(modelsDir, id);
       const megabytes = (bytes / 1e6).toFixed(1);
       console.log(
-        `${id.padEnd(28)} ${String(features.dimensions).padStart(5)} features  ${input.width}×${input.height} px  ${megabytes.padStart(6)} MB  ${licence}`,
+        `${id.padEnd(28)} ${String(features.dimensions).padStart(5)} features  ${input.width}×${input.height} px  ${megabytes.padStart(6)} MB  ${license}`,
       );
     } catch (error) {
       console.log(`${id.padEnd(28)} ${sentenceOf(error)}`);

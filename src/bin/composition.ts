@@ -15,7 +15,7 @@ export function datasetsOptions(config: Config, storage: Storage): DatasetsOptio
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
       maxEntries: config.MAX_ARCHIVE_ENTRIES,
       maxRatio: config.MAX_ARCHIVE_RATIO,
-      maxImageBytes: config.MAX_IMAGE_BYTES,
+      maxImageBytes: config.MAX_EXAMPLE_BYTES,
       maxClasses: config.MAX_CLASSES,
       maxDatasets: config.MAX_DATASETS,
     },

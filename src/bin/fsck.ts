@@ -66,11 +66,11 @@ async function main(): Promise<number> {
     report.findings.push({ kind: 'unknown_file', severity: 'unknown', path: name, message, repaired: null });
   }
   for (const finding of report.findings) process.stdout.write(`${inWords(finding)}\n`);
-  const { datasets, images, versions, files, jobs } = report.checked;
+  const { datasets, examples, versions, files, jobs } = report.checked;
   const left = report.findings.filter(({ repaired, severity }) => repaired === null && severity !== 'unknown');
   const toRepair = left.some(({ severity }) => severity !== 'damage') && !values.repair;
   process.stdout.write(
-    `Checked ${datasets} data sets with ${images} images, ${versions} versions with ${files} files, ${jobs} jobs: ${summary(report.findings, left)}.${
+    `Checked ${datasets} data sets with ${examples} examples, ${versions} versions with ${files} files, ${jobs} jobs: ${summary(report.findings, left)}.${
       toRepair ? ' `npm run fsck -- --repair` puts right what can be put right.' : ''
     }\n`,
   );

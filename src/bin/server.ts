@@ -35,7 +35,8 @@ async function main(config: Config): Promise<void> {
   const registry = new Registry({ storage });
   const backbones = new Backbones({
     ...backbonesOptions(config),
-    onLoad: ({ card, provider, without }) => log.info({ backbone: card.id, provider, without }, 'backbone loaded'),
+    onLoad: ({ card, provider, unavailableProviders }) =>
+      log.info({ backbone: card.id, provider, unavailableProviders }, 'backbone loaded'),
   });
   const redis = connectRedis(config.REDIS_URL, log);
   const subscriber = connectRedis(config.REDIS_URL, log);
@@ -59,7 +60,7 @@ async function main(config: Config): Promise<void> {
       metrics.inference.observe({ backbone }, seconds);
     },
   });
-  addGauge(metrics, 'graft_waiting_images', 'Images waiting for a prediction', () => predictor.load.waiting);
+  addGauge(metrics, 'graft_waiting_examples', 'Images waiting for a prediction', () => predictor.load.waiting);
   addGauge(metrics, 'graft_heads', 'Heads in memory', () => predictor.load.heads);
   addGauge(metrics, 'graft_head_bytes', 'Memory of these heads', () => predictor.load.headBytes);
   addGauge(metrics, 'graft_backbones', 'Backbones in memory', () => backbones.memory.backbones);
@@ -118,9 +119,9 @@ async function main(config: Config): Promise<void> {
 }
 
 /** Where there are several tenants, none may take more than half of the places, or what one request may need. */
-function partOfQueue({ API_KEYS, PREDICT_QUEUE, MAX_PREDICT_IMAGES }: Config): number {
+function partOfQueue({ API_KEYS, PREDICT_QUEUE, MAX_PREDICT_EXAMPLES }: Config): number {
   const tenants = new Set(API_KEYS.map(({ tenant }) => tenant)).size;
-  return tenants > 1 ? Math.max(Math.ceil(PREDICT_QUEUE / 2), MAX_PREDICT_IMAGES) : PREDICT_QUEUE;
+  return tenants > 1 ? Math.max(Math.ceil(PREDICT_QUEUE / 2), MAX_PREDICT_EXAMPLES) : PREDICT_QUEUE;
 }
 
 try {

@@ -11,9 +11,9 @@ const FEW = 5;
 export function countClasses(entries: DatasetEntry[]): ClassCount[] {
   const counts = new Map<string, ClassCount>();
   for (const { label, split } of entries) {
-    const count = counts.get(label) ?? { label, images: 0, ...(split && { splits: noImages() }) };
+    const count = counts.get(label) ?? { label, examples: 0, ...(split && { splits: noImages() }) };
     counts.set(label, count);
-    count.images += 1;
+    count.examples += 1;
     if (split && count.splits) count.splits[split] += 1;
   }
   return [...counts.values()].sort((a, b) => compareCodePoints(a.label, b.label));
@@ -33,9 +33,9 @@ export function classWarnings(classes: ClassCount[]): string[] {
   if (classes.length === 1) {
     warnings.push(`There is only one class, ${JSON.stringify(classes[0]!.label)}; training needs two or more.`);
   }
-  const few = classes.filter(({ images }) => images < FEW);
+  const few = classes.filter(({ examples: images }) => images < FEW);
   if (few.length > 0) {
-    const which = listOf(few.map(({ label, images }) => `${JSON.stringify(label)} (${images})`));
+    const which = listOf(few.map(({ label, examples: images }) => `${JSON.stringify(label)} (${images})`));
     warnings.push(`Classes with fewer than ${FEW} images: ${which}.`);
   }
   const untrained = classes.filter(({ splits }) => splits && splits.train === 0);

@@ -16,7 +16,7 @@ const MAX_DETAILS = 1000;
 /**
  * Label what was found in an archive, leave out duplicates, and describe the result.
  * @returns the lines of the index, in the archive's order, and the description.
- * @throws AppError `archive_empty`, `no_images`, `no_labels`, `ambiguous_layout`.
+ * @throws AppError `archive_empty`, `no_examples`, `no_labels`, `ambiguous_layout`.
  */
 export async function describe(findings: Findings): Promise<{ entries: DatasetEntry[]; description: Description }> {
   const { images, refused, ignored, paths } = findings;
@@ -50,7 +50,7 @@ export async function describe(findings: Findings): Promise<{ entries: DatasetEn
   return {
     entries,
     description: {
-      images: entries.length,
+      examples: entries.length,
       splits: countSplits(entries),
       layout: resolved.layout,
       refused_count: allRefused.length,
@@ -68,7 +68,7 @@ export async function describe(findings: Findings): Promise<{ entries: DatasetEn
 function noImages(refused: RefusedFile[]): AppError {
   const files = refused.length === 1 ? '1 file was' : `${refused.length} files were`;
   const cut = refused.length > MAX_DETAILS ? ` The first ${MAX_DETAILS} are listed.` : '';
-  return new AppError('no_images', `No image could be taken from the archive; ${files} refused.${cut}`, {
+  return new AppError('no_examples', `No image could be taken from the archive; ${files} refused.${cut}`, {
     details: { refused_count: refused.length, refused: refused.slice(0, MAX_DETAILS) },
   });
 }

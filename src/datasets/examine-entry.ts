@@ -4,7 +4,7 @@ import type { ArchiveEntry, Refusal } from './archives/archive.js';
 import { looksLikeArchive } from './archives/archive-format.js';
 import { type EntryKind, entryKind } from './entry-kind.js';
 
-/** Reads the size of an image. @throws AppError `image_invalid`, `image_too_large`, `image_unsupported`. */
+/** Reads the size of an image. @throws AppError `content_invalid`, `content_too_large`, `content_unsupported`. */
 export type InspectImage = (bytes: Buffer) => Promise<{ width: number; height: number }>;
 
 /** What became of one entry. */
@@ -23,7 +23,7 @@ export interface ExamineOptions {
 /** Largest labels file: half a million rows of a hundred bytes. */
 export const MAX_LABELS_FILE_BYTES = 64 * 1024 * 1024;
 
-const IMAGE_FAULTS: ErrorCode[] = ['image_invalid', 'image_too_large', 'image_unsupported'];
+const IMAGE_FAULTS: ErrorCode[] = ['content_invalid', 'content_too_large', 'content_unsupported'];
 
 /**
  * Find out what an entry is, reading it only if it may be an image or a labels file. Begins to read at once.
@@ -41,10 +41,10 @@ export async function examineEntry(entry: ArchiveEntry, options: ExamineOptions)
     throw new AppError('too_large', `${name} is larger than ${MAX_LABELS_FILE_BYTES} bytes.`);
   }
   if (kind === 'candidate') {
-    if (entry.bytes === 0) return refused('image_invalid', 'The file is empty.');
+    if (entry.bytes === 0) return refused('content_invalid', 'The file is empty.');
     if (entry.bytes > options.maxImageBytes) {
       return refused(
-        'image_too_large',
+        'content_too_large',
         `The file has ${entry.bytes} bytes; an image may have at most ${options.maxImageBytes}.`,
       );
     }

@@ -48,7 +48,7 @@ export async function followJob({ client, screen, job: id, signal }: FollowJobOp
 }
 
 /** What happens at this moment, beside the bar. */
-function now({ status, phase, queue_position, images, seconds_left, metrics }: Job): string {
+function now({ status, phase, queue_position, examples: images, seconds_left, metrics }: Job): string {
   if (status === 'queued') return queue_position ? `waiting, place ${queue_position} in the queue` : 'waiting';
   const left = seconds_left === null ? '' : `, ${formatSeconds(seconds_left)} left`;
   if (phase === 'extracting' && images) {
@@ -62,12 +62,12 @@ function now({ status, phase, queue_position, images, seconds_left, metrics }: J
   return phase ?? 'starting';
 }
 
-function phaseLine(name: string, { images, metrics }: Job, seconds: number): string {
+function phaseLine(name: string, { examples: images, metrics }: Job, seconds: number): string {
   const [title, detail] = describe(name, images, metrics);
   return `  ${title.padEnd(9)} ${formatSeconds(seconds).padStart(6)}   ${detail}`;
 }
 
-function describe(name: string, images: Job['images'], metrics: Job['metrics']): [title: string, detail: string] {
+function describe(name: string, images: Job['examples'], metrics: Job['metrics']): [title: string, detail: string] {
   switch (name) {
     case 'extracting': {
       if (!images) return ['features', ''];

@@ -99,7 +99,7 @@ function archiveSource(path: string, bytes: number): PhotoSource {
           name,
           async read() {
             const photo = await read();
-            if (!Buffer.isBuffer(photo)) throw new AppError('image_invalid', photo.reason);
+            if (!Buffer.isBuffer(photo)) throw new AppError('content_invalid', photo.reason);
             return photo;
           },
         };

@@ -4,8 +4,8 @@ import { cut, formatCount, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
 
-const MOST_CLASSES = 15;
-const MOST_FILES = 5;
+const MAX_CLASSES = 15;
+const MAX_FILES = 5;
 
 const LAYOUTS: Record<Dataset['layout']['kind'], string> = {
   class_folders: 'a folder per class',
@@ -17,11 +17,11 @@ const LAYOUTS: Record<Dataset['layout']['kind'], string> = {
 export function showDataset(screen: Screen, dataset: Dataset): void {
   const { paint } = screen;
   screen.line(
-    `  ${plural(dataset.images, 'photo')} in ${plural(dataset.class_count, 'class', 'classes')}, ${LAYOUTS[dataset.layout.kind]}`,
+    `  ${plural(dataset.examples, 'photo')} in ${plural(dataset.class_count, 'class', 'classes')}, ${LAYOUTS[dataset.layout.kind]}`,
   );
   screen.line();
-  const most = Math.max(...dataset.classes.map(({ images }) => images));
-  const shown = dataset.classes.slice(0, MOST_CLASSES);
+  const most = Math.max(...dataset.classes.map(({ examples: images }) => images));
+  const shown = dataset.classes.slice(0, MAX_CLASSES);
   printTable(
     screen,
     [
@@ -33,7 +33,7 @@ export function showDataset(screen: Screen, dataset: Dataset): void {
       })),
       { title: '' },
     ],
-    shown.map(({ label, images, splits }) => [
+    shown.map(({ label, examples: images, splits }) => [
       label,
       formatCount(images),
       ...(dataset.splits ? [splits?.train, splits?.validation, splits?.test].map((n) => formatCount(n ?? 0)) : []),
@@ -65,6 +65,6 @@ export function showDataset(screen: Screen, dataset: Dataset): void {
 
 function showFiles(screen: Screen, what: string, count: number, sentences: string[]): void {
   screen.line(count === 0 ? `  No file ${what}` : `  ${screen.paint.yellow(`${plural(count, 'file')} ${what}`)}`);
-  for (const sentence of sentences.slice(0, MOST_FILES)) screen.line(`    ${cut(sentence, screen.width - 4)}`);
-  if (sentences.length > MOST_FILES) screen.line(screen.paint.dim(`    … and ${sentences.length - MOST_FILES} more`));
+  for (const sentence of sentences.slice(0, MAX_FILES)) screen.line(`    ${cut(sentence, screen.width - 4)}`);
+  if (sentences.length > MAX_FILES) screen.line(screen.paint.dim(`    … and ${sentences.length - MAX_FILES} more`));
 }

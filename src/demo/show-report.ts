@@ -4,8 +4,8 @@ import { cut, formatCount, formatPercent, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
 
-const MOST_CLASSES = 15;
-const MOST_CONFUSIONS = 8;
+const MAX_CLASSES = 15;
+const MAX_CONFUSIONS = 8;
 
 /** Classes that a matrix in 80 columns still shows, and the least width of a column. */
 const MATRIX_CLASSES = 10;
@@ -25,7 +25,7 @@ export function showReport(screen: Screen, { evaluation, warnings, data }: Repor
   if (!evaluation) {
     screen.line('  No photos were held out, so nobody knows how good it is.');
   } else {
-    const { accuracy, images, on } = evaluation;
+    const { accuracy, examples: images, on } = evaluation;
     screen.line(
       `  Accuracy ${paint.bold(paint.green(formatPercent(accuracy)))} on ${plural(images, 'photo')} ${SOURCES[on]}`,
     );
@@ -60,7 +60,7 @@ function showFindings({ line, paint }: Screen, data: DataFindings): void {
 function showClasses(screen: Screen, { classes }: Evaluation): void {
   const { line, paint } = screen;
   const worstFirst = [...classes].sort((a, b) => (a.f1 ?? 2) - (b.f1 ?? 2));
-  const shown = classes.length <= MOST_CLASSES ? classes : worstFirst.slice(0, MOST_CLASSES);
+  const shown = classes.length <= MAX_CLASSES ? classes : worstFirst.slice(0, MAX_CLASSES);
   printTable(
     screen,
     [
@@ -103,7 +103,7 @@ function showConfusions({ line, paint }: Screen, { confusion: { labels, matrix }
     .flatMap((row, truth) => row.map((count, said) => ({ truth, said, count })))
     .filter(({ truth, said, count }) => truth !== said && count > 0)
     .sort((a, b) => b.count - a.count)
-    .slice(0, MOST_CONFUSIONS);
+    .slice(0, MAX_CONFUSIONS);
   line(pairs.length === 0 ? '  Nothing was taken for anything else.' : paint.dim('  most often taken for another'));
   for (const { truth, said, count } of pairs) {
     line(`  ${formatCount(count).padStart(4)} × ${cut(labels[truth]!, 28)} → ${paint.yellow(cut(labels[said]!, 28))}`);

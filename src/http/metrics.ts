@@ -24,13 +24,13 @@ export function createMetrics(): Metrics {
       registers,
     }),
     images: new Counter({
-      name: 'graft_predicted_images_total',
+      name: 'graft_predicted_examples_total',
       help: 'Images through the backbone for predictions',
       labelNames: ['backbone'],
       registers,
     }),
     batches: new Histogram({
-      name: 'graft_batch_images',
+      name: 'graft_batch_examples',
       help: 'Images in one backbone pass',
       labelNames: ['backbone'],
       buckets: [1, 2, 4, 8, 16, 32, 64],

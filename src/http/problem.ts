@@ -173,7 +173,7 @@ function translate(error: FastifyError): AppError {
 }
 
 /** A body of a megabyte can hold a hundred thousand faults; an answer names the first. */
-const MOST_FAULTS = 50;
+const MAX_FAULTS = 50;
 
 /** One sentence for all faults of a request, and each by itself in `errors`. */
 export function invalid(errors: ErrorObject[], where: string): AppError {
@@ -192,7 +192,7 @@ export function invalid(errors: ErrorObject[], where: string): AppError {
     if (says) faults.set(pathOf(error), wordsOf(error));
   }
   const all = [...faults].map(([path, reason]) => ({ path: path || where, reason }));
-  const list = all.slice(0, MOST_FAULTS);
+  const list = all.slice(0, MAX_FAULTS);
   if (all.length > list.length) list.push({ path: where, reason: `has ${all.length - list.length} more faults` });
   const sentence = list.map(({ path, reason }) => `${path} ${reason}`).join('; ');
   return new AppError('invalid_request', `${where}: ${sentence}.`, { details: { errors: list } });

@@ -25,10 +25,10 @@ export function rawName(request: FastifyRequest): string | null {
 
 /** A name as a client gave it, to be shown again: without control characters, and not longer than file systems take. */
 export function fileName(name: string | undefined): string | undefined {
-  return name?.replace(/\p{Cc}/gu, '').slice(0, MOST_NAME);
+  return name?.replace(/\p{Cc}/gu, '').slice(0, MAX_NAME);
 }
 
-const MOST_NAME = 255;
+const MAX_NAME = 255;
 
 export interface FormLimits {
   fileSize: number;

@@ -45,7 +45,7 @@ const LOCK_MS = 5000;
 const STALLED_CHECK_MS = 1500;
 const NATIVE_CRASHES = new Set<NodeJS.Signals | null>(['SIGSEGV', 'SIGBUS', 'SIGABRT']);
 /** Starts of one job, whatever ended them; attempts after a crash of its own process are counted by BullMQ. */
-const MOST_STARTS = 20;
+const MAX_STARTS = 20;
 const RECONCILE_MS = 10_000;
 const CANCEL_CHECK_MS = 2000;
 /** A pending mark without a record is younger than this while a request is being answered. */
@@ -70,8 +70,8 @@ export class JobWorker {
       concurrency,
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: MOST_STARTS,
-      maxStartedAttempts: MOST_STARTS + 1,
+      maxStalledCount: MAX_STARTS,
+      maxStartedAttempts: MAX_STARTS + 1,
     });
     this.#worker.on('error', (error) => log.debug({ err: error }, 'queue'));
     this.#reconciling = setInterval(() => void this.reconcile(), RECONCILE_MS);
@@ -175,7 +175,7 @@ export class JobWorker {
       tell(CANCEL_REQUESTED);
       return finish({ status: 'cancelled' });
     }
-    if (attempt > MOST_STARTS) return finish(crashed(`it was started ${MOST_STARTS} times and never ended`));
+    if (attempt > MAX_STARTS) return finish(crashed(`it was started ${MAX_STARTS} times and never ended`));
     await store.markStarted(record);
     const again = attempt > 1;
     tell({

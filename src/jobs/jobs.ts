@@ -30,7 +30,7 @@ export interface SubmitJob {
 /** Live progress is worth a short wait only. */
 const LIVE_DEADLINE_MS = 500;
 /** Running jobs whose last progress is kept, for when Redis is away or wiped. */
-const MOST_SEEN = 10_000;
+const MAX_SEEN = 10_000;
 
 type Told = JobProgress & { attempt: number };
 
@@ -44,7 +44,7 @@ export class Jobs {
   readonly #live: LiveState;
   readonly #log: Log;
   /** By tenant and id. A progress that was told never falls, also when Redis no longer knows it. */
-  readonly #seen = new LRUCache<string, Told>({ max: MOST_SEEN });
+  readonly #seen = new LRUCache<string, Told>({ max: MAX_SEEN });
   readonly #maxOpen: number;
 
   /** @param options maxOpen: most jobs of one tenant that have not ended; default: no limit */
@@ -208,12 +208,12 @@ export class Jobs {
       status,
       phase: status === 'running' ? (live?.phase ?? null) : null,
       progress: status === 'succeeded' ? 1 : (rounded(Math.max(result?.progress ?? 0, live?.progress ?? 0), 4) ?? 0),
-      images: live
+      examples: live
         ? {
-            done: live.images_done,
-            total: live.images_total,
-            cached: live.images_cached,
-            per_second: rounded(live.images_per_second, 1),
+            done: live.examples_done,
+            total: live.examples_total,
+            cached: live.examples_cached,
+            per_second: rounded(live.examples_per_second, 1),
           }
         : null,
       seconds_left: status === 'running' ? rounded(live?.seconds_left, 1) : null,

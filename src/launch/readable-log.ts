@@ -19,7 +19,7 @@ const TOLD = new Set([
   'request_id',
   'responseTime',
 ]);
-const MOST_FIELDS = 6;
+const MAX_FIELDS = 6;
 
 interface LogLine {
   level: number;
@@ -54,7 +54,7 @@ export function readableLog(log: LogLine, part: string, paint: Paint): string {
   ].filter(Boolean);
   const fields = Object.entries(log)
     .filter(([name, value]) => !TOLD.has(name) && ['string', 'number', 'boolean'].includes(typeof value))
-    .slice(0, MOST_FIELDS)
+    .slice(0, MAX_FIELDS)
     .map(([name, value]) => `${name}=${value}`);
   const colour = log.level >= 50 ? paint.red : log.level >= WARN ? paint.yellow : paint.plain;
   return `${paint.dim(time)} ${colour(level.padEnd(5))} ${part.padEnd(6)} ${printable(words.join(' '))}${paint.dim(

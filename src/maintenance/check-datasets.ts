@@ -8,7 +8,7 @@ import { ageOf, readChecked } from './stored-files.js';
 
 const ID = new RegExp(DatasetId.pattern!);
 const FILES = ['pack', 'index.ndjson', 'manifest.json'];
-const MOST_NAMES = 5;
+const MAX_NAMES = 5;
 
 /** Every data set of a tenant: manifest against schema, index against manifest, every image against its digest. */
 export async function checkDatasets(options: {
@@ -48,11 +48,11 @@ export async function checkDatasets(options: {
     if (!size) faults.push('pack is missing');
     const entries = index ? parseIndex(await text(index.stream)) : undefined;
     if (index && !entries) faults.push('index.ndjson cannot be read');
-    if (entries && 'value' in manifest && entries.length !== manifest.value.images) {
-      faults.push(`index.ndjson names ${entries.length} images where the manifest counts ${manifest.value.images}`);
+    if (entries && 'value' in manifest && entries.length !== manifest.value.examples) {
+      faults.push(`index.ndjson names ${entries.length} images where the manifest counts ${manifest.value.examples}`);
     }
     if (entries && size) faults.push(...(await packFaults(storage, `${folder}/pack`, entries)));
-    findings.count('images', entries?.length ?? 0);
+    findings.count('examples', entries?.length ?? 0);
     // It may have been deleted while it was read.
     if (faults.length > 0 && (await storage.head(`${folder}/manifest.json`))) {
       await findings.add(
@@ -123,7 +123,7 @@ async function packFaults(storage: Storage, key: string, entries: DatasetEntry[]
   }
   const faults: string[] = [];
   if (damaged.length > 0) {
-    const shown = damaged.slice(0, MOST_NAMES).map((name) => JSON.stringify(name));
+    const shown = damaged.slice(0, MAX_NAMES).map((name) => JSON.stringify(name));
     const more = damaged.length > shown.length ? ` and ${damaged.length - shown.length} more` : '';
     faults.push(`the bytes of ${shown.join(', ')}${more} do not have their digest`);
   }

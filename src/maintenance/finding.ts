@@ -47,7 +47,7 @@ export interface Remedy {
 }
 
 export interface Report {
-  checked: { tenants: number; datasets: number; images: number; versions: number; files: number; jobs: number };
+  checked: { tenants: number; datasets: number; examples: number; versions: number; files: number; jobs: number };
   findings: Finding[];
 }
 
@@ -74,7 +74,7 @@ const SEVERITIES: Record<FindingKind, Finding['severity']> = {
 /** Collects what the checks find, and repairs it at once where that is wanted. */
 export class Findings {
   readonly report: Report = {
-    checked: { tenants: 0, datasets: 0, images: 0, versions: 0, files: 0, jobs: 0 },
+    checked: { tenants: 0, datasets: 0, examples: 0, versions: 0, files: 0, jobs: 0 },
     findings: [],
   };
   readonly #repair: boolean;

@@ -2,7 +2,7 @@ import { AppError } from '../errors.js';
 import { checkAddress } from './addresses.js';
 
 /** Hugging Face sends on once or twice. */
-const MOST_REDIRECTS = 5;
+const MAX_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 /**
@@ -15,7 +15,7 @@ export async function request(
 ): Promise<Response> {
   const { offset, trustedHost, signal } = options;
   let next = new URL(url);
-  for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     checkAddress(next, trustedHost);
     const response = await fetch(next, {
       redirect: 'manual',

@@ -82,7 +82,7 @@ export class Predictor {
    * Classify images.
    * @param options images: their bytes as uploaded; topK: predictions per image; explain: say why, too
    * @returns one answer per image, in order
-   * @throws AppError `overloaded` before any work; `image_*` naming the image; `backbone_mismatch`
+   * @throws AppError `overloaded` before any work; `content_*` naming the image; `backbone_mismatch`
    */
   async predict(options: {
     tenant: string;
@@ -228,7 +228,7 @@ function unwrap<T>(outcomes: PromiseSettledResult<T>[], images: { name: string }
   );
   const first = faults[0];
   if (!first) return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<T>).value);
-  const unexpected = faults.find(({ error }) => !(error instanceof AppError) || !error.code.startsWith('image_'));
+  const unexpected = faults.find(({ error }) => !(error instanceof AppError) || !error.code.startsWith('content_'));
   if (unexpected) throw unexpected.error;
   const { code, message } = first.error as AppError;
   if (images.length === 1) throw first.error;

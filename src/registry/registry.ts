@@ -46,13 +46,13 @@ const OLD_REVISIONS = 20;
 const YOUNG_MS = 3600_000;
 
 /** A manifest of ten classes takes about 2 KB. */
-const MOST_MANIFESTS = 20_000;
+const MAX_MANIFESTS = 20_000;
 
 export class Registry {
   readonly #storage: Storage;
   /** Of models that were asked for, the newest version then. */
-  readonly #newest = new LRUCache<string, number>({ max: MOST_MANIFESTS });
-  readonly #manifests = new LRUCache<string, { etag: string; manifest: VersionManifest }>({ max: MOST_MANIFESTS });
+  readonly #newest = new LRUCache<string, number>({ max: MAX_MANIFESTS });
+  readonly #manifests = new LRUCache<string, { etag: string; manifest: VersionManifest }>({ max: MAX_MANIFESTS });
 
   constructor(options: { storage: Storage }) {
     this.#storage = options.storage;

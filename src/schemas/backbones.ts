@@ -23,7 +23,7 @@ export const BackboneCard = Type.Object({
   maps: Type.Array(Type.Object({ name: Type.String(), channels: Type.Integer() }), {
     description: 'Spatial maps [N, C, h, w] whose means, side by side, are the features; empty where unknown',
   }),
-  licence: Type.String(),
+  license: Type.String(),
   source: Type.String(),
   imagenet_top1: nullable(Type.Number({ description: 'Published top-1 accuracy of the network, percent' })),
 });

@@ -42,7 +42,7 @@ export type DuplicateFile = Static<typeof DuplicateFile>;
 export const ClassCount = Type.Object(
   {
     label: Type.String(),
-    images: Type.Integer(),
+    examples: Type.Integer(),
     splits: Type.Optional(
       Type.Object({ train: Type.Integer(), validation: Type.Integer(), test: Type.Integer() }, strict),
     ),
@@ -69,7 +69,7 @@ export const DatasetSummary = Type.Object(
     format: literals('zip', 'tar', 'tar.gz'),
     bytes: Type.Integer({ description: 'Size of the archive as uploaded' }),
     sha256: Type.String({ description: 'SHA-256 of the archive as uploaded' }),
-    images: Type.Integer({ description: 'Images kept' }),
+    examples: Type.Integer({ description: 'Examples kept' }),
     splits: nullable(Type.Object({ train: Type.Integer(), validation: Type.Integer(), test: Type.Integer() }, strict)),
     layout: DatasetLayout,
     refused_count: Type.Integer(),

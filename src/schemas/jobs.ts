@@ -18,7 +18,12 @@ const auto = <T extends TSchema>(schema: T, description: string) =>
 /** Each part turns one kind of variation on; 0 or false is off. */
 export const Augmentation = Type.Object(
   {
-    copies: Type.Integer({ minimum: 1, maximum: 20, default: 2, description: 'Varied copies of each training image' }),
+    copies: Type.Integer({
+      minimum: 1,
+      maximum: 20,
+      default: 2,
+      description: 'Varied copies of each training example',
+    }),
     flip: Type.Boolean({ default: true, description: 'Mirror left to right, half of the time' }),
     crop: Type.Number({ minimum: 0, maximum: 0.9, default: 0.2, description: 'Largest share of each side cut away' }),
     zoom: Type.Number({ minimum: 0, maximum: 0.9, default: 0, description: 'Largest zoom in or out, as a share' }),
@@ -39,9 +44,9 @@ export const Hyperparameters = Type.Object(
     optimizer: auto(literals('lbfgs', 'adam'), 'auto: L-BFGS for `linear`, Adam for `mlp` or when a rate is given'),
     epochs: auto(
       Type.Integer({ minimum: 1, maximum: 10_000 }),
-      'Most passes over the training images (L-BFGS: most iterations)',
+      'Most passes over the training examples (L-BFGS: most iterations)',
     ),
-    batch_size: auto(Type.Integer({ minimum: 1, maximum: 65_536 }), 'Images per step of Adam'),
+    batch_size: auto(Type.Integer({ minimum: 1, maximum: 65_536 }), 'Examples per step of Adam'),
     learning_rate: auto(Type.Number({ exclusiveMinimum: 0, maximum: 10 }), 'Step size of Adam'),
     weight_decay: auto(
       Type.Number({ minimum: 0, maximum: 1000 }),
@@ -64,7 +69,7 @@ export const Hyperparameters = Type.Object(
     augmentation: Type.Optional(
       Type.Union([literals('auto', 'none'), Type.Partial(Augmentation, strict)], {
         default: 'auto',
-        description: 'Varied copies of the training images; auto: none',
+        description: 'Varied copies of the training examples; auto: none',
       }),
     ),
   },
@@ -108,7 +113,8 @@ export const JobSettings = Type.Object(
         type: 'string',
         enum: ['none', 'train_validation', 'all'],
         default: 'train_validation',
-        description: 'Images of the final fit, once the settings are chosen; figures always come from unseen images',
+        description:
+          'Examples of the final fit, once the settings are chosen; figures always come from unseen examples',
       }),
     ),
     description: Type.Optional(Type.String({ maxLength: 2000 })),
@@ -130,10 +136,10 @@ export const JobProgress = Type.Object(
   {
     phase: JobPhase,
     progress: Type.Number({ minimum: 0, maximum: 1 }),
-    images_done: Type.Integer(),
-    images_total: Type.Integer(),
-    images_cached: Type.Integer({ description: 'Of these, images whose features were there already' }),
-    images_per_second: nullable(Type.Number()),
+    examples_done: Type.Integer(),
+    examples_total: Type.Integer(),
+    examples_cached: Type.Integer({ description: 'Of these, examples whose features were there already' }),
+    examples_per_second: nullable(Type.Number()),
     seconds_left: nullable(Type.Number()),
     metrics: nullable(
       Type.Object(
@@ -161,7 +167,7 @@ export const Job = Type.Object(
     status: JobStatus,
     phase: nullable(JobPhase),
     progress: Type.Number({ minimum: 0, maximum: 1 }),
-    images: nullable(
+    examples: nullable(
       Type.Object(
         {
           done: Type.Integer(),
@@ -183,7 +189,7 @@ export const Job = Type.Object(
     cancel_requested: Type.Boolean(),
     attempt: Type.Integer({ description: 'Times the job was started' }),
     error: nullable(JobError),
-    accuracy: nullable(Type.Number({ description: 'On held-out images, once succeeded' })),
+    accuracy: nullable(Type.Number({ description: 'On held-out examples, once succeeded' })),
     created_at: Timestamp,
     started_at: nullable(Timestamp),
     finished_at: nullable(Timestamp),

@@ -30,10 +30,10 @@ export const ClassFigures = Type.Object(
   {
     label: Type.String(),
     precision: nullable(Type.Number({ description: 'null: never predicted' })),
-    recall: nullable(Type.Number({ description: 'null: no held-out image' })),
+    recall: nullable(Type.Number({ description: 'null: no held-out example' })),
     f1: nullable(Type.Number()),
-    support: Type.Integer({ description: 'Held-out images' }),
-    train_images: Type.Integer(),
+    support: Type.Integer({ description: 'Held-out examples' }),
+    train_examples: Type.Integer(),
   },
   strict,
 );
@@ -42,7 +42,7 @@ export type ClassFigures = Static<typeof ClassFigures>;
 export const Evaluation = Type.Object(
   {
     on: literals('test', 'validation', 'cross_validation'),
-    images: Type.Integer(),
+    examples: Type.Integer(),
     accuracy: Type.Number(),
     top_5_accuracy: Type.Number(),
     balanced_accuracy: Type.Number({ description: 'Mean recall' }),
@@ -61,7 +61,7 @@ export const Evaluation = Type.Object(
         temperature: Type.Number(),
         expected_error: Type.Number({ description: 'ECE, 10 bins' }),
         bins: Type.Array(
-          Type.Object({ confidence: Type.Number(), accuracy: Type.Number(), images: Type.Integer() }, strict),
+          Type.Object({ confidence: Type.Number(), accuracy: Type.Number(), examples: Type.Integer() }, strict),
         ),
       },
       strict,
@@ -71,7 +71,7 @@ export const Evaluation = Type.Object(
 );
 export type Evaluation = Static<typeof Evaluation>;
 
-const ImageInQuestion = {
+const ExampleInQuestion = {
   name: Type.String({ description: 'Path inside the archive' }),
   label: Type.String(),
   split: Split,
@@ -82,12 +82,12 @@ export const DataFindings = Type.Object(
   {
     label_errors: Type.Object(
       {
-        judged: Type.Integer({ description: 'Images whose label was judged, by heads that had not seen them' }),
+        judged: Type.Integer({ description: 'Examples whose label was judged, by heads that had not seen them' }),
         total: Type.Integer(),
         items: Type.Array(
           Type.Object(
             {
-              ...ImageInQuestion,
+              ...ExampleInQuestion,
               suggested: Type.String({ description: 'The label that fits better' }),
               confidence: Type.Number({ description: 'Probability of the suggested label' }),
               given: Type.Number({ description: 'Probability of the label it has' }),
@@ -101,20 +101,20 @@ export const DataFindings = Type.Object(
     near_duplicates: Type.Object(
       {
         compared: Type.Integer({
-          description: 'Images that were compared with each other; of more than 30,000, so many',
+          description: 'Examples that were compared with each other; of more than 30,000, so many',
         }),
         total: Type.Integer({ description: 'Groups of copies' }),
         across_splits: Type.Integer({ description: 'Of these, groups in more than one part' }),
         contradictions: Type.Integer({ description: 'Of these, groups with more than one label' }),
-        leaked_test_images: Type.Integer({
-          description: 'Test images with a copy in training or validation: they make accuracy look better than it is',
+        leaked_test_examples: Type.Integer({
+          description: 'Test examples with a copy in training or validation: they make accuracy look better than it is',
         }),
         items: Type.Array(
           Type.Object(
             {
               across_splits: Type.Boolean(),
-              contradiction: Type.Boolean({ description: 'Its images have different labels: one is wrong' }),
-              images: Type.Array(Type.Object(ImageInQuestion, strict), { description: 'At most 20' }),
+              contradiction: Type.Boolean({ description: 'Its examples have different labels: one is wrong' }),
+              examples: Type.Array(Type.Object(ExampleInQuestion, strict), { description: 'At most 20' }),
             },
             strict,
           ),
@@ -129,9 +129,9 @@ export const DataFindings = Type.Object(
     small_classes: Type.Object(
       {
         total: Type.Integer(),
-        items: Type.Array(Type.Object({ label: Type.String(), training_images: Type.Integer() }, strict)),
+        items: Type.Array(Type.Object({ label: Type.String(), training_examples: Type.Integer() }, strict)),
       },
-      { ...strict, description: 'Classes with fewer than 10 training images, the smallest first, at most 100' },
+      { ...strict, description: 'Classes with fewer than 10 training examples, the smallest first, at most 100' },
     ),
     confusable_classes: Type.Object(
       {
@@ -141,9 +141,9 @@ export const DataFindings = Type.Object(
             {
               labels: Type.Array(Type.String(), { description: 'Two' }),
               confused: Type.Array(Type.Integer(), {
-                description: 'Images of the first that were taken for the second, and the other way round',
+                description: 'Examples of the first that were taken for the second, and the other way round',
               }),
-              share: Type.Number({ description: 'Of the images of both' }),
+              share: Type.Number({ description: 'Of the examples of both' }),
             },
             strict,
           ),
@@ -160,14 +160,14 @@ export const DataFindings = Type.Object(
         items: Type.Array(
           Type.Object(
             {
-              ...ImageInQuestion,
+              ...ExampleInQuestion,
               distance: Type.Number({ description: 'To its neighbours, as a multiple of theirs to their own' }),
             },
             strict,
           ),
         ),
       },
-      { ...strict, description: 'Images far from everything, the farthest first, at most 50: do they belong?' },
+      { ...strict, description: 'Examples far from everything, the farthest first, at most 50: do they belong?' },
     ),
     seconds: Type.Number({ description: 'What finding this took' }),
   },
@@ -179,7 +179,7 @@ export const Report = Type.Object(
   {
     model: ModelName,
     job: JobId,
-    dataset: Type.Object({ id: DatasetId, sha256: Type.String(), images: Type.Integer(), classes: Type.Integer() }),
+    dataset: Type.Object({ id: DatasetId, sha256: Type.String(), examples: Type.Integer(), classes: Type.Integer() }),
     backbone: Type.Object({ id: BackboneId, sha256: Sha256, dimensions: Type.Integer() }),
     engines: Type.Object({ backbone: Type.String(), head: Type.String() }),
     split: Type.Object({
@@ -188,7 +188,7 @@ export const Report = Type.Object(
       validation: Type.Integer(),
       test: Type.Integer(),
       folds: Type.Integer({ description: 'Folds of the cross-validation that chose the settings; 0: none' }),
-      final_fit: Type.Integer({ description: 'Images of the final fit, varied copies not counted' }),
+      final_fit: Type.Integer({ description: 'Examples of the final fit, varied copies not counted' }),
     }),
     settings: Type.Record(Type.String(), Type.Unknown(), { description: 'The exact settings of the final fit' }),
     candidates: Type.Array(
@@ -206,14 +206,14 @@ export const Report = Type.Object(
       nullable(
         Type.Object(
           {
-            copies: Type.Integer({ description: 'Varied copies of training images that were fitted on' }),
+            copies: Type.Integer({ description: 'Varied copies of training examples that were fitted on' }),
             accuracy: Type.Number(),
             accuracy_without: Type.Number({ description: 'Of the best head fitted without the copies' }),
             gain_points: Type.Number({ description: 'Difference, percent points' }),
             log_loss: Type.Number(),
             log_loss_without: Type.Number(),
           },
-          { ...strict, description: 'What augmentation brought, on the images of `evaluation`; null: not asked for' },
+          { ...strict, description: 'What augmentation brought, on the examples of `evaluation`; null: not asked for' },
         ),
       ),
     ),
@@ -228,18 +228,18 @@ export const Report = Type.Object(
         },
         strict,
       ),
-      { description: 'Held-out images that were classified wrongly, the surest first, at most 200' },
+      { description: 'Held-out examples that were classified wrongly, the surest first, at most 200' },
     ),
     data: Type.Optional(DataFindings),
     curves: Type.Array(Curve),
     timings: Type.Object({
       features_seconds: Type.Number(),
-      images_per_second: nullable(Type.Number()),
-      images_cached: Type.Integer(),
+      examples_per_second: nullable(Type.Number()),
+      examples_cached: Type.Integer(),
       head_seconds: Type.Number(),
       total_seconds: Type.Number(),
     }),
-    skipped: Type.Array(RefusedFile, { description: 'Images that could not be decoded when training' }),
+    skipped: Type.Array(RefusedFile, { description: 'Examples that could not be decoded when training' }),
     warnings: Type.Array(Type.String()),
     created_at: Timestamp,
   },

@@ -12,7 +12,7 @@ const TEMPORARY = '.tmp';
 const WRITE_BYTES = 1024 * 1024;
 
 /** A folder may be deleted between its making and its use; that often in a row it is something else. */
-const MOST_TRIES = 10;
+const MAX_TRIES = 10;
 
 /**
  * The file driver. A put
@@ -51,7 +51,7 @@ export class FileStorage implements Storage {
           else await rename(temporary, target);
           break;
         } catch (error) {
-          if (!isErrno(error, 'ENOENT') || tries === MOST_TRIES) throw error; // the folder was deleted in between
+          if (!isErrno(error, 'ENOENT') || tries === MAX_TRIES) throw error; // the folder was deleted in between
         }
       }
       await syncFolder(dirname(target)).catch((error: unknown) => {

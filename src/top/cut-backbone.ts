@@ -16,9 +16,9 @@ export interface TrainableTop {
 /** What most data sets gain from; more blocks take longer and learn the training photos by heart. */
 const DEFAULT_BLOCKS = 2;
 /** Values in the maps of one image behind the cut: those of a batch of 32, forth and back, must fit the engine's memory. */
-const MOST_VALUES = 2_500_000;
+const MAX_VALUES = 2_500_000;
 /** What reaches the cut, of all images, on disk. */
-const MOST_BYTES = 16 * 2 ** 30;
+const MAX_BYTES = 16 * 2 ** 30;
 
 /**
  * Cut the backbone of a job below the blocks that it trains.
@@ -35,7 +35,7 @@ export async function splitBackbone(
   const { graph } = decodeModel(bytes);
   const features = card.features.name;
   const programs = cuts.map((cut) => readTail(graph!, { cut, features, backbone: card.id }));
-  const tooLarge = programs.findIndex((program) => valuesOf(program) > MOST_VALUES);
+  const tooLarge = programs.findIndex((program) => valuesOf(program) > MAX_VALUES);
   const possible = tooLarge < 0 ? programs.length : tooLarge;
   const wanted = settings.hyperparameters?.trainable_blocks ?? 'auto';
   const blocks = wanted === 'auto' ? Math.min(DEFAULT_BLOCKS, possible) : wanted;
@@ -49,9 +49,9 @@ export async function splitBackbone(
   }
   const program = programs[blocks - 1]!;
   const total = rows * trunkDimensions(program.cut) * 4;
-  if (total > MOST_BYTES) {
+  if (total > MAX_BYTES) {
     throw conflict(
-      `What ${rows} images are at the cut takes ${Math.ceil(total / 2 ** 30)} GiB, and at most ${MOST_BYTES / 2 ** 30} are kept. Use trainable none, fewer images or fewer copies.`,
+      `What ${rows} images are at the cut takes ${Math.ceil(total / 2 ** 30)} GiB, and at most ${MAX_BYTES / 2 ** 30} are kept. Use trainable none, fewer images or fewer copies.`,
     );
   }
   const weights = new Map([...program.weights].map(([name, { dims }]) => [name, dims]));

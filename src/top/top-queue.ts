@@ -8,7 +8,7 @@ interface Waiting {
 }
 
 /** Images in one pass of a tail. */
-const MOST_TOGETHER = 16;
+const MAX_TOGETHER = 16;
 
 /**
  * The second half of a prediction: images of one model that left the trunk together go through the model's tail together.
@@ -35,8 +35,8 @@ export class TailQueue {
     const groups = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { tail, images } of groups) {
-      for (let start = 0; start < images.length; start += MOST_TOGETHER) {
-        void this.#pass(tail, images.slice(start, start + MOST_TOGETHER));
+      for (let start = 0; start < images.length; start += MAX_TOGETHER) {
+        void this.#pass(tail, images.slice(start, start + MAX_TOGETHER));
       }
     }
   }

@@ -3,7 +3,7 @@ import { compile, type TopLevelSpec } from 'vega-lite';
 import type { Curve, Evaluation } from '../schemas/report.js';
 
 /** Classes in a confusion chart; more cannot be read. */
-const MOST_CLASSES = 40;
+const MAX_CLASSES = 40;
 const CONFIG = {
   background: 'white',
   font: 'Helvetica, Arial, sans-serif',
@@ -52,14 +52,14 @@ export function curvesSvg(curves: Curve[]): Promise<string> {
 }
 
 /** The confusion matrix as SVG; of many classes those that are confused most. */
-export function confusionSvg({ confusion, accuracy, images }: Evaluation): Promise<string> {
+export function confusionSvg({ confusion, accuracy, examples: images }: Evaluation): Promise<string> {
   const { labels, matrix } = confusion;
   const errors = labels.map((_, k) =>
     labels.reduce((sum, _label, j) => sum + (j === k ? 0 : matrix[k]![j]! + matrix[j]![k]!), 0),
   );
   const shown = [...labels.keys()]
     .sort((a, b) => errors[b]! - errors[a]!)
-    .slice(0, MOST_CLASSES)
+    .slice(0, MAX_CLASSES)
     .sort((a, b) => a - b);
   const values = shown.flatMap((row) => {
     const total = matrix[row]!.reduce((a, b) => a + b, 0);

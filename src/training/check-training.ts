@@ -4,7 +4,7 @@ import type { JobSettings } from '../schemas/jobs.js';
 
 /**
  * Refuse what cannot become a model, before it waits in a queue: what a schema cannot see.
- * @throws AppError `too_few_classes`, `class_without_training_images` or `setting_conflict`
+ * @throws AppError `too_few_classes`, `class_without_training_examples` or `setting_conflict`
  */
 export function checkTraining(dataset: Pick<Dataset, 'classes'>, settings: JobSettings): void {
   const labels = dataset.classes.map(({ label }) => label);
@@ -23,7 +23,7 @@ export function checkTraining(dataset: Pick<Dataset, 'classes'>, settings: JobSe
 export function classWithoutTrainingImages(labels: string[]): AppError {
   const which = labels.length === 1 ? 'the class' : `${labels.length} classes, such as`;
   return new AppError(
-    'class_without_training_images',
+    'class_without_training_examples',
     `No training image for ${which} '${labels[0]}'. Add images of it to the training part.`,
     { details: { classes: labels.slice(0, 100) } },
   );

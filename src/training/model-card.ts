@@ -20,14 +20,14 @@ export function modelCard(report: Report, labels: string[], backbone: BackboneCa
     '',
     '## How good it is',
     evaluation
-      ? `Accuracy ${percent(evaluation.accuracy)} on ${evaluation.images} images that it was not trained on (${evaluation.on.replace('_', '-')}); mean recall ${percent(evaluation.balanced_accuracy)}; expected calibration error ${percent(evaluation.calibration.expected_error)}.`
+      ? `Accuracy ${percent(evaluation.accuracy)} on ${evaluation.examples} images that it was not trained on (${evaluation.on.replace('_', '-')}); mean recall ${percent(evaluation.balanced_accuracy)}; expected calibration error ${percent(evaluation.calibration.expected_error)}.`
       : 'Nothing could be held out, so its accuracy is not known.',
     '',
     '| class | precision | recall | held-out images | training images |',
     '|---|---|---|---|---|',
     ...(evaluation?.classes ?? []).map(
       (row) =>
-        `| ${cell(row.label)} | ${percent(row.precision)} | ${percent(row.recall)} | ${row.support} | ${row.train_images} |`,
+        `| ${cell(row.label)} | ${percent(row.precision)} | ${percent(row.recall)} | ${row.support} | ${row.train_examples} |`,
     ),
     '',
     ...(findings.length > 0
@@ -56,8 +56,8 @@ export function modelCard(report: Report, labels: string[], backbone: BackboneCa
     '- `labels.json` names the outputs in order.',
     '',
     '## Where it comes from',
-    `Data set \`${report.dataset.id}\`: ${report.dataset.images} images; archive SHA-256 \`${report.dataset.sha256}\`.`,
-    `Backbone \`${backbone.id}\`: ${backbone.name}; licence ${backbone.licence}; ${backbone.source}; SHA-256 \`${backbone.sha256}\`.`,
+    `Data set \`${report.dataset.id}\`: ${report.dataset.examples} images; archive SHA-256 \`${report.dataset.sha256}\`.`,
+    `Backbone \`${backbone.id}\`: ${backbone.name}; license ${backbone.license}; ${backbone.source}; SHA-256 \`${backbone.sha256}\`.`,
     `Engines: ${report.engines.backbone}; ${report.engines.head}.`,
     '',
     '```json',

@@ -50,13 +50,13 @@ export interface TrainingOptions {
   onEvent: (event: Pick<JobEvent, 'type' | 'message' | 'data'>) => void;
 }
 
-const MOST_MISTAKES = 200;
+const MAX_MISTAKES = 200;
 /** λ of a linear head on standardised features, where none was chosen. */
 const USUAL_PENALTY = 0.1;
 const CACHE_WARNING = 'Features could not be cached (is the disk full?): the next job computes them again.';
 /** Few images need more folds to tell settings apart, and can afford them; many need none. */
 const foldsFor = (images: number) => (images <= 1000 ? 5 : 3);
-const MOST_FOLDED_IMAGES = 20_000;
+const MAX_FOLDED_IMAGES = 20_000;
 const LARGE_VALIDATION_FRACTION = 0.1;
 const DEFAULT_TEST_FRACTION = 0.2;
 
@@ -92,7 +92,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const labels = [...new Set(entries.map(({ label }) => label))].sort();
   checkTraining(dataset.manifest, settings);
   const testFraction = settings.test_fraction ?? DEFAULT_TEST_FRACTION;
-  const large = entries.length > MOST_FOLDED_IMAGES;
+  const large = entries.length > MAX_FOLDED_IMAGES;
   const validationFraction = settings.validation_fraction ?? (large ? LARGE_VALIDATION_FRACTION : undefined);
   const planned = splitDataset(entries, { seed, testFraction, validationFraction });
   const augmentation = augmentationOf(hyperparameters);
@@ -211,9 +211,9 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     : [];
   const tested = evaluateHead({ fitted, samples, train: parts.train, tested: scored, folded: folds.size > 0 });
   if (tested === null) warn('Nothing could be held out, so the accuracy of this version is not known.');
-  else if (tested.images < 30)
+  else if (tested.examples < 30)
     warn(
-      `Accuracy was measured on ${tested.images === 1 ? 'one image' : `${tested.images} images`} only; take it as a hint.`,
+      `Accuracy was measured on ${tested.examples === 1 ? 'one image' : `${tested.examples} images`} only; take it as a hint.`,
     );
   const gained =
     augmentation && tested && !tuned ? await augmentationGain({ request, tested, test: parts.test }) : null;
@@ -257,7 +257,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const headSeconds = (performance.now() - headBegan) / 1000;
   options.onEvent({
     type: 'selected',
-    message: `Chose a ${fitted.kind} head${tested ? `, accuracy ${(tested.accuracy * 100).toFixed(1)} % on ${tested.images} unseen images` : ''}`,
+    message: `Chose a ${fitted.kind} head${tested ? `, accuracy ${(tested.accuracy * 100).toFixed(1)} % on ${tested.examples} unseen images` : ''}`,
     data: { ...fitted.settings, accuracy: tested?.accuracy ?? null },
   });
 
@@ -285,7 +285,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     dataset: {
       id: dataset.manifest.id,
       sha256: dataset.manifest.sha256,
-      images: entries.length,
+      examples: entries.length,
       classes: labels.length,
     },
     backbone: {
@@ -329,8 +329,8 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     curves: fitted.curves,
     timings: {
       features_seconds: extracted.seconds,
-      images_per_second: extracted.perSecond,
-      images_cached: extracted.cached,
+      examples_per_second: extracted.perSecond,
+      examples_cached: extracted.cached,
       head_seconds: headSeconds,
       total_seconds: (performance.now() - began) / 1000,
     },
@@ -492,7 +492,7 @@ function mistakesOf(options: {
     const guess = argMax(p);
     return guess === tested.y[row] ? [] : [{ name, label, predicted: labels[guess]!, score: p[guess]! }];
   });
-  return mistakes.sort((a, b) => b.score - a.score).slice(0, MOST_MISTAKES);
+  return mistakes.sort((a, b) => b.score - a.score).slice(0, MAX_MISTAKES);
 }
 
 /** The part of each image. */
@@ -514,10 +514,10 @@ function progressOf({ onProgress, onEvent, settings }: TrainingOptions) {
   let state: JobProgress = {
     phase: 'extracting',
     progress: 0,
-    images_done: 0,
-    images_total: 0,
-    images_cached: 0,
-    images_per_second: null,
+    examples_done: 0,
+    examples_total: 0,
+    examples_cached: 0,
+    examples_per_second: null,
     seconds_left: null,
     metrics: null,
   };
@@ -539,10 +539,10 @@ function progressOf({ onProgress, onEvent, settings }: TrainingOptions) {
     extracting: (pass: number, passes: number) => (progress: ExtractProgress) =>
       update({
         progress: within('extracting', (pass + progress.done / Math.max(1, progress.total)) / passes),
-        images_done: progress.done,
-        images_total: progress.total,
-        images_cached: progress.cached,
-        images_per_second: progress.perSecond,
+        examples_done: progress.done,
+        examples_total: progress.total,
+        examples_cached: progress.cached,
+        examples_per_second: progress.perSecond,
         seconds_left: progress.secondsLeft,
       }),
     training(share: number) {

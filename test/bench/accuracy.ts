@@ -73,10 +73,10 @@ async function times(sets: { name: string; id: string }[]): Promise<void> {
       const { timings, dataset } = await workbench.train(id, { model: `${name}-${backbone}`, backbone });
       row([
         name,
-        dataset.images,
+        dataset.examples,
         backbone,
         timings.features_seconds.toFixed(1),
-        timings.images_per_second?.toFixed(0) ?? '',
+        timings.examples_per_second?.toFixed(0) ?? '',
         timings.head_seconds.toFixed(1),
         timings.total_seconds.toFixed(1),
       ]);

@@ -184,7 +184,7 @@ async function copiesAndForeigners(name: string, backbone: Backbone): Promise<vo
       }),
     );
     const { findings } = await examine([...items, ...copies], backbone, 0);
-    const groups = findings.near_duplicates.items.map(({ images }) => images.map((image) => image.name));
+    const groups = findings.near_duplicates.items.map(({ examples: images }) => images.map((image) => image.name));
     const found = copied.filter((index) => {
       const original = items[index]!.entry.name;
       return groups.some((names) => names.includes(original) && names.includes(`${kind} ${original}`));

@@ -22,7 +22,7 @@ function backbones(...args: string[]) {
 
 t.test('import, list, verify and remove say what they did', async (t) => {
   t.match(backbones('list'), { status: 0, stdout: /no backbones/ });
-  const imported = backbones('import', network, '--id', 'tiny', '--preset', 'tf', '--levels', '2', '--licence', 'MIT');
+  const imported = backbones('import', network, '--id', 'tiny', '--preset', 'tf', '--levels', '2', '--license', 'MIT');
   t.match(imported, {
     status: 0,
     stderr: '',

@@ -10,11 +10,11 @@ function entries(...labels: [label: string, split?: Split][]): DatasetEntry[] {
 
 t.test('classes are counted, by code point, whatever they are called', (t) => {
   t.same(countClasses(entries(['b'], ['__proto__'], ['🐈'], ['b'], ['\uffee'], ['B'])), [
-    { label: 'B', images: 1 },
-    { label: '__proto__', images: 1 },
-    { label: 'b', images: 2 },
-    { label: '\uffee', images: 1 },
-    { label: '🐈', images: 1 },
+    { label: 'B', examples: 1 },
+    { label: '__proto__', examples: 1 },
+    { label: 'b', examples: 2 },
+    { label: '\uffee', examples: 1 },
+    { label: '🐈', examples: 1 },
   ]);
   t.end();
 });
@@ -22,8 +22,8 @@ t.test('classes are counted, by code point, whatever they are called', (t) => {
 t.test('splits are counted where there are any', (t) => {
   const found = entries(['a', 'train'], ['a', 'test'], ['b', 'train']);
   t.same(countClasses(found), [
-    { label: 'a', images: 2, splits: { train: 1, validation: 0, test: 1 } },
-    { label: 'b', images: 1, splits: { train: 1, validation: 0, test: 0 } },
+    { label: 'a', examples: 2, splits: { train: 1, validation: 0, test: 1 } },
+    { label: 'b', examples: 1, splits: { train: 1, validation: 0, test: 0 } },
   ]);
   t.same(countSplits(found), { train: 2, validation: 0, test: 1 });
   t.equal(countSplits(entries(['a'])), null);

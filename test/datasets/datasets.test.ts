@@ -24,13 +24,13 @@ t.test('an archive becomes a pack, an index and a manifest', async (t) => {
     format: 'zip',
     bytes: archive.length,
     sha256: createHash('sha256').update(archive).digest('hex'),
-    images: 3,
+    examples: 3,
     splits: null,
     layout: { kind: 'class_folders', root: 'pets' },
     class_count: 2,
     classes: [
-      { label: 'cat', images: 2 },
-      { label: 'dog', images: 1 },
+      { label: 'cat', examples: 2 },
+      { label: 'dog', examples: 1 },
     ],
     refused_count: 1,
     refused: [{ name: 'pets/cover.png', code: 'no_class_folder' }],
@@ -77,7 +77,7 @@ t.test('the same bytes are kept once, whatever label they have', async (t) => {
     { name: 'train/dog/3.png', same_as: 'test/cat/2.png', kind: 'other_label' },
     { name: 'train/dog/5.png', same_as: 'train/dog/4.png', kind: 'same_class' },
   ]);
-  t.match(dataset, { images: 3, duplicate_count: 3, splits: { train: 2, validation: 0, test: 1 } });
+  t.match(dataset, { examples: 3, duplicate_count: 3, splits: { train: 2, validation: 0, test: 1 } });
   t.match(dataset.warnings.join(), /different labels/);
   const { entries, readImage } = await datasets.open('default', dataset.id);
   t.same(
@@ -104,9 +104,9 @@ t.test('a labels file decides, wherever in the archive it stands', async (t) => 
     t.match(await create(archive), {
       layout: { kind: 'labels_file', root: 'x', labels_file: 'x/labels.csv' },
       classes: [
-        { label: '__proto__', images: 1 },
-        { label: 'c\u00e1t, black', images: 1 },
-        { label: 'dog', images: 1 },
+        { label: '__proto__', examples: 1 },
+        { label: 'c\u00e1t, black', examples: 1 },
+        { label: 'dog', examples: 1 },
       ],
       refused: [{ name: 'x/c.png', code: 'not_listed' }],
       warnings: [/x\/labels\.csv lists 1 file that is not in the archive: x\/z\.png/, String],
@@ -129,7 +129,7 @@ t.test('labels that other programs trip over are only labels', async (t) => {
   const dataset = await create(zip(await images(...labels.map((label) => `${label}/1.png`))));
   t.same(
     dataset.classes,
-    labels.map((label) => ({ label, images: 1 })),
+    labels.map((label) => ({ label, examples: 1 })),
   );
   t.same(
     (await datasets.open('default', dataset.id)).entries.map(({ label }) => label),
@@ -265,7 +265,7 @@ t.test('real photos are taken in, as a zip and as a tar', { skip: !clothing && '
   }
   for (const archive of [zip(files), tar(files)]) {
     const dataset = await create(archive);
-    t.equal(dataset.images + dataset.duplicates.filter(({ kind }) => kind !== 'other_label').length, files.length);
+    t.equal(dataset.examples + dataset.duplicates.filter(({ kind }) => kind !== 'other_label').length, files.length);
     t.match(dataset, { refused: [], layout: { kind: 'split_folders', root: '' }, class_count: 2 });
     const { entries, readImage } = await datasets.open('default', dataset.id);
     const last = entries.at(-1)!;

@@ -49,7 +49,7 @@ t.test('a large archive goes through in little memory', async (t) => {
   }, 10);
   t.teardown(() => clearInterval(timer));
   const dataset = await datasets.create({ tenant: 'default', source: Readable.from(largeZip()), name: null });
-  t.equal(dataset.images, FILES);
+  t.equal(dataset.examples, FILES);
   const grown = Math.round((peak - before) / 1e6);
   t.comment(`the process grew by ${grown} MB for an archive of ${Math.round(dataset.bytes / 1e6)} MB`);
   t.ok(grown < 150, `${grown} MB`);

@@ -9,7 +9,7 @@ import type { Dataset } from '../../src/schemas/datasets.js';
 /** What the service says of a data set, as far as the choice reads it. */
 function dataset(labels: string[], options: Partial<Dataset> = {}): Dataset {
   return {
-    classes: labels.map((label) => ({ label, images: 1 })),
+    classes: labels.map((label) => ({ label, examples: 1 })),
     refused: [],
     layout: { kind: 'class_folders', root: '' },
     splits: null,

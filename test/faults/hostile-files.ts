@@ -16,10 +16,10 @@ export const name = 'Hostile files are refused';
 export const goal = 'whatever is sent, the service answers, stays inside its folder and keeps its size';
 
 /** Two decoders, a batch and four archives being unpacked need less. */
-const MOST_MEMORY_MB = 1200;
+const MAX_MEMORY_MB = 1200;
 const SLOWEST_MS = 10_000;
 /** Larger ones only take longer. */
-const MOST_BYTES = 128 * 1024;
+const MAX_BYTES = 128 * 1024;
 const BOUNDARY = 'dfhjksd23f43242f43fv4b4g2g2g23vf2';
 
 interface Sample {
@@ -92,7 +92,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
     });
     log(`${tally.sent} as they are, slowest ${tally.slowest.toFixed(0)} ms (${tally.slowestOf})`);
     const small = [
-      ...samples.filter(({ bytes }) => bytes.length > 0 && bytes.length <= MOST_BYTES),
+      ...samples.filter(({ bytes }) => bytes.length > 0 && bytes.length <= MAX_BYTES),
       ...(await goodOnes()),
     ];
     const mutations = long ? 20_000 : 250;
@@ -122,7 +122,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       exactly('files outside the data folder', Number((await outside()) !== before), 0),
       exactly('data sets left behind', left.data.length - 1, 0),
       atMost('slowest', tally.slowest, SLOWEST_MS, 'ms'),
-      atMost('highest memory', memory, MOST_MEMORY_MB, 'MB'),
+      atMost('highest memory', memory, MAX_MEMORY_MB, 'MB'),
     ];
   });
 }

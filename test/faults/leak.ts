@@ -17,7 +17,7 @@ export const goal = 'memory and descriptors stay where they were';
 /** Images of one request. */
 const IMAGES = 8;
 /** What a real leak of some hundred bytes an image would exceed. */
-const MOST_MIB_PER_100K = 32;
+const MAX_MIB_PER_100K = 32;
 
 export async function run({ long, log }: RowOptions): Promise<Figure[]> {
   if (process.platform !== 'linux') {
@@ -79,7 +79,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
       exactly('predictions that failed', failed, 0),
       // The short form is too short for a slope; its bound is on what it grew by.
       long
-        ? atMost('growth per 100,000 predictions, second half', perPrediction * 100_000, MOST_MIB_PER_100K, 'MiB')
+        ? atMost('growth per 100,000 predictions, second half', perPrediction * 100_000, MAX_MIB_PER_100K, 'MiB')
         : atMost('growth in the second half', points.at(-1)!.y - points[rounds / 2]!.y, 100, 'MiB'),
       atMost('descriptors more than at the start', more, 5),
     ];

@@ -22,7 +22,7 @@ const KEYS = { load: 'graft_load', quiet: 'graft_quiet', flood: 'graft_flood' };
 /** As many images wait as are done in about a third of a second. */
 const ENV = {
   PREDICT_QUEUE: '64',
-  MAX_PREDICT_IMAGES: '16',
+  MAX_PREDICT_EXAMPLES: '16',
   HEADERS_TIMEOUT_SECONDS: '5',
   STALL_TIMEOUT_SECONDS: '5',
   LOG_LEVEL: 'error',

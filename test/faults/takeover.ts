@@ -30,7 +30,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       const phase = phases[round % 2]!;
       const settings = phase === 'extracting' ? slow() : LONG_TRAINING;
       const job = await submit(fleet, { ...settings, dataset: dataset.id, model: `resumed-${round}` });
-      const started = await fleet.until(job.id, (now) => now.phase === phase && (now.images?.done ?? 0) >= 32);
+      const started = await fleet.until(job.id, (now) => now.phase === phase && (now.examples?.done ?? 0) >= 32);
       if (phase === 'extracting') await sleep(random() * 1500);
       else await sleep(random() * 500);
       const { worker, children } = await busy(fleet);
@@ -40,13 +40,13 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       const resumed = await fleet.until(
         job.id,
         (now) =>
-          now.attempt > 1 && (now.phase === phase || now.phase === 'training') && now.images !== null && known(now),
+          now.attempt > 1 && (now.phase === phase || now.phase === 'training') && now.examples !== null && known(now),
       );
       seconds.push((performance.now() - killed) / 1000);
-      twice.push(Math.max(0, before.images!.done - resumed.images!.cached));
+      twice.push(Math.max(0, before.examples!.done - resumed.examples!.cached));
       if (children.some(lives)) throw new Error('The job process outlived its worker.');
       log(
-        `${phase}: ${seconds.at(-1)!.toFixed(1)} s; ${before.images!.done} images were done, ${resumed.images!.cached} kept`,
+        `${phase}: ${seconds.at(-1)!.toFixed(1)} s; ${before.examples!.done} images were done, ${resumed.examples!.cached} kept`,
       );
       await send(fleet.url, `/v1/jobs/${job.id}/cancel`, { method: 'POST' });
       await fleet.ended(job.id);
@@ -63,7 +63,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
 }
 
 /** Whether the cache has been asked: then an attempt is at work. */
-function known({ images }: Job): boolean {
+function known({ examples: images }: Job): boolean {
   return images !== null && images.total > 0;
 }
 

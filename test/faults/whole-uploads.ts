@@ -19,7 +19,7 @@ export const name = 'Uploads are whole';
 export const goal = 'what was cut off or does not have its digest is not stored, and leaves nothing';
 
 /** Beyond the memory of the first uploads: four archives are unpacked at once, with at most 64 MiB of images each. */
-const MOST_GROWTH_MB = 300;
+const MAX_GROWTH_MB = 300;
 
 export async function run({ long, log }: RowOptions): Promise<Figure[]> {
   return withService({ worker: false, env: { LOG_LEVEL: 'error' } }, async (service) => {
@@ -99,7 +99,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
       atLeast('uploads at once', atOnce, long ? 50 : 12),
       exactly('stored wrong', counts.wrong, 0),
       exactly('temporary files', stored.temporary + end.temporary, 0),
-      atMost('memory growth', growth, MOST_GROWTH_MB, 'MB'),
+      atMost('memory growth', growth, MAX_GROWTH_MB, 'MB'),
     ];
   });
 }

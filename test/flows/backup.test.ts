@@ -84,7 +84,7 @@ async function answersOf(service: TestService, image: Buffer) {
   return {
     datasets: data,
     // Live progress is Redis' and not kept; of a job that has ended everything else is.
-    jobs: jobs.map(({ images, metrics, ...job }) => job),
+    jobs: jobs.map(({ examples: images, metrics, ...job }) => job),
     events: await Promise.all(jobs.map(({ id }) => service.json(`/v1/jobs/${id}/events`))),
     model: await service.json('/v1/models/pets'),
     report: await service.json('/v1/models/pets/versions/2/report'),

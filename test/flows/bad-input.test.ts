@@ -13,9 +13,9 @@ import { serviceForTest } from '../helpers/service.js';
 const service = await serviceForTest(t, {
   env: {
     MAX_UPLOAD_BYTES: '200000',
-    MAX_IMAGE_BYTES: '40000',
+    MAX_EXAMPLE_BYTES: '40000',
     MAX_PREDICT_BYTES: '60000',
-    MAX_PREDICT_IMAGES: '4',
+    MAX_PREDICT_EXAMPLES: '4',
     MAX_IMAGE_PIXELS: '1000000',
     MAX_ARCHIVE_ENTRIES: '50',
     REQUEST_TIMEOUT_SECONDS: '3',
@@ -160,8 +160,8 @@ await t.test('bodies of JSON routes have types and bounds', async (t) => {
     const answer = await post('/v1/models/m/predict', body, JSON_TYPE);
     isProblem(t, answer, 400, 'invalid_request', body);
   }
-  isProblem(t, await post('/v1/models/m/predict', '{"images":["QUJD"]}', JSON_TYPE), 415, 'image_unsupported', 'ABC');
-  isProblem(t, await post('/v1/models/m/predict', '{"images":[""]}', JSON_TYPE), 422, 'image_invalid', 'no bytes');
+  isProblem(t, await post('/v1/models/m/predict', '{"images":["QUJD"]}', JSON_TYPE), 415, 'content_unsupported', 'ABC');
+  isProblem(t, await post('/v1/models/m/predict', '{"images":[""]}', JSON_TYPE), 422, 'content_invalid', 'no bytes');
   isProblem(t, await post('/v1/jobs', '', JSON_TYPE), 400, 'invalid_json', 'empty');
   isProblem(t, await post('/v1/jobs', 'x', { 'content-type': 'text/plain' }), 415, 'unsupported_media_type', 'text');
   isProblem(t, await post('/v1/jobs', 'x'), 415, 'unsupported_media_type', 'no type');
@@ -183,13 +183,19 @@ await t.test('what is too large is answered 413', async (t) => {
   const predict = (made: ReturnType<typeof form>) => send(url, '/v1/models/m/predict', { method: 'POST', ...made });
   t.equal((await predict(images(4, image))).status, 200);
   isProblem(t, await predict(images(5, image)), undefined, undefined, 'five images');
-  isProblem(t, await predict(images(1, Buffer.concat([image, Buffer.alloc(40_000)]))), 413, 'image_too_large', 'image');
+  isProblem(
+    t,
+    await predict(images(1, Buffer.concat([image, Buffer.alloc(40_000)]))),
+    413,
+    'content_too_large',
+    'image',
+  );
   isProblem(t, await predict(images(2, Buffer.alloc(35_000))), 413, 'too_large', 'sum');
   const wide = await (await import('sharp'))
     .default({ create: { width: 1001, height: 1000, channels: 3, background: '#123' } })
     .png()
     .toBuffer();
-  isProblem(t, await post('/v1/models/m/predict', wide), 413, 'image_too_large', 'pixels');
+  isProblem(t, await post('/v1/models/m/predict', wide), 413, 'content_too_large', 'pixels');
   const five = JSON.stringify({ images: Array.from({ length: 5 }, () => image.toString('base64')) });
   isProblem(t, await post('/v1/models/m/predict', five, JSON_TYPE), 413, 'too_large', 'five images of JSON');
   await nothingLeft(t);

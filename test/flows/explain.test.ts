@@ -138,9 +138,9 @@ await t.test('what cannot be explained is said in a sentence', async (t) => {
 await t.test('the report says what is wrong with the data; the artifact does not name the photos', async (t) => {
   const report = await json<Report>('/v1/models/linear/versions/1/report');
   const data = report.data as DataFindings;
-  t.match(data.near_duplicates, { compared: files.length, contradictions: 1, leaked_test_images: 1 });
+  t.match(data.near_duplicates, { compared: files.length, contradictions: 1, leaked_test_examples: 1 });
   t.match(data.near_duplicates.items[0], { across_splits: true, contradiction: true });
-  t.same(data.near_duplicates.items[0]!.images.map(({ name }) => name).sort(), ['test/leaf/copy.jpg', original.name]);
+  t.same(data.near_duplicates.items[0]!.examples.map(({ name }) => name).sort(), ['test/leaf/copy.jpg', original.name]);
   t.equal(data.label_errors.judged, files.length);
   const card = await send(url, '/v1/models/linear/versions/1/files/README.md');
   t.match(card.text, /What may be wrong with its data/);

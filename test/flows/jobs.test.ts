@@ -47,7 +47,7 @@ const extracted = (id: string, images: number) =>
   until(
     async () => {
       const job = await get(id);
-      return job.phase === 'extracting' && job.images !== null && job.images.done >= images && job;
+      return job.phase === 'extracting' && job.examples !== null && job.examples.done >= images && job;
     },
     { what: `${images} images of ${id}`, timeoutMs: 60_000 },
   );
@@ -165,7 +165,7 @@ await t.test(
     const job = await submit(service, { ...slow(), model: 'survivor' });
     await extracted(job.id, 300);
     const children = childrenOf(worker.pid!);
-    const { images } = await get(job.id);
+    const { examples: images } = await get(job.id);
     worker.kill('SIGKILL');
     const killed = Date.now();
     await once(worker, 'exit');
@@ -183,10 +183,10 @@ await t.test(
     const done = await ended(job.id);
     t.match(done, { status: 'succeeded', version: 1, attempt: 2 });
     const report = await json<Report>('/v1/models/survivor/versions/1/report');
-    const { images_cached: cached } = report.timings;
+    const { examples_cached: cached } = report.timings;
     t.comment(`${images!.done} images were done; ${cached} were not done again`);
     t.ok(cached >= images!.done - 16, `${cached} ≥ ${images!.done} − 16`);
-    t.ok(cached < done.images!.total, 'and it was killed in the middle');
+    t.ok(cached < done.examples!.total, 'and it was killed in the middle');
     const { data } = await json<{ data: JobEvent[] }>(`/v1/jobs/${job.id}/events`);
     t.equal(data.filter(({ type }) => type === 'restarted').length, 1);
     t.same(childrenOf(worker.pid!), []);
@@ -195,7 +195,7 @@ await t.test(
 
 await t.test('a worker that is stopped hands its job back, and the next goes on at once', async (t) => {
   const job = await submit(service, { ...slow(), model: 'handed-on' });
-  const { images } = await extracted(job.id, 200);
+  const { examples: images } = await extracted(job.id, 200);
   const began = Date.now();
   worker.kill('SIGTERM');
   await once(worker, 'exit');
@@ -205,7 +205,7 @@ await t.test('a worker that is stopped hands its job back, and the next goes on 
   t.comment(`resumed ${Date.now() - began} ms after SIGTERM`);
   t.match(await ended(job.id), { status: 'succeeded', version: 1 });
   const report = await json<Report>('/v1/models/handed-on/versions/1/report');
-  t.ok(report.timings.images_cached >= images!.done - 16);
+  t.ok(report.timings.examples_cached >= images!.done - 16);
 });
 
 await t.test('FLUSHALL of Redis loses no job: neither those that wait nor the one that runs', async (t) => {

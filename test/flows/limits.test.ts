@@ -31,7 +31,7 @@ const service = await serviceForTest(t, {
     MAX_DATASETS: '2',
     MAX_OPEN_JOBS: '2',
     MAX_MODELS: '1',
-    MAX_PREDICT_IMAGES: '4',
+    MAX_PREDICT_EXAMPLES: '4',
     PREDICT_MEMORY_BYTES: '3000000',
     STALL_TIMEOUT_SECONDS: '1',
   },

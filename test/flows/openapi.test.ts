@@ -113,7 +113,7 @@ await t.test('/metrics is text that Prometheus reads, and counts', async (t) => 
   };
   const first = read(before.text);
   t.ok([...first.keys()].some((name) => name.startsWith('graft_')));
-  for (const name of ['graft_jobs_waiting', 'graft_waiting_images', 'graft_heads']) t.equal(first.get(name), 0, name);
+  for (const name of ['graft_jobs_waiting', 'graft_waiting_examples', 'graft_heads']) t.equal(first.get(name), 0, name);
   for (let i = 0; i < 5; i += 1) await send(url, '/v1/models/none');
   const sum = (values: Map<string, number>) =>
     [...values].reduce(

@@ -58,9 +58,9 @@ await t.test('an archive is taken in as a form and as a raw body, and both say t
   t.same(other, same);
   t.equal(name, 'leaves.zip');
   t.equal(otherName, null);
-  t.equal(dataset.images, 96);
+  t.equal(dataset.examples, 96);
   t.same(
-    dataset.classes.map(({ label, images }) => [label, images]),
+    dataset.classes.map(({ label, examples: images }) => [label, images]),
     LABELS.map((label) => [label, 24]),
   );
   t.same([dataset.refused, dataset.duplicates], [[], []]);
@@ -139,16 +139,16 @@ await t.test('the model, its versions and its report agree with each other', asy
   const report = await json<Report>('/v1/models/leaves/versions/1/report');
   const { evaluation, split, timings } = report;
   const { confusion, classes, ...figures } = evaluation!;
-  t.match(report, { model: 'leaves', job: first.id, dataset: { id: dataset.id, images: 96, classes: 4 } });
+  t.match(report, { model: 'leaves', job: first.id, dataset: { id: dataset.id, examples: 96, classes: 4 } });
   t.match(report.settings, { head: 'linear', seed: 7 });
   t.equal(split.train + split.validation + split.test, 96);
   t.equal(figures.on, 'test');
-  t.equal(figures.images, split.test);
+  t.equal(figures.examples, split.test);
   t.same(confusion.labels, LABELS);
   const total = confusion.matrix.flat().reduce((a, b) => a + b, 0);
   const near = (a: number | null, b: number | null, what: string) =>
     t.ok(a === b || Math.abs(a! - b!) < 1e-9, `${what}: ${a} = ${b}`);
-  t.equal(total, figures.images);
+  t.equal(total, figures.examples);
   near(figures.accuracy, confusion.matrix.reduce((sum, row, k) => sum + row[k]!, 0) / total, 'accuracy');
   near(first.accuracy, figures.accuracy, 'accuracy of the job');
   for (const [k, row] of classes.entries()) {
@@ -164,12 +164,12 @@ await t.test('the model, its versions and its report agree with each other', asy
   near(figures.balanced_accuracy, classes.reduce((sum, { recall }) => sum + recall!, 0) / 4, 'balanced accuracy');
   near(figures.macro_f1, classes.reduce((sum, { f1 }) => sum + f1!, 0) / 4, 'macro f1');
   t.equal(
-    figures.calibration.bins.reduce((sum, { images }) => sum + images, 0),
-    figures.images,
+    figures.calibration.bins.reduce((sum, { examples: images }) => sum + images, 0),
+    figures.examples,
   );
   t.ok(report.curves.length > 0);
   t.ok(timings.total_seconds >= timings.features_seconds);
-  t.equal(timings.images_cached, 0);
+  t.equal(timings.examples_cached, 0);
   for (const chart of ['curves', 'confusion']) {
     const svg = await send(url, `/v1/models/leaves/versions/1/report/${chart}.svg`);
     t.equal(svg.headers['content-type'], 'image/svg+xml');
@@ -312,8 +312,8 @@ await t.test('the second run takes all features from the cache and ends with the
   ]);
   t.equal(two.digest, one.digest, 'same data, settings and seed');
   const report = await json<Report>('/v1/models/leaves/versions/2/report');
-  t.equal(report.timings.images_cached, 96);
-  t.equal(report.timings.images_per_second, null);
+  t.equal(report.timings.examples_cached, 96);
+  t.equal(report.timings.examples_per_second, null);
 });
 
 await t.test('an alias is promoted, refused to a writer who looked too early, rolled back, and protects', async (t) => {

@@ -27,7 +27,7 @@ t.test('one class, or one image, is refused before it waits in the queue', async
   const refused = isProblem(t, await post({ dataset: oneClass.id, model: 'm' }), 422, 'too_few_classes', 'one class');
   t.match(refused.detail, /only/);
   const oneImage = await upload(service, await photos(['only'], 1));
-  t.equal(oneImage.images, 1);
+  t.equal(oneImage.examples, 1);
   isProblem(t, await post({ dataset: oneImage.id, model: 'm' }), 422, 'too_few_classes', 'one image');
 });
 
@@ -129,9 +129,9 @@ t.test('an image that cannot be decoded is refused at upload, by name; the other
     { name: 'b/text.png', bytes: Buffer.from('not an image') },
     { name: 'b/empty.jpg', bytes: Buffer.alloc(0) },
   ]);
-  t.equal(dataset.images, 10);
+  t.equal(dataset.examples, 10);
   t.same(dataset.refused.map(({ name }) => name).sort(), ['a/cut.jpg', 'b/empty.jpg', 'b/text.png']);
-  t.ok(dataset.refused.every(({ code, reason }) => code.startsWith('image_') && reason.length > 10));
+  t.ok(dataset.refused.every(({ code, reason }) => code.startsWith('content_') && reason.length > 10));
   t.equal((await trained({ dataset: dataset.id, model: 'partly' })).status, 'succeeded');
 });
 

@@ -21,13 +21,13 @@ export async function inspectImage(bytes: Buffer): Promise<{ width: number; heig
     const image = sharp(bytes, { limitInputPixels: 50_000_000 });
     const { format, width, height } = await image.metadata();
     if (!['jpeg', 'png', 'webp'].includes(format)) {
-      throw new AppError('image_unsupported', `It is ${format}; send JPEG, PNG or WebP.`);
+      throw new AppError('content_unsupported', `It is ${format}; send JPEG, PNG or WebP.`);
     }
     await image.resize(8, 8).raw().toBuffer();
     return { width, height };
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError('image_invalid', 'It cannot be decoded.', { cause: error });
+    throw new AppError('content_invalid', 'It cannot be decoded.', { cause: error });
   }
 }
 

@@ -38,8 +38,8 @@ export async function stubEntry(t: Pick<Test, 'teardown'>, body: string): Promis
 const folder = ${JSON.stringify(folder)};
 const tell = (message) => process.send(message);
 const end = (message) => process.send(message, () => process.exit(0));
-const progress = (progress) => tell({ type: 'progress', progress: { phase: 'extracting', progress, images_done: 0,
-  images_total: 1, images_cached: 0, images_per_second: null, seconds_left: null, metrics: null } });
+const progress = (progress) => tell({ type: 'progress', progress: { phase: 'extracting', progress, examples_done: 0,
+  examples_total: 1, examples_cached: 0, examples_per_second: null, seconds_left: null, metrics: null } });
 const event = (message) => tell({ type: 'event', event: { type: 'warning', message, data: {} } });
 /** 1 when the entry runs for the first time, then 2, … */
 const countStart = () => {

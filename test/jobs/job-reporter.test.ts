@@ -10,10 +10,10 @@ const redis = await redisForTest(t);
 const at = (progress: number): JobProgress => ({
   phase: 'extracting',
   progress,
-  images_done: 0,
-  images_total: 1,
-  images_cached: 0,
-  images_per_second: null,
+  examples_done: 0,
+  examples_total: 1,
+  examples_cached: 0,
+  examples_per_second: null,
   seconds_left: null,
   metrics: null,
 });

@@ -43,7 +43,7 @@ t.test('a job runs to its end; its events have no gaps and lie in storage', asyn
 t.test('a job that fails for its own reasons is not tried again', async (t) => {
   const { submit, work, until } = await jobsForTest(t, redis.url);
   const cleaned: string[] = [];
-  await work(await stubEntry(t, `end({ type: 'failed', code: 'no_images', message: 'There is none.' });`), {
+  await work(await stubEntry(t, `end({ type: 'failed', code: 'no_examples', message: 'There is none.' });`), {
     cleanUp: async ({ id, model }) => void cleaned.push(`${id} ${model}`),
   });
   const { job } = await submit();
@@ -51,7 +51,7 @@ t.test('a job that fails for its own reasons is not tried again', async (t) => {
     status: 'failed',
     attempt: 1,
     version: null,
-    error: { code: 'no_images', message: 'There is none.' },
+    error: { code: 'no_examples', message: 'There is none.' },
   });
   while (cleaned.length === 0) await sleep(10);
   t.same(cleaned, [`${job.id} cats`], 'what it left is taken away');

@@ -28,8 +28,8 @@ t.test('a job that ends well is done, with its version', async (t) => {
 });
 
 t.test('a job that fails says why', async (t) => {
-  const { outcome } = await run(t, `end({ type: 'failed', code: 'no_images', message: 'None.' });`);
-  t.same(outcome, { kind: 'failed', code: 'no_images', message: 'None.' });
+  const { outcome } = await run(t, `end({ type: 'failed', code: 'no_examples', message: 'None.' });`);
+  t.same(outcome, { kind: 'failed', code: 'no_examples', message: 'None.' });
 });
 
 t.test('the process has the record; what it tells arrives in order, all of it, before the end', async (t) => {

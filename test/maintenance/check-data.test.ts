@@ -104,7 +104,7 @@ const kinds = (findings: Finding[]) => findings.map(({ kind }) => kind);
 t.test('a sound folder is sound, and everything in it was looked at', async (t) => {
   const { check } = await soundFolder(t);
   t.same(await check({ olderThanMs: 0 }), {
-    checked: { tenants: 1, datasets: 1, images: 4, versions: 1, files: 2, jobs: 2 },
+    checked: { tenants: 1, datasets: 1, examples: 4, versions: 1, files: 2, jobs: 2 },
     findings: [],
   });
 });

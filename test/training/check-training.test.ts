@@ -4,8 +4,8 @@ import { checkTraining } from '../../src/training/check-training.js';
 
 const TWO = {
   classes: [
-    { label: 'cat', images: 3 },
-    { label: 'dog', images: 3 },
+    { label: 'cat', examples: 3 },
+    { label: 'dog', examples: 3 },
   ],
 };
 
@@ -24,18 +24,18 @@ t.test('settings that fit are taken', (t) => {
 
 t.test('fewer than two classes are refused, and the one that is there is named', (t) => {
   t.throws(check({}, { classes: [] }), { code: 'too_few_classes' });
-  t.throws(check({}, { classes: [{ label: 'cat', images: 9 }] }), { code: 'too_few_classes', message: /'cat'/ });
+  t.throws(check({}, { classes: [{ label: 'cat', examples: 9 }] }), { code: 'too_few_classes', message: /'cat'/ });
   t.end();
 });
 
 t.test('a class without training images is refused by name', (t) => {
   const splits = (train: number) => ({ train, validation: 0, test: 1 });
   const classes = [
-    { label: 'cat', images: 2, splits: splits(1) },
-    { label: 'dog', images: 1, splits: splits(0) },
-    { label: 'emu', images: 1, splits: splits(0) },
+    { label: 'cat', examples: 2, splits: splits(1) },
+    { label: 'dog', examples: 1, splits: splits(0) },
+    { label: 'emu', examples: 1, splits: splits(0) },
   ];
-  const refusal = { code: 'class_without_training_images', details: { classes: ['dog', 'emu'] } };
+  const refusal = { code: 'class_without_training_examples', details: { classes: ['dog', 'emu'] } };
   t.throws(check({}, { classes }), refusal);
   t.end();
 });

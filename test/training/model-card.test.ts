@@ -14,7 +14,7 @@ const BACKBONE: BackboneCard = {
   resize: { mode: 'crop', short_side: 110 },
   features: { name: 'features', dimensions: 4 },
   maps: [],
-  licence: 'Apache-2.0',
+  license: 'Apache-2.0',
   source: 'here',
   imagenet_top1: null,
 };
@@ -25,7 +25,7 @@ function report(change: Partial<Report> = {}): Report {
   return {
     model: 'pets',
     job: 'job_x',
-    dataset: { id: 'ds_x', sha256: 'd'.repeat(64), images: 7, classes: 2 },
+    dataset: { id: 'ds_x', sha256: 'd'.repeat(64), examples: 7, classes: 2 },
     backbone: { id: 'rootstock_s', sha256: BACKBONE.sha256, dimensions: 4 },
     engines: { backbone: 'ort', head: 'tfjs' },
     split: { source: 'seeded', train: 5, validation: 0, test: 2, folds: 5, final_fit: 5 },
@@ -33,7 +33,7 @@ function report(change: Partial<Report> = {}): Report {
     candidates: [],
     evaluation: evaluate(scored, { on: 'cross_validation', labels: LABELS, trainCounts: [3, 2], temperature: 1 }),
     curves: [],
-    timings: { features_seconds: 1, images_per_second: 1, images_cached: 0, head_seconds: 1, total_seconds: 2 },
+    timings: { features_seconds: 1, examples_per_second: 1, examples_cached: 0, head_seconds: 1, total_seconds: 2 },
     mistakes: [],
     skipped: [],
     warnings: [],

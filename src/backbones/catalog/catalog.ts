@@ -26,7 +26,7 @@ export const CatalogNetwork = Type.Object(
     }),
     bytes: Type.Integer({ minimum: 1 }),
     sha256: Sha256,
-    licence: text,
+    license: text,
     imagenet_top1: Type.Union([Type.Number({ minimum: 0, maximum: 100 }), Type.Null()], {
       description: 'As published for these weights at this size, in percent; null where nobody did',
     }),

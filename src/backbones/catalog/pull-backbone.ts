@@ -160,7 +160,7 @@ function importNetwork(
   network: CatalogNetwork,
   { file, source, modelsDir, levels }: PullOptions & { file: string; source: string },
 ): Promise<ImportedBackbone> {
-  const { id, name, licence, preset, sha256, imagenet_top1, input_px } = network;
+  const { id, name, license, preset, sha256, imagenet_top1, input_px } = network;
   return importBackbone({
     file,
     id,
@@ -169,7 +169,7 @@ function importNetwork(
     levels,
     size: input_px,
     name,
-    licence,
+    license,
     source: `${source}, sha256 ${sha256}`,
     imagenetTop1: imagenet_top1,
   });

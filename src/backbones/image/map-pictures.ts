@@ -9,7 +9,7 @@ export interface MapPicture {
   png: Buffer;
 }
 
-const MOST_GREY = 65_535;
+const MAX_GREY = 65_535;
 
 /**
  * The map as numbers: 16-bit grey, where `value = min + grey / 65535 · (max − min)`.
@@ -19,7 +19,7 @@ export async function mapPicture(map: ClassActivationMap): Promise<MapPicture & 
   const { width, height, values } = map;
   const [min, max] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
   const grey = Uint16Array.from(values, (value) =>
-    max > min ? Math.round(((value - min) / (max - min)) * MOST_GREY) : 0,
+    max > min ? Math.round(((value - min) / (max - min)) * MAX_GREY) : 0,
   );
   const png = await sharp(grey, { raw: { width, height, channels: 1 } })
     .toColourspace('grey16')
@@ -31,7 +31,7 @@ export async function mapPicture(map: ClassActivationMap): Promise<MapPicture & 
 /** Ends of ColorBrewer's RdBu: told apart by the colour-blind, equally light, so that neither side looks stronger. */
 const FOR = [178, 24, 43] as const;
 const AGAINST = [33, 102, 172] as const;
-const MOST_OPAQUE = 0.75;
+const MAX_OPAQUE = 0.75;
 /** Few extreme positions must not pale all others. */
 const LIMIT_QUANTILE = 0.98;
 
@@ -53,7 +53,7 @@ export async function overlayPicture(
   const out = Buffer.alloc(width * height * 3);
   for (let i = 0; i < values.length; i += 1) {
     const strength = Math.max(-1, Math.min(1, values[i]! / limit));
-    const opacity = MOST_OPAQUE * Math.abs(strength);
+    const opacity = MAX_OPAQUE * Math.abs(strength);
     const colour = strength > 0 ? FOR : AGAINST;
     const [r, g, b] = [pixels[i * 3]!, pixels[i * 3 + 1]!, pixels[i * 3 + 2]!];
     const grey = 0.299 * r + 0.587 * g + 0.114 * b;

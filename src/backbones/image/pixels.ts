@@ -32,7 +32,7 @@ const ACCEPTED = 'JPEG, PNG and WebP are accepted';
 
 /**
  * The kind of image, from its first bytes.
- * @throws AppError `image_unsupported` that says what it looks like.
+ * @throws AppError `content_unsupported` that says what it looks like.
  */
 export function sniffImage(bytes: Uint8Array): ImageFormat {
   const ascii = (start: number, text: string) =>
@@ -40,7 +40,7 @@ export function sniffImage(bytes: Uint8Array): ImageFormat {
   if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
   if (bytes[0] === 0x89 && ascii(1, 'PNG\r\n\x1a\n')) return 'png';
   if (ascii(0, 'RIFF') && ascii(8, 'WEBP')) return 'webp';
-  if (bytes.length === 0) throw new AppError('image_invalid', `The image is empty. ${ACCEPTED}.`);
+  if (bytes.length === 0) throw new AppError('content_invalid', `The image is empty. ${ACCEPTED}.`);
   const other =
     (ascii(0, 'GIF8') && 'a GIF') ||
     (ascii(4, 'ftypavif') && 'an AVIF') ||
@@ -50,13 +50,13 @@ export function sniffImage(bytes: Uint8Array): ImageFormat {
     ((ascii(0, '<svg') || ascii(0, '<?xml')) && 'an SVG') ||
     (ascii(0, '%PDF') && 'a PDF') ||
     'not an image';
-  throw new AppError('image_unsupported', `This is ${other}. ${ACCEPTED}; convert it.`);
+  throw new AppError('content_unsupported', `This is ${other}. ${ACCEPTED}; convert it.`);
 }
 
 /**
  * Check that an image can be decoded, to its last row, and say how large it is (after EXIF orientation). Most JPEGs tell
  * it by their headers; all else is decoded, at a reduced size where the format allows it.
- * @throws AppError `image_invalid`, `image_too_large` or `image_unsupported`
+ * @throws AppError `content_invalid`, `content_too_large` or `content_unsupported`
  */
 export async function inspectImage(bytes: Uint8Array, limits: ImageLimits): Promise<{ width: number; height: number }> {
   const plain = sniffImage(bytes) === 'jpeg' ? readPlainJpeg(bytes) : undefined;
@@ -84,7 +84,7 @@ export interface Variation {
 /**
  * Decode an image to the pixels that a backbone wants.
  * @returns uint8 `[height, width, 3]`, RGB
- * @throws AppError `image_invalid`, `image_too_large` or `image_unsupported`
+ * @throws AppError `content_invalid`, `content_too_large` or `content_unsupported`
  */
 export async function decodeImage(
   bytes: Uint8Array,
@@ -114,7 +114,7 @@ export async function decodeImage(
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
     if (info.channels !== 3 || data.length !== width * height * 3) {
-      throw new AppError('image_invalid', `The image decodes to ${info.channels} channels where 3 were expected.`);
+      throw new AppError('content_invalid', `The image decodes to ${info.channels} channels where 3 were expected.`);
     }
     return data;
   });
@@ -131,11 +131,13 @@ async function decoding<T>(bytes: Uint8Array, limits: ImageLimits, read: (image:
     const reason = error instanceof Error ? error.message.split('\n')[0]!.trim() : String(error);
     if (/pixel limit/i.test(reason)) {
       throw new AppError(
-        'image_too_large',
+        'content_too_large',
         `The image has more than ${limits.maxPixels} pixels. Make it smaller: the backbone sees far fewer.`,
       );
     }
-    throw new AppError('image_invalid', `The ${format.toUpperCase()} cannot be decoded: ${reason}.`, { cause: error });
+    throw new AppError('content_invalid', `The ${format.toUpperCase()} cannot be decoded: ${reason}.`, {
+      cause: error,
+    });
   }
 }
 

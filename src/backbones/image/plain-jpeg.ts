@@ -6,7 +6,7 @@ interface Frame {
 }
 
 /** libjpeg's own limit. */
-const MOST_PIXELS_A_SIDE = 65_500;
+const MAX_PIXELS_A_SIDE = 65_500;
 
 const EOI = Buffer.from([0xff, 0xd9]);
 
@@ -94,7 +94,7 @@ function readFrame(segment: Buffer): Frame | undefined {
   const count = segment[5] ?? 0;
   if (segment[0] !== 8 || (count !== 1 && count !== 3) || segment.length !== 6 + 3 * count) return undefined;
   const [height, width] = [segment.readUInt16BE(1), segment.readUInt16BE(3)];
-  if (Math.min(width, height) === 0 || Math.max(width, height) > MOST_PIXELS_A_SIDE) return undefined;
+  if (Math.min(width, height) === 0 || Math.max(width, height) > MAX_PIXELS_A_SIDE) return undefined;
   const parts = Array.from({ length: count }, (_, i) => segment.subarray(6 + 3 * i, 9 + 3 * i));
   const across = parts.map((part) => part[1]! >> 4);
   const down = parts.map((part) => part[1]! & 15);

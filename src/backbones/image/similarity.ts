@@ -15,7 +15,7 @@ const RADIUS = 3;
 /** Shares cut off each side that are tried. */
 const CROPS = [0, 0.02, 0.04, 0.06, 0.08];
 /** Grey values over all cells; less is the noise of a blank picture. */
-const LEAST_STRUCTURE = 20;
+const MIN_STRUCTURE = 20;
 
 /** @param bytes an image file that was accepted before */
 export async function pictureSignature(bytes: Uint8Array, limits: { maxPixels: number }): Promise<PictureSignature> {
@@ -65,7 +65,7 @@ function structure(picture: Uint8Array, crop: number): Float32Array {
   const around = blurred(blurred(cells, 1, GRID), GRID, 1);
   const out = cells.map((value, i) => value - around[i]!);
   const length = Math.sqrt(out.reduce((sum, value) => sum + value * value, 0));
-  return length < LEAST_STRUCTURE ? out.fill(0) : out.map((value) => value / length);
+  return length < MIN_STRUCTURE ? out.fill(0) : out.map((value) => value / length);
 }
 
 /** Bilinear, at a place in pixels. */

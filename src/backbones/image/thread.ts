@@ -62,7 +62,7 @@ export interface WeightsMessage {
  * `[count, D]`, or the maps in the order of the card, or why not.
  */
 export type ThreadMessage =
-  | { kind: 'ready'; provider: string; without: string[] }
+  | { kind: 'ready'; provider: string; unavailableProviders: string[] }
   | { kind: 'refused'; reason: string }
   | { kind: 'features'; id: number; features: Float32Array }
   | { kind: 'maps'; id: number; maps: FeatureMap[] }
@@ -79,7 +79,7 @@ try {
   }
   const model = split && decodeModel(bytes);
   const whole = model ? encodeModel(trunkModel(model, split.cut)) : bytes;
-  const { session, provider, without } = await createSession(whole);
+  const { session, provider, unavailableProviders } = await createSession(whole);
   const finish = model && (await startTail(encodeModel(tailModel(model, tailParts(split)))));
   const { input, features } = card;
   if (!session.inputNames.includes(input.name) || !session.outputNames.includes(features.name)) {
@@ -101,7 +101,7 @@ try {
     if ('pixels' in message) embed(message);
     else finish?.(message);
   });
-  say({ kind: 'ready', provider, without });
+  say({ kind: 'ready', provider, unavailableProviders });
 } catch (error) {
   say({ kind: 'refused', reason: (error as Error).message });
 }
@@ -180,11 +180,11 @@ async function startTail(bytes: Uint8Array) {
 
 /** A session on the first provider that works here. @throws Error with the reasons of all of them */
 async function createSession(bytes: Uint8Array) {
-  const without: string[] = [];
+  const unavailableProviders: string[] = [];
   for (const provider of providers) {
     // Asked first: the runtime prints an error of its own when it looks in vain.
     if (provider === 'cuda' && !isCudaInstalled()) {
-      without.push('cuda: not installed (ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node)');
+      unavailableProviders.push('cuda: not installed (ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node)');
       continue;
     }
     try {
@@ -195,12 +195,12 @@ async function createSession(bytes: Uint8Array) {
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
       });
-      return { session, provider, without };
+      return { session, provider, unavailableProviders };
     } catch (error) {
-      without.push(`${provider}: ${(error as Error).message}`);
+      unavailableProviders.push(`${provider}: ${(error as Error).message}`);
     }
   }
-  throw new Error(`ONNX Runtime cannot load it (${without.join('; ')})`);
+  throw new Error(`ONNX Runtime cannot load it (${unavailableProviders.join('; ')})`);
 }
 
 function isCudaInstalled(): boolean {

@@ -5,16 +5,16 @@ import { Sha256 } from '../../schemas/common.js';
 import type { VersionManifest } from '../../schemas/versions.js';
 
 /** Each has two pictures in its answer and a pass of the backbone of its own. */
-const MOST_EXPLAINED = 16;
-const MOST_NEAREST = 50;
+const MAX_EXPLAINED = 16;
+const MAX_NEAREST = 50;
 
 /** Part of the query of a prediction. */
 export const ExplainQuery = {
-  explain: Type.Boolean({ default: false, description: `Say why, too; at most ${MOST_EXPLAINED} images per request` }),
+  explain: Type.Boolean({ default: false, description: `Say why, too; at most ${MAX_EXPLAINED} images per request` }),
   class: Type.Optional(Type.String({ description: 'Label to explain; default: the predicted one' })),
   nearest: Type.Integer({
     minimum: 0,
-    maximum: MOST_NEAREST,
+    maximum: MAX_NEAREST,
     default: 5,
     description: 'Most similar training images to name in an explanation',
   }),
@@ -104,6 +104,6 @@ export function explainOptions(
 
 /** @throws AppError `too_large` */
 export function refuseTooManyExplained(images: number): void {
-  if (images <= MOST_EXPLAINED) return;
-  throw new AppError('too_large', `${images} images to explain in one request; at most ${MOST_EXPLAINED}.`);
+  if (images <= MAX_EXPLAINED) return;
+  throw new AppError('too_large', `${images} images to explain in one request; at most ${MAX_EXPLAINED}.`);
 }

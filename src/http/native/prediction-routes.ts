@@ -69,13 +69,13 @@ export function predictionRoutes({ registry, predictor, config }: ApiDependencie
   const readImagesForm = async (request: FastifyRequest, share: ByteShare): Promise<NamedImage[]> => {
     const images: NamedImage[] = [];
     let total = 0;
-    const limits = formLimits(config, { fileSize: config.MAX_IMAGE_BYTES, files: config.MAX_PREDICT_IMAGES });
+    const limits = formLimits(config, { fileSize: config.MAX_EXAMPLE_BYTES, files: config.MAX_PREDICT_EXAMPLES });
     await readForm(request, limits, async (part) => {
       const bytes = await readBody(part.file, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share);
       const name = part.filename ?? part.fieldname;
       total += bytes.length;
       if (part.file.truncated) {
-        throw new AppError('image_too_large', `${name}: the file is larger than ${config.MAX_IMAGE_BYTES} bytes.`);
+        throw new AppError('content_too_large', `${name}: the file is larger than ${config.MAX_EXAMPLE_BYTES} bytes.`);
       }
       if (total > config.MAX_PREDICT_BYTES) {
         throw new AppError(
@@ -153,9 +153,9 @@ export function predictionRoutes({ registry, predictor, config }: ApiDependencie
   };
 
   const refuseTooMany = (images: number) => {
-    if (images <= config.MAX_PREDICT_IMAGES) return;
-    const most = config.MAX_PREDICT_IMAGES;
-    throw new AppError('too_large', `${images} images in one request; at most ${most} (MAX_PREDICT_IMAGES).`);
+    if (images <= config.MAX_PREDICT_EXAMPLES) return;
+    const most = config.MAX_PREDICT_EXAMPLES;
+    throw new AppError('too_large', `${images} images in one request; at most ${most} (MAX_PREDICT_EXAMPLES).`);
   };
 
   const options = (summary: string) => ({

@@ -13,7 +13,9 @@ const Backbone = Type.Composite([
     default: Type.Boolean(),
     loaded: Type.Boolean({ description: 'Whether this server has it in memory' }),
     provider: Type.Union([Type.String(), Type.Null()], { description: 'What it runs on: cpu, cuda, webgpu' }),
-    without: Type.Array(Type.String(), { description: 'What was tried before, and why it does not run there' }),
+    unavailable_providers: Type.Array(Type.String(), {
+      description: 'What was tried before, and why it does not run there',
+    }),
   }),
 ]);
 
@@ -83,7 +85,7 @@ export function backboneRoutes({ backbones, config }: ApiDependencies): FastifyP
           default: card.id === config.DEFAULT_BACKBONE,
           loaded: backbones.loaded(card.id) !== undefined,
           provider: backbones.loaded(card.id)?.provider ?? null,
-          without: backbones.loaded(card.id)?.without ?? [],
+          unavailable_providers: backbones.loaded(card.id)?.unavailableProviders ?? [],
         })),
         has_more: false,
       }),

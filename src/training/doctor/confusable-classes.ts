@@ -9,8 +9,8 @@ export interface ConfusableClasses {
   share: number;
 }
 
-const LEAST_SHARE = 0.05;
-const LEAST_CONFUSED = 3;
+const MIN_SHARE = 0.05;
+const MIN_CONFUSED = 3;
 /** How many standard deviations of a Poisson count above what chance would give. */
 const BEYOND_CHANCE = 2;
 
@@ -38,7 +38,7 @@ export function confusableClasses(
       const share = sum / Math.max(1, images[a]! + images[b]!);
       const chance = (errors[a]! + errors[b]!) / (classes - 1);
       const beyond = classes === 2 || sum > chance + BEYOND_CHANCE * Math.sqrt(chance);
-      if (sum >= LEAST_CONFUSED && share >= LEAST_SHARE && beyond) pairs.push({ classes: [a, b], confused, share });
+      if (sum >= MIN_CONFUSED && share >= MIN_SHARE && beyond) pairs.push({ classes: [a, b], confused, share });
     }
   }
   return pairs.sort((one, other) => other.share - one.share);

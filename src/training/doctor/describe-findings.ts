@@ -16,24 +16,24 @@ export function describeFindings(data: DataFindings): string[] {
       `${count(label_errors.total, 'label is', 'labels are')} likely wrong: look at ${examples.join('; ')}. Correct or remove what is wrong, then train again.`,
     );
   }
-  if (near_duplicates.leaked_test_images > 0) {
+  if (near_duplicates.leaked_test_examples > 0) {
     sentences.push(
-      `${count(near_duplicates.leaked_test_images, 'test image is a copy', 'test images are copies')} of training images, so the accuracy looks better than it is. Keep copies in one part.`,
+      `${count(near_duplicates.leaked_test_examples, 'test image is a copy', 'test images are copies')} of training images, so the accuracy looks better than it is. Keep copies in one part.`,
     );
   }
   if (near_duplicates.contradictions > 0) {
-    const { images } = near_duplicates.items[0]!;
+    const { examples: images } = near_duplicates.items[0]!;
     const [a, b] = [images[0]!, images.find(({ label }) => label !== images[0]!.label) ?? images[1]!];
     sentences.push(
       `${count(near_duplicates.contradictions, 'photo is', 'photos are')} there more than once with different labels, such as ${a.name} (${a.label}) and ${b.name} (${b.label}). Keep the right one.`,
     );
   }
   const harmless = near_duplicates.total - near_duplicates.contradictions;
-  if (harmless > 0 && near_duplicates.leaked_test_images === 0) {
+  if (harmless > 0 && near_duplicates.leaked_test_examples === 0) {
     sentences.push(`${count(harmless, 'photo is', 'photos are')} there more than once; copies teach nothing new.`);
   }
   if (small_classes.total > 0) {
-    const examples = small_classes.items.slice(0, EXAMPLES).map((row) => `${row.label} (${row.training_images})`);
+    const examples = small_classes.items.slice(0, EXAMPLES).map((row) => `${row.label} (${row.training_examples})`);
     sentences.push(
       `${count(small_classes.total, 'class has', 'classes have')} fewer than 10 training images: ${examples.join(', ')}${small_classes.total > EXAMPLES ? ', …' : ''}. Add photos; from 20 on the figures begin to mean something.`,
     );

@@ -35,16 +35,16 @@ export interface ExamineOptions {
 }
 
 /** Images whose distances are compared; of more, a seeded choice. */
-const MOST_COMPARED = 30_000;
+const MAX_COMPARED = 30_000;
 /** Neighbours of each image: enough to know what is near. */
 const NEIGHBOURS = 11;
 /** Pairs that are compared as pictures. */
-const MOST_PAIRS = 2000;
+const MAX_PAIRS = 2000;
 /** Copies of a photo were at 0.89 and more; other photos, even of the same thing on the same ground, at 0.86 and less. */
 const SAME_PICTURE = 0.88;
 /** With fewer, one photo more or less moves its figures by 10 points. */
 const SMALL_CLASS = 10;
-const MOST_LISTED = { labels: 200, groups: 100, members: 20, classes: 100, pairs: 50, outliers: 50 } as const;
+const MAX_LISTED = { labels: 200, groups: 100, members: 20, classes: 100, pairs: 50, outliers: 50 } as const;
 
 /** @returns what is likely wrong with the data; lists are bounded, their totals are not */
 export async function examineData(options: ExamineOptions): Promise<DataFindings> {
@@ -63,9 +63,9 @@ export async function examineData(options: ExamineOptions): Promise<DataFindings
     if (split !== 'test') trained[y[image]!]! += 1;
   });
   const small = labels
-    .map((label, k) => ({ label, training_images: trained[k]! }))
-    .filter(({ training_images }) => training_images < SMALL_CLASS)
-    .sort((a, b) => a.training_images - b.training_images);
+    .map((label, k) => ({ label, training_examples: trained[k]! }))
+    .filter(({ training_examples }) => training_examples < SMALL_CLASS)
+    .sort((a, b) => a.training_examples - b.training_examples);
   const named = (image: number) => ({ name: entries[image]!.name, label: labels[y[image]!]!, split: splits[image]! });
   const described = groups.map((members) => ({
     across_splits: new Set(members.map((image) => splits[image])).size > 1,
@@ -79,7 +79,7 @@ export async function examineData(options: ExamineOptions): Promise<DataFindings
     label_errors: {
       judged: entries.length - unseen.unknown.size,
       total: doubted.length,
-      items: doubted.slice(0, MOST_LISTED.labels).map(({ image, suggested, confidence, given }) => ({
+      items: doubted.slice(0, MAX_LISTED.labels).map(({ image, suggested, confidence, given }) => ({
         ...named(image),
         suggested: labels[suggested]!,
         confidence: rounded(confidence),
@@ -91,17 +91,17 @@ export async function examineData(options: ExamineOptions): Promise<DataFindings
       total: groups.length,
       across_splits: described.filter((group) => group.across_splits).length,
       contradictions: described.filter((group) => group.contradiction).length,
-      leaked_test_images: leaked(groups, splits),
-      items: worstFirst.slice(0, MOST_LISTED.groups).map(({ members, across_splits, contradiction }) => ({
+      leaked_test_examples: leaked(groups, splits),
+      items: worstFirst.slice(0, MAX_LISTED.groups).map(({ members, across_splits, contradiction }) => ({
         across_splits,
         contradiction,
-        images: members.slice(0, MOST_LISTED.members).map(named),
+        examples: members.slice(0, MAX_LISTED.members).map(named),
       })),
     },
-    small_classes: { total: small.length, items: small.slice(0, MOST_LISTED.classes) },
+    small_classes: { total: small.length, items: small.slice(0, MAX_LISTED.classes) },
     confusable_classes: {
       total: pairs.length,
-      items: pairs.slice(0, MOST_LISTED.pairs).map(({ classes, confused, share }) => ({
+      items: pairs.slice(0, MAX_LISTED.pairs).map(({ classes, confused, share }) => ({
         labels: [labels[classes[0]]!, labels[classes[1]]!],
         confused,
         share: rounded(share),
@@ -110,7 +110,7 @@ export async function examineData(options: ExamineOptions): Promise<DataFindings
     outliers: {
       total: far.length,
       items: far
-        .slice(0, MOST_LISTED.outliers)
+        .slice(0, MAX_LISTED.outliers)
         .map(({ image, distance }) => ({ ...named(image), distance: rounded(distance) })),
     },
     seconds: (performance.now() - began) / 1000,
@@ -125,10 +125,10 @@ interface Compared {
 
 async function neighboursOfSome({ entries, x, dimensions: D, seed }: ExamineOptions): Promise<Compared> {
   const all = [...entries.keys()];
-  const cut = all.length > MOST_COMPARED;
+  const cut = all.length > MAX_COMPARED;
   const images = cut
     ? shuffled(all, seededRandom(seed, 'compared'))
-        .slice(0, MOST_COMPARED)
+        .slice(0, MAX_COMPARED)
         .sort((a, b) => a - b)
     : all;
   let rows = x;
@@ -159,7 +159,7 @@ async function copies({ entries, readImage, limits }: ExamineOptions, compared: 
     return signature;
   };
   const atOnce = pLimit(availableParallelism());
-  const candidates = duplicateCandidates(compared.neighbours).slice(0, MOST_PAIRS);
+  const candidates = duplicateCandidates(compared.neighbours).slice(0, MAX_PAIRS);
   const pairs = candidates.map(({ a, b }) => ({ a: compared.images[a]!, b: compared.images[b]! }));
   const similarities = await Promise.all(
     pairs.map(({ a, b }) =>

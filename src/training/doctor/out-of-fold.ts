@@ -10,9 +10,9 @@ export interface OutOfFold {
 }
 
 /** Fewer images of a class teach a head too little to doubt a label. */
-const LEAST_OF_CLASS = 3;
+const MIN_OF_CLASS = 3;
 /** Enough for firm penalties; a weak one need not converge to say what is doubtful. */
-const MOST_ITERATIONS = 100;
+const MAX_ITERATIONS = 100;
 /** Few images need more folds, and can afford them. */
 const foldsFor = (images: number) => (images <= 1000 ? 5 : images <= 20_000 ? 3 : 2);
 
@@ -45,7 +45,7 @@ export async function outOfFold(options: {
     const fitted = await regression.fit({
       imageWeights: Float32Array.from(fold, (other) => (other === held ? 0 : 1)),
       weightDecay,
-      maxIterations: MOST_ITERATIONS,
+      maxIterations: MAX_ITERATIONS,
       tolerance: 1e-4,
     });
     fold.forEach((other, image) => {
@@ -74,7 +74,7 @@ function hardlySeen(y: Int32Array, fold: Int32Array, folds: number, classes: num
     members[k]! += 1;
     inFold[fold[image]!]![k]! += 1;
   });
-  return new Set([...y.keys()].filter((i) => members[y[i]!]! - inFold[fold[i]!]![y[i]!]! < LEAST_OF_CLASS));
+  return new Set([...y.keys()].filter((i) => members[y[i]!]! - inFold[fold[i]!]![y[i]!]! < MIN_OF_CLASS));
 }
 
 /** The fold of each image: class by class, copies together. */

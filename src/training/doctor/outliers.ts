@@ -9,9 +9,9 @@ export interface Outlier {
 /** The neighbour whose distance counts: the first few may be copies of an outlier. */
 const PLACE = 4;
 /** Deviations from the median, as in Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993. */
-const MOST_DEVIATIONS = 3.5;
+const MAX_DEVIATIONS = 3.5;
 /** Fewer images do not say what is usual. */
-const LEAST_IMAGES = 30;
+const MIN_IMAGES = 30;
 
 /**
  * Images that are far from everything, the farthest first: robust z-scores of the local outlier factor (Breunig et al.,
@@ -21,7 +21,7 @@ const LEAST_IMAGES = 30;
  */
 export function outliers({ count, index, distance }: Neighbours): Outlier[] {
   const images = count > 0 ? distance.length / count : 0;
-  if (images < LEAST_IMAGES) return [];
+  if (images < MIN_IMAGES) return [];
   const far = Float64Array.from({ length: images }, (_, image) => Math.sqrt(distance[image * count + PLACE]!));
   const factor = far.map((value, image) => {
     let around = 0;
@@ -31,7 +31,7 @@ export function outliers({ count, index, distance }: Neighbours): Outlier[] {
   const usual = median(factor);
   const deviation = 1.4826 * median(factor.map((value) => Math.abs(value - usual)));
   return [...factor.keys()]
-    .filter((image) => factor[image]! - usual > MOST_DEVIATIONS * deviation)
+    .filter((image) => factor[image]! - usual > MAX_DEVIATIONS * deviation)
     .sort((a, b) => factor[b]! - factor[a]!)
     .map((image) => ({ image, distance: factor[image]! }));
 }

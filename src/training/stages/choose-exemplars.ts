@@ -1,8 +1,8 @@
 import { seededRandom, shuffled } from '../../numbers/random.js';
 
 /** 1 byte per feature: 4,369 images on 1,920 features. More would make a version larger than what it is for. */
-const MOST_BYTES = 8 * 1024 * 1024;
-const MOST_EXEMPLARS = 5000;
+const MAX_BYTES = 8 * 1024 * 1024;
+const MAX_EXEMPLARS = 5000;
 
 /**
  * The training images that a version remembers: all, or of many a seeded choice in which the classes take turns, so that
@@ -10,7 +10,7 @@ const MOST_EXEMPLARS = 5000;
  * @param images indices; y: class of each image; D: features
  */
 export function chooseExemplars(images: number[], y: Int32Array, dimensions: number, seed: number): number[] {
-  const most = Math.min(MOST_EXEMPLARS, Math.floor(MOST_BYTES / dimensions));
+  const most = Math.min(MAX_EXEMPLARS, Math.floor(MAX_BYTES / dimensions));
   if (images.length <= most) return images;
   const classes = new Map<number, number[]>();
   for (const image of shuffled(images, seededRandom(seed, 'exemplars'))) {

@@ -70,7 +70,7 @@ export function evaluate(
   const { logits, y, classes: K } = scored;
   const { labels, trainCounts, temperature } = options;
   const matrix = Array.from({ length: K }, () => new Array<number>(K).fill(0));
-  const bins = Array.from({ length: CALIBRATION_BINS }, () => ({ confidence: 0, hits: 0, images: 0 }));
+  const bins = Array.from({ length: CALIBRATION_BINS }, () => ({ confidence: 0, hits: 0, examples: 0 }));
   let top5 = 0;
   y.forEach((truth, row) => {
     const p = probabilities(logits.subarray(row * K, (row + 1) * K), temperature);
@@ -79,7 +79,7 @@ export function evaluate(
     if (p.reduce((better, value) => better + (value > p[truth]! ? 1 : 0), 0) < 5) top5 += 1;
     const bin = bins[Math.min(CALIBRATION_BINS - 1, Math.floor(p[guess]! * CALIBRATION_BINS))]!;
     bin.confidence += p[guess]!;
-    bin.images += 1;
+    bin.examples += 1;
     if (guess === truth) bin.hits += 1;
   });
   const predicted = labels.map((_, k) => matrix.reduce((sum, row) => sum + row[k]!, 0));
@@ -88,7 +88,7 @@ export function evaluate(
     const precision = predicted[k] ? hits / predicted[k]! : null;
     const recall = support ? hits / support : null;
     const f1 = support ? (2 * hits) / (support + predicted[k]!) : null;
-    return { label, precision, recall, f1, support, train_images: trainCounts[k]! };
+    return { label, precision, recall, f1, support, train_examples: trainCounts[k]! };
   });
   const mean = (values: (number | null)[]) => {
     const known = values.filter((value) => value !== null);
@@ -96,7 +96,7 @@ export function evaluate(
   };
   return {
     on: options.on,
-    images: y.length,
+    examples: y.length,
     accuracy: accuracy(scored),
     top_5_accuracy: top5 / Math.max(1, y.length),
     balanced_accuracy: mean(classes.map(({ recall }) => recall)),
@@ -108,11 +108,11 @@ export function evaluate(
       temperature,
       expected_error: bins.reduce((sum, { confidence, hits }) => sum + Math.abs(confidence - hits), 0) / y.length,
       bins: bins
-        .filter(({ images }) => images > 0)
-        .map(({ confidence, hits, images }) => ({
-          confidence: confidence / images,
-          accuracy: hits / images,
-          images,
+        .filter(({ examples }) => examples > 0)
+        .map(({ confidence, hits, examples }) => ({
+          confidence: confidence / examples,
+          accuracy: hits / examples,
+          examples,
         })),
     },
   };

@@ -54,7 +54,7 @@ interface Task {
  * Features of every image, from the cache or by the backbone. Several lanes each decode a batch, pass it through the
  * backbone and hand it to the cache, so that all three go on at once; what is stored survives a crash. Images that cannot
  * be decoded are skipped and named.
- * @throws AppError `no_images` when none can be decoded
+ * @throws AppError `no_examples` when none can be decoded
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extracted> {
   const { entries, backbone, cache, augmentation } = options;
@@ -111,7 +111,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
   }
 
   const kept = [...entries.keys()].filter((entry) => features[entry] !== undefined);
-  if (kept.length === 0) throw new AppError('no_images', 'None of the images of this data set can be decoded.');
+  if (kept.length === 0) throw new AppError('no_examples', 'None of the images of this data set can be decoded.');
   const place = new Map(kept.map((entry, row) => [entry, row]));
   const rows = [...kept, ...[...tasks.keys()].slice(entries.length).filter((index) => features[index] !== undefined)];
   const x = new Float32Array(rows.length * dimensions);
@@ -141,7 +141,7 @@ async function decodeTask(options: ExtractOptions, task: Task, index: number, sk
     const bytes = await options.readImage(entry);
     return { index, pixels: await decodeImage(bytes, options.backbone.card, options.limits, task.variation) };
   } catch (error) {
-    if (!(error instanceof AppError) || !error.code.startsWith('image_')) throw error;
+    if (!(error instanceof AppError) || !error.code.startsWith('content_')) throw error;
     skipped.set(task.entry, { name: entry.name, code: error.code, reason: error.message });
     return undefined;
   }

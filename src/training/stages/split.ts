@@ -23,7 +23,7 @@ export interface SplitOptions {
  * Divide a data set.
  *  - Splits that came with it stay. Without a test part, its validation part is the held-out one.
  *  - Otherwise a share of each class is held out by the seed; a class with one image keeps it for training.
- * @throws AppError `class_without_training_images`
+ * @throws AppError `class_without_training_examples`
  */
 export function splitDataset(entries: readonly SplitEntry[], options: SplitOptions): Parts {
   const indices = (part: string) =>

@@ -18,7 +18,7 @@ const tiny: CatalogNetwork = {
   paths: ['zoo/tiny/tiny-1.onnx', 'old/tiny-1.onnx'],
   bytes: body.length,
   sha256,
-  licence: 'MIT',
+  license: 'MIT',
   imagenet_top1: 12.5,
   preset: 'tf',
   input_px: 16,
@@ -51,7 +51,7 @@ t.test('a network is fetched, checked and imported as the catalog says', async (
     card: {
       id: 'tiny',
       name: 'Tiny',
-      licence: 'MIT',
+      license: 'MIT',
       imagenet_top1: 12.5,
       source: `${url}/zoo/tiny/tiny-1.onnx, sha256 ${sha256}`,
       input: { width: 16 },

@@ -158,10 +158,10 @@ t.test('other kinds are refused by name, whatever the file is called', async (t)
     [Buffer.from([0xff]), /not an image/],
   ];
   for (const [bytes, what] of cases) {
-    await t.rejects(decodeImage(bytes, STRETCH, LIMITS), { code: 'image_unsupported', message: what });
-    await t.rejects(inspectImage(bytes, LIMITS), { code: 'image_unsupported' });
+    await t.rejects(decodeImage(bytes, STRETCH, LIMITS), { code: 'content_unsupported', message: what });
+    await t.rejects(inspectImage(bytes, LIMITS), { code: 'content_unsupported' });
   }
-  t.throws(() => sniffImage(new Uint8Array()), { code: 'image_invalid', message: /empty/ });
+  t.throws(() => sniffImage(new Uint8Array()), { code: 'content_invalid', message: /empty/ });
 });
 
 t.test('another kind behind the magic bytes of one that is accepted is not decoded', async (t) => {
@@ -170,8 +170,8 @@ t.test('another kind behind the magic bytes of one that is accepted is not decod
   for (const magic of [Buffer.from([0xff, 0xd8, 0xff]), Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')]) {
     for (const body of [gif, svg]) {
       const bytes = Buffer.concat([magic, body]);
-      await t.rejects(decodeImage(bytes, STRETCH, LIMITS), { code: 'image_invalid' });
-      await t.rejects(inspectImage(bytes, LIMITS), { code: 'image_invalid' });
+      await t.rejects(decodeImage(bytes, STRETCH, LIMITS), { code: 'content_invalid' });
+      await t.rejects(inspectImage(bytes, LIMITS), { code: 'content_invalid' });
     }
   }
 });
@@ -187,8 +187,8 @@ t.test('a file that breaks off is found out, at every place', async (t) => {
     await t.resolves(inspectImage(whole, LIMITS));
     for (const share of [0.1, 0.5, 0.9]) {
       const cut = whole.subarray(0, Math.floor(whole.length * share));
-      await t.rejects(inspectImage(cut, LIMITS), { code: 'image_invalid' }, `file ${index}, ${share} of it`);
-      await t.rejects(decodeImage(cut, STRETCH, LIMITS), { code: 'image_invalid' });
+      await t.rejects(inspectImage(cut, LIMITS), { code: 'content_invalid' }, `file ${index}, ${share} of it`);
+      await t.rejects(decodeImage(cut, STRETCH, LIMITS), { code: 'content_invalid' });
     }
   }
 });
@@ -196,7 +196,7 @@ t.test('a file that breaks off is found out, at every place', async (t) => {
 t.test('an image with too many pixels is refused by its header, before it is decoded', async (t) => {
   const small = await quarters(100, 100).png().toBuffer();
   await t.resolves(inspectImage(small, { maxPixels: 10_000 }));
-  const refusal = { code: 'image_too_large', message: /9999/ };
+  const refusal = { code: 'content_too_large', message: /9999/ };
   await t.rejects(inspectImage(small, { maxPixels: 9_999 }), refusal);
   await t.rejects(decodeImage(small, STRETCH, { maxPixels: 9_999 }), refusal);
   // Says 20,000 × 20,000 in its header and holds one row: were it decoded, it would be found broken.
@@ -204,8 +204,8 @@ t.test('an image with too many pixels is refused by its header, before it is dec
   const frame = lying.indexOf(Buffer.from([0xff, 0xc0]));
   lying.writeUInt16BE(20_000, frame + 5);
   lying.writeUInt16BE(20_000, frame + 7);
-  await t.rejects(inspectImage(lying, LIMITS), { code: 'image_too_large' });
-  await t.rejects(decodeImage(lying, STRETCH, LIMITS, PLAIN), { code: 'image_too_large' });
+  await t.rejects(inspectImage(lying, LIMITS), { code: 'content_too_large' });
+  await t.rejects(decodeImage(lying, STRETCH, LIMITS, PLAIN), { code: 'content_too_large' });
 });
 
 t.test('stretch shows the whole photo; crop keeps its proportions and shows the centre', async (t) => {

@@ -9,7 +9,7 @@ const [cat1, cat2, dog] = files as [ZipFile, ZipFile, ZipFile];
 t.test('stored and deflated files are read, in the order of the directory', async (t) => {
   const { create } = datasetsIn(t.testdir());
   const dataset = await create(zip([cat1, { ...cat2, stored: true }, dog]));
-  t.match(dataset, { format: 'zip', images: 3, refused: [], class_count: 2 });
+  t.match(dataset, { format: 'zip', examples: 3, refused: [], class_count: 2 });
 });
 
 /** One file that is refused among good ones, which are taken. */
@@ -35,9 +35,9 @@ const refusals: [what: string, file: ZipFile, code: string, reason: RegExp][] = 
   ['an archive by its name', { name: 'cat/more.zip', bytes: 'x' }, 'nested_archive', /archives in archives/],
   ['an archive by its bytes', { name: 'cat/n.png', bytes: zip([cat1]) }, 'nested_archive', /archives in archives/],
   ['a text', { name: 'cat/about.txt', bytes: 'x' }, 'not_an_image', /no image/],
-  ['an empty file', { name: 'cat/e.png' }, 'image_invalid', /empty/],
-  ['a broken image', { name: 'cat/b.png', bytes: randomBytes(500) }, 'image_invalid', /decoded/],
-  ['a file too large', { name: 'cat/big.png', bytes: Buffer.alloc(2000) }, 'image_too_large', /2000 bytes.*1000/],
+  ['an empty file', { name: 'cat/e.png' }, 'content_invalid', /empty/],
+  ['a broken image', { name: 'cat/b.png', bytes: randomBytes(500) }, 'content_invalid', /decoded/],
+  ['a file too large', { name: 'cat/big.png', bytes: Buffer.alloc(2000) }, 'content_too_large', /2000 bytes.*1000/],
   [
     'far longer packed than unpacked',
     { name: 'cat/p.png', bytes: randomBytes(9000), says: { bytes: 100 } },
@@ -56,7 +56,7 @@ for (const [what, file, code, reason] of refusals) {
     const dataset = await create(zip([cat1, cat2, file, dog]));
     t.match(dataset.refused, [{ name: file.name, code, reason }]);
     t.equal(dataset.refused.length, 1);
-    t.equal(dataset.images, 3);
+    t.equal(dataset.examples, 3);
     t.same(await leftovers(), [dataset.id]);
   });
 }
@@ -80,7 +80,7 @@ const failures: [what: string, archive: Buffer, error: { code: string; message?:
   ['fewer entries than declared', zip(files, { entryCount: 4 }), { code: 'archive_damaged' }],
   ['no entries', zip([]), { code: 'archive_empty' }],
   ['folders only', zip([{ name: 'cat/' }, { name: 'dog/' }]), { code: 'archive_empty' }],
-  ['no images', zip([{ name: 'a.txt', bytes: 'x' }, { name: '.DS_Store' }]), { code: 'no_images' }],
+  ['no images', zip([{ name: 'a.txt', bytes: 'x' }, { name: '.DS_Store' }]), { code: 'no_examples' }],
 ];
 
 for (const [what, archive, error] of failures) {
@@ -125,7 +125,7 @@ t.test('names that clash by case or Unicode form are kept apart, and one label i
   const names = ['Cat/1.png', 'cat/1.png', 'caf\u00e9/1.png', 'cafe\u0301/1.png'];
   const dataset = await create(zip(clashing.map((file, i) => ({ ...file, name: names[i]! }))));
   t.same(
-    dataset.classes.map(({ label, images }) => [label, images]),
+    dataset.classes.map(({ label, examples: images }) => [label, images]),
     [
       ['Cat', 1],
       ['caf\u00e9', 2],
@@ -161,7 +161,7 @@ t.test('too many entries are refused, and a hundred thousand empty ones are read
   const error = await datasetsIn(t.testdir())
     .create(empty)
     .catch((error) => error);
-  t.match(error, { code: 'no_images', message: /The first 1000 are listed/, details: { refused_count: 60_000 } });
+  t.match(error, { code: 'no_examples', message: /The first 1000 are listed/, details: { refused_count: 60_000 } });
   t.equal(error.details.refused.length, 1000);
   t.ok(performance.now() - started < 15_000);
 });
@@ -175,6 +175,6 @@ t.test('a photo that is another kind than its name says is judged by its bytes',
       { name: 'dog/1.txt.jpg', bytes: await image('x') },
     ]),
   );
-  t.match(dataset.refused, [{ name: 'cat/1.jpg', code: 'image_unsupported' }]);
-  t.equal(dataset.images, 1);
+  t.match(dataset.refused, [{ name: 'cat/1.jpg', code: 'content_unsupported' }]);
+  t.equal(dataset.examples, 1);
 });

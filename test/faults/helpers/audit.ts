@@ -80,7 +80,8 @@ async function auditDataset(folder: string, found: Audit): Promise<void> {
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line) as DatasetEntry);
-  if (entries.length !== manifest.images) found.torn.push(`${folder}: ${entries.length} of ${manifest.images} images`);
+  if (entries.length !== manifest.examples)
+    found.torn.push(`${folder}: ${entries.length} of ${manifest.examples} images`);
   for (const { name, offset, bytes, sha256 } of entries) {
     if (digest(pack.subarray(offset, offset + bytes)) !== sha256) found.torn.push(`${folder}: ${name} is not whole`);
   }

@@ -4,7 +4,7 @@ import { describeFindings } from '../../../src/training/doctor/describe-findings
 
 const NOTHING: DataFindings = {
   label_errors: { judged: 9, total: 0, items: [] },
-  near_duplicates: { compared: 9, total: 0, across_splits: 0, contradictions: 0, leaked_test_images: 0, items: [] },
+  near_duplicates: { compared: 9, total: 0, across_splits: 0, contradictions: 0, leaked_test_examples: 0, items: [] },
   small_classes: { total: 0, items: [] },
   confusable_classes: { total: 0, items: [] },
   outliers: { total: 0, items: [] },
@@ -29,10 +29,10 @@ t.test('each kind of finding is a sentence with examples and what to do', (t) =>
       ...NOTHING.near_duplicates,
       total: 2,
       contradictions: 1,
-      leaked_test_images: 1,
-      items: [{ across_splits: true, contradiction: true, images: [at('b.jpg', 'cat'), at('c.jpg', 'dog')] }],
+      leaked_test_examples: 1,
+      items: [{ across_splits: true, contradiction: true, examples: [at('b.jpg', 'cat'), at('c.jpg', 'dog')] }],
     },
-    small_classes: { total: 1, items: [{ label: 'emu', training_images: 2 }] },
+    small_classes: { total: 1, items: [{ label: 'emu', training_examples: 2 }] },
     confusable_classes: { total: 1, items: [{ labels: ['cat', 'dog'], confused: [3, 4], share: 0.125 }] },
     outliers: { total: 1, items: [{ ...at('d.jpg', 'cat'), distance: 2 }] },
   });

@@ -114,7 +114,7 @@ t.test(
     );
     const { near_duplicates: found } = await examine([...cats, ...copies]);
     t.equal(found.compared, cats.length + copies.length);
-    const pairs = found.items.map(({ images }) => images.map(({ name }) => name).sort());
+    const pairs = found.items.map(({ examples: images }) => images.map(({ name }) => name).sort());
     const hits = copies.filter(({ name }) => {
       const original = name.slice(name.indexOf('train/'));
       return pairs.some((names) => names.includes(name) && names.includes(original) && names.length === 2);
@@ -123,8 +123,8 @@ t.test(
     t.ok(found.total <= copies.length, 'and nothing else');
     t.equal(found.contradictions, 1);
     t.match(found.items[0], { contradiction: true, across_splits: false });
-    t.equal(found.across_splits, found.leaked_test_images);
-    t.ok(found.leaked_test_images >= 2);
+    t.equal(found.across_splits, found.leaked_test_examples);
+    t.ok(found.leaked_test_examples >= 2);
     t.same((await examine(cats)).near_duplicates.total, 0);
   },
 );
@@ -170,7 +170,7 @@ t.test('classes that are small or taken for each other are named', async (t) => 
   await add('twin', 1, 30, 500); // the same kind of picture under another name
   await add('cloud', 2, 8, 0);
   const data = await examine(photos);
-  t.same(data.small_classes, { total: 1, items: [{ label: 'cloud', training_images: 6 }] });
+  t.same(data.small_classes, { total: 1, items: [{ label: 'cloud', training_examples: 6 }] });
   t.equal(data.confusable_classes.total, 1);
   t.match(data.confusable_classes.items, [{ labels: ['birch', 'twin'] }]);
   t.ok(data.confusable_classes.items[0]!.share > 0.2);

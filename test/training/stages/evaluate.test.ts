@@ -27,13 +27,13 @@ t.test('the figures are those computed by hand', (t) => {
     [1, 2, 0],
     [0, 0, 0],
   ]);
-  t.equal(report.images, 4);
+  t.equal(report.examples, 4);
   t.equal(report.accuracy, 0.75);
   t.equal(report.top_5_accuracy, 1);
   const [cat, dog, emu] = report.classes;
-  t.match(cat, { label: 'cat', precision: 1 / 2, recall: 1, support: 1, train_images: 5 });
-  t.match(dog, { precision: 1, recall: 2 / 3, support: 3, train_images: 6 });
-  t.match(emu, { precision: null, recall: null, f1: null, support: 0, train_images: 7 });
+  t.match(cat, { label: 'cat', precision: 1 / 2, recall: 1, support: 1, train_examples: 5 });
+  t.match(dog, { precision: 1, recall: 2 / 3, support: 3, train_examples: 6 });
+  t.match(emu, { precision: null, recall: null, f1: null, support: 0, train_examples: 7 });
   t.ok(near(cat!.f1!, 2 / 3) && near(dog!.f1!, 4 / 5));
   t.ok(near(report.balanced_accuracy, (1 + 2 / 3) / 2));
   t.ok(near(report.macro_f1, (2 / 3 + 4 / 5) / 2));
@@ -42,7 +42,7 @@ t.test('the figures are those computed by hand', (t) => {
   const gaps = Math.abs(1.2 - 1) + 0.3 + 0.2;
   t.ok(near(report.calibration.expected_error, gaps / 4, 1e-6));
   t.equal(
-    report.calibration.bins.reduce((sum, { images }) => sum + images, 0),
+    report.calibration.bins.reduce((sum, { examples: images }) => sum + images, 0),
     4,
   );
   t.end();

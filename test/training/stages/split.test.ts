@@ -83,7 +83,7 @@ t.test('images that are all for training are split by the seed', (t) => {
 
 t.test('a class without training images is refused by name', (t) => {
   const all = [...entries({ cat: 3 }, 'train'), ...entries({ cat: 1, dog: 1 }, 'test')];
-  t.throws(() => splitDataset(all, SEEDED), { code: 'class_without_training_images', message: /'dog'/ });
+  t.throws(() => splitDataset(all, SEEDED), { code: 'class_without_training_examples', message: /'dog'/ });
   t.end();
 });
 

@@ -32,7 +32,7 @@ A frozen backbone for Graft: \`${card.file}\`, ${card.bytes} bytes, sha256 \`${c
 ${rows.join('\n')}
 
 - ${classes === undefined ? 'The file had no classifier behind its features.' : `A classifier of ${classes} classes was cut off.`}
-- Licence: ${card.licence}
+- License: ${card.license}
 - Source: ${card.source}
 - ImageNet top-1, as published: ${card.imagenet_top1 === null ? 'unknown' : `${card.imagenet_top1} %`}
 `;

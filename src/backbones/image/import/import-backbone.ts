@@ -37,7 +37,7 @@ export interface ImportOptions {
   size?: number;
   resize?: BackboneCard['resize'];
   name?: string;
-  licence?: string;
+  license?: string;
   source?: string;
   imagenetTop1?: number | null;
   /** Largest file. */
@@ -105,7 +105,7 @@ export async function importBackbone(options: ImportOptions): Promise<ImportedBa
       dimensions: parts.levels.reduce((sum, { channels }) => sum + channels, parts.vector?.dimensions ?? 0),
     },
     maps: parts.vector ? [] : parts.levels.map(({ channels }, i) => ({ name: `map_${i + 1}`, channels })),
-    licence: options.licence ?? 'unknown',
+    license: options.license ?? 'unknown',
     source:
       options.source ?? `Imported from ${basename(file)}, sha256 ${createHash('sha256').update(bytes).digest('hex')}`,
     imagenet_top1: options.imagenetTop1 ?? null,

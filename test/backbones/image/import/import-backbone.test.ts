@@ -65,7 +65,7 @@ for (const [kind, parts] of Object.entries(kinds)) {
 t.test('card, README and file agree, and nothing else is left in the folder', async (t) => {
   const { card, modelsDir, model, read } = await imported(t, models.fileOf(models.plain), {
     name: 'Tiny',
-    licence: 'MIT',
+    license: 'MIT',
     source: 'a test',
     imagenetTop1: 12.5,
   });
@@ -80,7 +80,7 @@ t.test('card, README and file agree, and nothing else is left in the folder', as
     bytes: model.length,
     input: { name: 'images', width: 16, height: 16 },
     resize: { mode: 'crop', short_side: 18 },
-    licence: 'MIT',
+    license: 'MIT',
     source: 'a test',
     imagenet_top1: 12.5,
   });

@@ -32,7 +32,7 @@ export const busy: Section = {
         const settings = { dataset: dataset.id, model: 'busy', head: 'linear' as const, seed: round };
         const { id } = await submit(service, { ...settings, hyperparameters: { augmentation } });
         const computed = async () => {
-          const { images } = await service.json<Job>(`/v1/jobs/${id}`);
+          const { examples: images } = await service.json<Job>(`/v1/jobs/${id}`);
           return images ? images.done - images.cached : 0;
         };
         while ((await computed()) === 0) await new Promise((resolve) => setTimeout(resolve, 100));

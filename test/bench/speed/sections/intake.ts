@@ -46,7 +46,7 @@ export const intake: Section = {
             const start = performance.now();
             const dataset = await send(service, path, bytes);
             ours.push(bytes / 1e3 / (performance.now() - start));
-            if (dataset.images !== count) throw new Error(`${dataset.images} of ${count} images were taken`);
+            if (dataset.examples !== count) throw new Error(`${dataset.examples} of ${count} images were taken`);
             memory.push(peakMemory(service));
             say(`${what}, round ${round + 1}: ${ours.at(-1)!.toFixed(0)} against ${theirs.at(-1)!.toFixed(0)} MB/s`);
             await service.json(`/v1/datasets/${dataset.id}`, { method: 'DELETE', status: 204 });
