@@ -5,6 +5,8 @@
  */
 import type { Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { AppError } from '../errors.js';
+import { gaussianFrom, shuffle } from '../numbers/random.js';
+import { logLoss } from '../numbers/scores.js';
 import type { Engine } from './engine.js';
 import type { DenseLayer } from './head.js';
 
@@ -53,7 +55,7 @@ export interface Perceptron {
 export async function fitPerceptron(options: PerceptronOptions): Promise<Perceptron> {
   const { engine, x, y, dimensions: D, classes: K, train, validation, hiddenUnits: H, random } = options;
   const { tf } = engine;
-  const gaussian = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const gaussian = gaussianFrom(random);
   // He initialisation for the relu layer, small weights for the softmax layer.
   const initial = (rows: number, columns: number, deviation: number) =>
     variableOf(
@@ -67,6 +69,7 @@ export async function fitPerceptron(options: PerceptronOptions): Promise<Percept
   const optimizer = tf.train.adam(options.learningRate);
   const variables = [...(hidden ? [hidden.w, hidden.b] : []), output.w, output.b];
   const order = train.slice();
+  const truth = validation.map((image) => y[image]!);
   const batchSize = Math.min(options.batchSize, Math.max(1, train.length));
   let best = { epoch: 0, loss: Number.POSITIVE_INFINITY, values: undefined as Float32Array[] | undefined };
 
@@ -140,10 +143,7 @@ export async function fitPerceptron(options: PerceptronOptions): Promise<Percept
 
   try {
     for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
-      for (let i = order.length - 1; i > 0; i -= 1) {
-        const j = Math.floor(random() * (i + 1));
-        [order[i], order[j]] = [order[j]!, order[i]!];
-      }
+      shuffle(order, random);
       let [loss, hits] = [0, 0];
       for (let start = 0; start < order.length; start += batchSize) {
         const batch = order.subarray(start, start + batchSize);
@@ -161,7 +161,7 @@ export async function fitPerceptron(options: PerceptronOptions): Promise<Percept
         trainAccuracy: hits / order.length,
         validationLogits,
       });
-      const score = validation.length > 0 ? meanLoss(validationLogits, validation, y, K) : -epoch;
+      const score = validation.length > 0 ? logLoss({ logits: validationLogits, y: truth, classes: K }) : -epoch;
       if (score < best.loss || best.values === undefined) {
         const values = await Promise.all(variables.map((variable) => variable.data() as Promise<Float32Array>));
         best = { epoch, loss: score, values: values.map((value) => value.slice()) };
@@ -193,15 +193,4 @@ export async function fitPerceptron(options: PerceptronOptions): Promise<Percept
 /** A variable is not disposed of by `tidy`; the tensor it starts from must be. */
 function variableOf(tf: Engine['tf'], values: Float32Array, shape: [number, number]): Variable {
   return tf.tidy(() => tf.variable(tf.tensor2d(values, shape)) as never);
-}
-
-function meanLoss(logits: Float32Array, images: Int32Array, y: Int32Array, K: number): number {
-  let total = 0;
-  images.forEach((image, row) => {
-    const scores = logits.subarray(row * K, row * K + K);
-    const top = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-    const sum = scores.reduce((a, b) => a + Math.exp(b - top), 0);
-    total += top + Math.log(sum) - scores[y[image]!]!;
-  });
-  return total / images.length;
 }

@@ -1,10 +1,12 @@
 /**
- * training/ turns a data set into a published version: split, features, head, temperature, evaluation, report.
+ * numbers/ holds arithmetic that several rooms need: seeded random numbers, scores, feature matrices. It knows arrays and
+ * nothing of what they mean; what belongs to one kind of head lies in heads/, what a report says in training/.
  *
  * This file: seeded random numbers. The same seed and purpose give the same numbers on every machine.
  */
 import { createHash } from 'node:crypto';
 
+/** Uniform numbers in [0, 1). */
 export type Random = () => number;
 
 /** Uniform numbers in [0, 1) by sfc32 (Chris Doty-Humphrey, PractRand), seeded by SHA-256 of seed and purpose. */
@@ -27,12 +29,21 @@ export function seededRandom(seed: number, purpose: string): Random {
   };
 }
 
-/** A shuffled copy (Fisher–Yates). */
-export function shuffled<T>(items: readonly T[], random: Random): T[] {
-  const copy = [...items];
-  for (let i = copy.length - 1; i > 0; i -= 1) {
+/** Standard normal numbers (Box and Muller, 1958), two uniform ones each. */
+export function gaussianFrom(random: Random): () => number {
+  return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
+/** Shuffle in place (Fisher–Yates). @returns `items` */
+export function shuffle<T extends unknown[] | Int32Array>(items: T, random: Random): T {
+  for (let i = items.length - 1; i > 0; i -= 1) {
     const j = Math.floor(random() * (i + 1));
-    [copy[i], copy[j]] = [copy[j]!, copy[i]!];
+    [items[i], items[j]] = [items[j]!, items[i]!];
   }
-  return copy;
+  return items;
+}
+
+/** A shuffled copy. */
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
+  return shuffle([...items], random);
 }

@@ -5,6 +5,7 @@
  */
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { AppError } from '../errors.js';
+import { shuffle } from '../numbers/random.js';
 import type { Engine } from '../heads/engine.js';
 import type { DenseLayer } from '../heads/head.js';
 import type { TailNetwork } from './network.js';
@@ -293,12 +294,4 @@ function batchOf(
     batch.set(read(row), i * dimensions);
   });
   return batch;
-}
-
-/** In place (Fisher–Yates). */
-function shuffle(items: Int32Array, random: () => number): void {
-  for (let i = items.length - 1; i > 0; i -= 1) {
-    const j = Math.floor(random() * (i + 1));
-    [items[i], items[j]] = [items[j]!, items[i]!];
-  }
 }

@@ -1,3 +1,4 @@
+import { gaussianFrom } from '../numbers/random.js';
 import type { FloatConstant } from '../onnx/float-constant.js';
 import type { TailProgram } from './program.js';
 
@@ -7,7 +8,7 @@ import type { TailProgram } from './program.js';
  * @param random uniform numbers in [0, 1)
  */
 export function randomTail({ steps, weights }: TailProgram, random: () => number): Map<string, FloatConstant> {
-  const gaussian = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const gaussian = gaussianFrom(random);
   const ones = new Set(steps.flatMap((step) => (step.kind === 'normalization' ? [step.scale, step.variance] : [])));
   return new Map(
     [...weights].map(([name, { dims, values }]) => {

@@ -20,7 +20,7 @@ import type { Curve, Evaluation, Report } from '../schemas/report.js';
 import type { VersionManifest } from '../schemas/versions.js';
 import { splitBackbone } from '../top/cut-backbone.js';
 import { tailFeatures } from '../top/fit-network.js';
-import { type FittedTop, fitTop } from '../top/fit-top.js';
+import { type FittedTop, fitTop } from './stages/train-top.js';
 import { TailNetwork } from '../top/network.js';
 import { randomTail } from '../top/random-weights.js';
 import { writeTail } from '../top/weights.js';
@@ -31,7 +31,8 @@ import type { FittedHead, HeadOptions, Samples } from './choose-head/head-fit.js
 import { examineData } from './doctor/examine-data.js';
 import { modelCard } from './model-card.js';
 import { chooseExemplars } from './stages/choose-exemplars.js';
-import { accuracy, argMax, evaluate, probabilities, type Scored } from './stages/evaluate.js';
+import { accuracy, argMax, probabilities, type Scored } from '../numbers/scores.js';
+import { evaluate } from './stages/evaluate.js';
 import { type ExtractProgress, extractFeatures } from './stages/extract-features.js';
 import { dealFolds, splitDataset } from './stages/split.js';
 import { trunkOutputs } from './stages/trunk-outputs.js';

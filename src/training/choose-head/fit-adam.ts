@@ -3,7 +3,7 @@ import { fitPerceptron } from '../../heads/perceptron.js';
 import { seededRandom } from '../../numbers/random.js';
 import type { HeadKind } from '../../schemas/common.js';
 import type { Curve } from '../../schemas/report.js';
-import { accuracy, fitTemperature, logLoss } from '../stages/evaluate.js';
+import { accuracy, fitTemperature, logLoss } from '../../numbers/scores.js';
 import { type FittedHead, type HeadOptions, heldOutImages, isSet, rowWeights } from './head-fit.js';
 
 /** A linear head or one with a hidden layer, in mini-batches; watched on held-out images, then fitted on all. */

@@ -1,6 +1,6 @@
 import { type SoftmaxFit, SoftmaxRegression } from '../../heads/softmax-regression.js';
 import type { Curve } from '../../schemas/report.js';
-import { accuracy, fitTemperature, logLoss, type Scored } from '../stages/evaluate.js';
+import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
 import { type FittedHead, type HeadOptions, heldOutImages, heldOutRounds, isSet, rowWeights } from './head-fit.js';
 
 /** λ, from much to little. On standardised features the best of real data sets lies between 1 and 0.01. */

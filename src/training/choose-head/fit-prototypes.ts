@@ -1,6 +1,6 @@
 import type { DenseLayer } from '../../heads/head.js';
 import { headLogits } from '../../heads/head-logits.js';
-import { accuracy, fitTemperature, logLoss, type Scored } from '../stages/evaluate.js';
+import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
 import { type FittedHead, type HeadOptions, heldOutRounds, rowWeights } from './head-fit.js';
 
 /**

@@ -5,7 +5,7 @@ import type { DenseLayer } from '../../heads/head.js';
 import type { HeadKind } from '../../schemas/common.js';
 import type { Hyperparameters, JobSettings } from '../../schemas/jobs.js';
 import type { Curve, Report } from '../../schemas/report.js';
-import type { Scored } from '../stages/evaluate.js';
+import type { Scored } from '../../numbers/scores.js';
 
 /** Feature vectors of images and of their varied copies. */
 export interface Samples {

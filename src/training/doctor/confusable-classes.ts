@@ -1,3 +1,4 @@
+import { argMax } from '../../numbers/scores.js';
 import type { OutOfFold } from './out-of-fold.js';
 
 export interface ConfusableClasses {
@@ -24,9 +25,7 @@ export function confusableClasses(
   y.forEach((truth, image) => {
     if (unknown.has(image)) return;
     const p = probabilities.subarray(image * classes, (image + 1) * classes);
-    let guess = 0;
-    for (let k = 1; k < classes; k += 1) if (p[k]! > p[guess]!) guess = k;
-    confusion[truth]![guess]! += 1;
+    confusion[truth]![argMax(p)]! += 1;
   });
   const images = confusion.map((row) => row.reduce((a, b) => a + b, 0));
   const errors = confusion.map((row, k) => images[k]! - row[k]!);

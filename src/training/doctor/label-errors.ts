@@ -1,3 +1,4 @@
+import { argMax } from '../../numbers/scores.js';
 import type { OutOfFold } from './out-of-fold.js';
 
 export interface LabelError {
@@ -23,8 +24,7 @@ export function labelErrors({ probabilities, unknown }: OutOfFold, y: Int32Array
   y.forEach((truth, image) => {
     if (unknown.has(image)) return;
     const p = probabilities.subarray(image * classes, (image + 1) * classes);
-    let suggested = 0;
-    for (let k = 1; k < classes; k += 1) if (p[k]! > p[suggested]!) suggested = k;
+    const suggested = argMax(p);
     if (suggested === truth || p[truth]! * classes >= DOUBT) return;
     found.push({ image, suggested, confidence: p[suggested]!, given: p[truth]! });
   });

@@ -1,6 +1,6 @@
 import { SoftmaxRegression } from '../../heads/softmax-regression.js';
 import { seededRandom, shuffled } from '../../numbers/random.js';
-import { fitTemperature, probabilities } from '../stages/evaluate.js';
+import { fitTemperature, probabilities } from '../../numbers/scores.js';
 
 export interface OutOfFold {
   /** `[n, K]`: probabilities of each image by a head that has not seen it, nor a copy of it. */

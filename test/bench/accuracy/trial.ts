@@ -4,7 +4,7 @@ import { seededRandom } from '../../../src/numbers/random.js';
 import { standardise } from '../../../src/numbers/standardise.js';
 import type { JobSettings } from '../../../src/schemas/jobs.js';
 import { fitHead } from '../../../src/training/choose-head/fit-head.js';
-import { accuracy, argMax } from '../../../src/training/stages/evaluate.js';
+import { accuracy, argMax } from '../../../src/numbers/scores.js';
 import { dealFolds } from '../../../src/training/stages/split.js';
 import type { Features } from './features.js';
 

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { seededRandom } from '../../../src/numbers/random.js';
-import { accuracy, evaluate, fitTemperature, logLoss } from '../../../src/training/stages/evaluate.js';
+import { accuracy, fitTemperature, logLoss } from '../../../src/numbers/scores.js';
+import { evaluate } from '../../../src/training/stages/evaluate.js';
 
 const near = (a: number, b: number, tolerance = 1e-6) => Math.abs(a - b) < tolerance;
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SoftmaxRegression } from '../../../../src/heads/softmax-regression.js';
-import { argMax } from '../../../../src/training/stages/evaluate.js';
+import { argMax } from '../../../../src/numbers/scores.js';
 import { randomFrom } from '../../../helpers/photos.js';
 import { pythonWith } from '../peers.js';
 import { median } from '../rounds.js';

@@ -5,18 +5,18 @@
  *  3. The final one takes as many epochs, on the images that `refit` names.
  */
 
-import type { DenseLayer } from '../heads/head.js';
-import { seededRandom } from '../numbers/random.js';
-import type { FloatConstant } from '../onnx/float-constant.js';
-import type { Hyperparameters } from '../schemas/jobs.js';
-import type { Curve } from '../schemas/report.js';
-import { fitHead } from '../training/choose-head/fit-head.js';
-import { fixedTo } from '../training/choose-head/fixed-to.js';
-import { type FittedHead, type HeadOptions, heldOutImages, rowWeights } from '../training/choose-head/head-fit.js';
-import { accuracy, fitTemperature, logLoss, type Scored } from '../training/stages/evaluate.js';
-import { fitTail, TailHead, tailLogits } from './fit-network.js';
-import { TailNetwork } from './network.js';
-import type { TailProgram } from './program.js';
+import type { DenseLayer } from '../../heads/head.js';
+import { seededRandom } from '../../numbers/random.js';
+import type { FloatConstant } from '../../onnx/float-constant.js';
+import type { Hyperparameters } from '../../schemas/jobs.js';
+import type { Curve } from '../../schemas/report.js';
+import { fitHead } from '../choose-head/fit-head.js';
+import { fixedTo } from '../choose-head/fixed-to.js';
+import { type FittedHead, type HeadOptions, heldOutImages, rowWeights } from '../choose-head/head-fit.js';
+import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
+import { fitTail, TailHead, tailLogits } from '../../top/fit-network.js';
+import { TailNetwork } from '../../top/network.js';
+import type { TailProgram } from '../../top/program.js';
 
 export interface TopOptions {
   program: TailProgram;
