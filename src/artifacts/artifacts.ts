@@ -14,7 +14,7 @@ import type { Registry } from '../registry/registry.js';
 import type { BackboneCard } from '../schemas/backbones.js';
 import type { VersionManifest } from '../schemas/versions.js';
 import { replaceWeights } from '../top/replace-weights.js';
-import { readTailWeights } from '../top/weights.js';
+import { readTopWeights } from '../top/weights.js';
 import { classifierPieces, type Trunk, trunkOf } from './onnx-classifier.js';
 
 export type ArtifactFormat = 'bundle' | 'onnx' | 'tfjs';
@@ -110,11 +110,11 @@ export class Artifacts {
   /** The whole backbone with the version's own weights in its top. */
   async #tunedTrunk(tenant: string, manifest: VersionManifest, card: BackboneCard): Promise<Trunk> {
     const [index, weights] = await Promise.all([
-      this.#registry.read(tenant, manifest, 'tail/weights.json'),
-      this.#registry.read(tenant, manifest, 'tail/weights.bin'),
+      this.#registry.read(tenant, manifest, 'top/weights.json'),
+      this.#registry.read(tenant, manifest, 'top/weights.bin'),
     ]);
-    const tail = readTailWeights({ index: index.toString('utf8'), weights });
-    return trunkOf(replaceWeights(await this.#backbones.bytes(card), tail.weights), card);
+    const topWeights = readTopWeights({ index: index.toString('utf8'), weights });
+    return trunkOf(replaceWeights(await this.#backbones.bytes(card), topWeights.weights), card);
   }
 
   async #digest(key: string, pieces: Uint8Array[]): Promise<string> {

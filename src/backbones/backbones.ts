@@ -6,12 +6,12 @@ import { AppError } from '../errors.js';
 import type { BackboneCard, BackboneCut } from '../schemas/backbones.js';
 import '../onnx/no-telemetry.js'; // here, because a thread changes only a copy of the environment
 import { TRUNK, trunkDimensions } from '../onnx/cut-graph.js';
-import type { Tail } from '../top/weights.js';
+import type { TopWeights } from '../top/weights.js';
 import { sessionPool } from './image/session-pool.js';
 import type {
   EmbedRequest,
   FeatureMap,
-  FinishRequest,
+  TopRequest,
   ThreadData,
   ThreadMessage,
   WeightsMessage,
@@ -46,14 +46,14 @@ export interface Backbone {
  * A backbone cut in two. As a `Backbone` it answers what reaches the cut, `[count, T]`, the same for all models with this
  * cut; its card is the backbone's but for `features` and for `sha256`, which names backbone and cut.
  */
-export interface SplitBackbone extends Backbone {
+export interface CutBackbone extends Backbone {
   /**
-   * Features through a model's own tail.
+   * Features through a model's own top.
    * @param rows float32 `[count, T]`
    * @returns float32 `[count, D]`
    */
-  finish(tail: Tail, rows: Float32Array, count: number): Promise<Float32Array>;
-  /** Let go of a tail's weights. */
+  runTop(top: TopWeights, rows: Float32Array, count: number): Promise<Float32Array>;
+  /** Let go of a top's weights. */
   forget(key: string): void;
 }
 
@@ -78,7 +78,7 @@ export class Backbones {
   readonly #options: BackbonesOptions;
   readonly #loading = new Map<string, Promise<Backbone>>();
   readonly #loaded = new Map<string, Backbone>();
-  readonly #splits = new Map<string, Promise<SplitBackbone>>();
+  readonly #splits = new Map<string, Promise<CutBackbone>>();
 
   constructor(options: BackbonesOptions) {
     this.#folder = options.folder;
@@ -141,15 +141,15 @@ export class Backbones {
 
   /**
    * A backbone cut in two, loaded once for all models with this cut.
-   * @param weights dimensions of the tail's weights
+   * @param weights dimensions of the top's weights
    * @throws AppError `backbone_not_found`, `backbone_invalid`, or `backbone_mismatch` for another file of that id
    */
-  loadSplit(
+  loadCut(
     backbone: { id: string; sha256: string },
     cut: BackboneCut,
     weights: Map<string, number[]>,
-  ): Promise<SplitBackbone> {
-    const key = splitDigest(backbone.sha256, cut);
+  ): Promise<CutBackbone> {
+    const key = cutDigest(backbone.sha256, cut);
     const known = this.#splits.get(key);
     if (known) return known;
     const forget = () => {
@@ -157,17 +157,17 @@ export class Backbones {
       this.#splits.delete(key);
       this.#loaded.delete(key);
     };
-    const loading = this.#startSplit(backbone, { cut, weights }, forget);
+    const loading = this.#startCut(backbone, { cut, weights }, forget);
     this.#splits.set(key, loading);
     loading.catch(forget);
     return loading;
   }
 
-  async #startSplit(
+  async #startCut(
     backbone: { id: string; sha256: string },
     { cut, weights }: { cut: BackboneCut; weights: Map<string, number[]> },
     onEnd: () => void,
-  ): Promise<SplitBackbone> {
+  ): Promise<CutBackbone> {
     const whole = await this.card(backbone.id);
     if (whole.sha256 !== backbone.sha256) {
       throw new AppError(
@@ -176,7 +176,7 @@ export class Backbones {
         { details: { expected: backbone.sha256, installed: whole.sha256 } },
       );
     }
-    const key = splitDigest(whole.sha256, cut);
+    const key = cutDigest(whole.sha256, cut);
     const output = { name: TRUNK, dimensions: trunkDimensions(cut) };
     const card = { ...whole, sha256: key, features: output, maps: [] };
     const { threads, onLoad } = this.#options;
@@ -189,8 +189,8 @@ export class Backbones {
     return started;
   }
 
-  /** Let every cut backbone let go of a tail's weights. */
-  forgetTail(key: string): void {
+  /** Let every cut backbone let go of a top's weights. */
+  forgetTop(key: string): void {
     for (const loading of this.#splits.values()) void loading.then((split) => split.forget(key)).catch(() => undefined);
   }
 
@@ -235,7 +235,7 @@ export class Backbones {
 }
 
 /** Names a backbone and a cut. */
-function splitDigest(sha256: string, cut: BackboneCut): string {
+function cutDigest(sha256: string, cut: BackboneCut): string {
   return createHash('sha256')
     .update(`${sha256}\n${JSON.stringify(cut)}`)
     .digest('hex');
@@ -250,7 +250,7 @@ function startThread(
   workerData: ThreadData,
   onEnd: () => void,
   signal?: AbortSignal,
-): Promise<SplitBackbone> {
+): Promise<CutBackbone> {
   const thread = new Worker(new URL('./image/thread.js', import.meta.url), {
     workerData,
     execArgv: ['--enable-source-maps'], // not those of this process, which may not be for threads
@@ -261,14 +261,14 @@ function startThread(
   /** Keys of the weights that the thread has. */
   const sent = new Set<string>();
   let before: Promise<unknown> = Promise.resolve();
-  const tell = (message: EmbedRequest | FinishRequest | WeightsMessage) => thread.postMessage(message);
+  const tell = (message: EmbedRequest | TopRequest | WeightsMessage) => thread.postMessage(message);
   const settle = (id: number) => {
     const waiting = pending.get(id);
     pending.delete(id);
     if (pending.size === 0) thread.unref();
     return waiting;
   };
-  const ask = <T>(request: Omit<EmbedRequest, 'id'> | Omit<FinishRequest, 'id'>) =>
+  const ask = <T>(request: Omit<EmbedRequest, 'id'> | Omit<TopRequest, 'id'>) =>
     new Promise<T>((resolve, reject) => {
       if (ended) return reject(ended);
       const id = next++;
@@ -315,10 +315,10 @@ function startThread(
               return pass;
             },
             maps: (pixels) => ask<FeatureMap[]>({ pixels, count: 1, maps: true }),
-            finish: (tail, rows, count) => {
-              if (!sent.has(tail.key)) tell({ key: tail.key, weights: tail.weights });
-              sent.add(tail.key);
-              return ask<Float32Array>({ rows, count, key: tail.key });
+            runTop: (top, rows, count) => {
+              if (!sent.has(top.key)) tell({ key: top.key, weights: top.weights });
+              sent.add(top.key);
+              return ask<Float32Array>({ rows, count, key: top.key });
             },
             forget: (key) => {
               if (sent.delete(key) && !ended) tell({ key, weights: undefined });

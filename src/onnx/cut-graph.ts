@@ -1,7 +1,7 @@
 /**
- * Cut a backbone in two: the trunk, from pixels to the cut, which all models with this cut share, and the tail, from
- * there to the features, whose weights may be a model's own. So the tail's weights are inputs of its graph: one session of
- * ONNX Runtime serves the tails of all models (making and releasing a session for each would leak, onnxruntime#25325).
+ * Cut a backbone in two: the trunk, from pixels to the cut, which all models with this cut share, and the top, from
+ * there to the features, whose weights may be a model's own. So the top's weights are inputs of its graph: one session of
+ * ONNX Runtime serves the tops of all models (making and releasing a session for each would leak, onnxruntime#25325).
  */
 import type { BackboneCut } from '../schemas/backbones.js';
 import { buildNode, valueInfo } from './build-node.js';
@@ -12,12 +12,12 @@ import { namesReadBy, pruneGraph } from './prune-graph.js';
 export const TRUNK = 'graft_trunk/output';
 
 /** Length of the trunk's output for one image. */
-export function trunkDimensions({ channels, height, width, passed }: BackboneCut): number {
-  return passed.reduce((sum, { dimensions }) => sum + dimensions, channels * height * width);
+export function trunkDimensions({ channels, height, width, pooled }: BackboneCut): number {
+  return pooled.reduce((sum, { dimensions }) => sum + dimensions, channels * height * width);
 }
 
 /** The nodes behind a cut that the features need, in order, and the tensors that they read and do not make. */
-export function tailNodes(graph: Graph, { cut, features }: { cut: string; features: string }) {
+export function topNodes(graph: Graph, { cut, features }: { cut: string; features: string }) {
   const behind = new Set([cut]);
   const nodes: GraphNode[] = [];
   const read = new Set<string>();
@@ -33,7 +33,7 @@ export function tailNodes(graph: Graph, { cut, features }: { cut: string; featur
 
 /** The backbone up to the cut: the same input, output `TRUNK`. */
 export function trunkModel(model: Model, cut: BackboneCut): Model {
-  const names = [cut.tensor, ...cut.passed.map(({ name }) => name)];
+  const names = [cut.tensor, ...cut.pooled.map(({ name }) => name)];
   const pruned = pruneGraph(model.graph!, names);
   const flat = 'graft_trunk/map';
   const graph: Graph = {
@@ -53,12 +53,12 @@ export function trunkModel(model: Model, cut: BackboneCut): Model {
  * weights; output: the features.
  * @param options weights: dimensions of the constants that become inputs
  */
-export function tailModel(
+export function topModel(
   model: Model,
   { cut, features, weights }: { cut: BackboneCut; features: string; weights: Map<string, number[]> },
 ): Model {
-  const { nodes, reads } = tailNodes(model.graph!, { cut: cut.tensor, features });
-  const inputs = new Set([cut.tensor, ...cut.passed.map(({ name }) => name), ...weights.keys()]);
+  const { nodes, reads } = topNodes(model.graph!, { cut: cut.tensor, features });
+  const inputs = new Set([cut.tensor, ...cut.pooled.map(({ name }) => name), ...weights.keys()]);
   const needed = pruneGraph(
     model.graph!,
     reads.filter((name) => !inputs.has(name)),
@@ -68,7 +68,7 @@ export function tailModel(
     node: [...needed.node!, ...nodes],
     input: [
       valueInfo(cut.tensor, ELEMENT.float32, ['N', cut.channels, cut.height, cut.width]),
-      ...cut.passed.map(({ name, dimensions }) => valueInfo(name, ELEMENT.float32, ['N', dimensions])),
+      ...cut.pooled.map(({ name, dimensions }) => valueInfo(name, ELEMENT.float32, ['N', dimensions])),
       ...[...weights].map(([name, dims]) => valueInfo(name, ELEMENT.float32, dims)),
     ],
     output: model.graph!.output!.filter(({ name }) => name === features),

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
-import type { Backbone, Backbones, SplitBackbone } from '../backbones/backbones.js';
+import type { Backbone, Backbones, CutBackbone } from '../backbones/backbones.js';
 import { decodeImage, type ImageLimits } from '../backbones/image/pixels.js';
 import { AppError } from '../errors.js';
 import { type Head, headBytes, score } from '../heads/head.js';
@@ -8,8 +8,8 @@ import { readTfjsLayers } from '../heads/tfjs-layers.js';
 import type { Registry } from '../registry/registry.js';
 import type { BackboneCard } from '../schemas/backbones.js';
 import type { VersionManifest } from '../schemas/versions.js';
-import { TailQueue } from '../top/top-queue.js';
-import { readTailWeights, type Tail, tailBytes } from '../top/weights.js';
+import { TopQueue } from '../top/top-queue.js';
+import { readTopWeights, type TopWeights, topBytes } from '../top/weights.js';
 import { Batcher, type BatcherOptions } from './batcher.js';
 import { Explainer, type ExplainOptions, type Explanation } from './explainer.js';
 
@@ -45,7 +45,7 @@ export interface PredictionTimings {
 /** What belongs to one version: its head and, where it was trained, its part of the backbone. */
 interface Loaded {
   head: Head;
-  tail: Tail | undefined;
+  topWeights: TopWeights | undefined;
 }
 
 /** Classifies images with any version of any model; backbones and batches are shared by all of them. */
@@ -55,7 +55,7 @@ export class Predictor {
   readonly #explainer: Explainer;
   /** By the loaded backbone, not its id: one whose thread has died is loaded anew. */
   readonly #batchers = new WeakMap<Backbone, Batcher>();
-  readonly #tails = new WeakMap<SplitBackbone, TailQueue>();
+  readonly #queues = new WeakMap<CutBackbone, TopQueue>();
   readonly #heads: LRUCache<string, Loaded, { tenant: string; manifest: VersionManifest }>;
   #room: Float32Array = new Float32Array(0);
   #waiting = 0;
@@ -67,8 +67,8 @@ export class Predictor {
     this.#explainer = new Explainer({ registry: options.registry });
     this.#heads = new LRUCache({
       maxSize: options.headCacheBytes,
-      sizeCalculation: ({ head, tail }) => headBytes(head) + (tail ? tailBytes(tail) : 0),
-      dispose: ({ tail }) => tail && options.backbones.forgetTail(tail.key),
+      sizeCalculation: ({ head, topWeights }) => headBytes(head) + (topWeights ? topBytes(topWeights) : 0),
+      dispose: ({ topWeights }) => topWeights && options.backbones.forgetTop(topWeights.key),
       fetchMethod: (_key, _stale, { context }) => this.#loadHead(context.tenant, context.manifest),
     });
   }
@@ -96,8 +96,8 @@ export class Predictor {
     this.#enter(tenant, images.length);
     try {
       const began = performance.now();
-      const { head, tail } = await this.#head(tenant, manifest);
-      const { batcher, finish } = await this.#pass(manifest, tail);
+      const { head, topWeights } = await this.#head(tenant, manifest);
+      const { batcher, finish } = await this.#pass(manifest, topWeights);
       const slowest = { decode: 0, queue: 0, inference: 0 };
       const outcomes = await Promise.allSettled(
         images.map(async ({ bytes }): Promise<ImagePrediction> => {
@@ -170,9 +170,9 @@ export class Predictor {
     const read = (path: string) => this.#options.registry.read(tenant, manifest, path);
     const [model, weights] = await Promise.all([read('head/model.json'), read('head/weights.bin')]);
     const head = readTfjsLayers({ model: model.toString('utf8'), weights });
-    if (!manifest.top) return { head, tail: undefined };
-    const [index, values] = await Promise.all([read('tail/weights.json'), read('tail/weights.bin')]);
-    return { head, tail: readTailWeights({ index: index.toString('utf8'), weights: values }) };
+    if (!manifest.top) return { head, topWeights: undefined };
+    const [index, values] = await Promise.all([read('top/weights.json'), read('top/weights.bin')]);
+    return { head, topWeights: readTopWeights({ index: index.toString('utf8'), weights: values }) };
   }
 
   /** Room for the scores of one image, used again as long as heads have as many classes. */
@@ -182,14 +182,15 @@ export class Predictor {
   }
 
   /** The shared pass of a version, and what follows it for this version alone. */
-  async #pass(manifest: VersionManifest, tail: Tail | undefined) {
+  async #pass(manifest: VersionManifest, topWeights: TopWeights | undefined) {
     const { backbone, top } = manifest;
-    if (!top || !tail) return { batcher: await this.#batcher(manifest), finish: async (row: Float32Array) => row };
-    const weights = new Map([...tail.weights].map(([name, { dims }]) => [name, dims]));
-    const split = await this.#options.backbones.loadSplit(backbone, top.cut, weights);
-    const queue = this.#tails.get(split) ?? new TailQueue({ split });
-    this.#tails.set(split, queue);
-    return { batcher: this.#batcherOf(split), finish: (row: Float32Array) => queue.finish(tail, row) };
+    if (!top || !topWeights)
+      return { batcher: await this.#batcher(manifest), finish: async (row: Float32Array) => row };
+    const weights = new Map([...topWeights.weights].map(([name, { dims }]) => [name, dims]));
+    const split = await this.#options.backbones.loadCut(backbone, top.cut, weights);
+    const queue = this.#queues.get(split) ?? new TopQueue({ split });
+    this.#queues.set(split, queue);
+    return { batcher: this.#batcherOf(split), finish: (row: Float32Array) => queue.run(topWeights, row) };
   }
 
   /** One batcher per backbone, made when first needed. */

@@ -29,14 +29,14 @@ export const BackboneCard = Type.Object({
 });
 export type BackboneCard = Static<typeof BackboneCard>;
 
-/** Where a backbone is cut in two: a frozen trunk that is shared, and a tail whose weights are a model's own. */
+/** Where a backbone is cut in two: a frozen trunk that is shared, and a top whose weights are a model's own. */
 export const BackboneCut = Type.Object(
   {
     tensor: Type.String({ description: 'Map of the backbone at which it is cut, `[N, channels, height, width]`' }),
     channels: Type.Integer(),
     height: Type.Integer(),
     width: Type.Integer(),
-    passed: Type.Array(Type.Object({ name: Type.String(), dimensions: Type.Integer() }, strict), {
+    pooled: Type.Array(Type.Object({ name: Type.String(), dimensions: Type.Integer() }, strict), {
       description: 'Means of maps below the cut, which are features, too',
     }),
   },

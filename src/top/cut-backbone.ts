@@ -1,15 +1,15 @@
-import type { Backbones, SplitBackbone } from '../backbones/backbones.js';
+import type { Backbones, CutBackbone } from '../backbones/backbones.js';
 import { AppError } from '../errors.js';
 import { trunkDimensions } from '../onnx/cut-graph.js';
 import { decodeModel } from '../onnx/model-proto.js';
 import type { JobSettings } from '../schemas/jobs.js';
 import { findCuts } from './find-cuts.js';
-import { readTail, type TailProgram } from './program.js';
+import { readTop, type TopProgram } from './program.js';
 
 /** A backbone cut where its training begins. */
 export interface TrainableTop {
-  program: TailProgram;
-  split: SplitBackbone;
+  program: TopProgram;
+  split: CutBackbone;
   blocks: number;
 }
 
@@ -25,7 +25,7 @@ const MAX_BYTES = 16 * 2 ** 30;
  * @param rows images and varied copies
  * @throws AppError `setting_conflict` that says what is possible
  */
-export async function splitBackbone(
+export async function cutBackbone(
   settings: JobSettings & { backbone: string },
   { backbones, rows }: { backbones: Backbones; rows: number },
 ): Promise<TrainableTop> {
@@ -34,7 +34,7 @@ export async function splitBackbone(
   const { cuts, limit } = await findCuts(bytes, card);
   const { graph } = decodeModel(bytes);
   const features = card.features.name;
-  const programs = cuts.map((cut) => readTail(graph!, { cut, features, backbone: card.id }));
+  const programs = cuts.map((cut) => readTop(graph!, { cut, features, backbone: card.id }));
   const tooLarge = programs.findIndex((program) => valuesOf(program) > MAX_VALUES);
   const possible = tooLarge < 0 ? programs.length : tooLarge;
   const wanted = settings.hyperparameters?.trainable_blocks ?? 'auto';
@@ -55,9 +55,9 @@ export async function splitBackbone(
     );
   }
   const weights = new Map([...program.weights].map(([name, { dims }]) => [name, dims]));
-  return { program, blocks, split: await backbones.loadSplit(card, program.cut, weights) };
+  return { program, blocks, split: await backbones.loadCut(card, program.cut, weights) };
 }
 
-function valuesOf({ sizes }: TailProgram): number {
+function valuesOf({ sizes }: TopProgram): number {
   return [...sizes.values()].reduce((sum, { channels, height, width }) => sum + channels * height * width, 0);
 }

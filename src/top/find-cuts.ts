@@ -1,11 +1,11 @@
 import { AppError } from '../errors.js';
-import { tailNodes } from '../onnx/cut-graph.js';
+import { topNodes } from '../onnx/cut-graph.js';
 import { findBlocks, type Level, mapAt } from '../onnx/find-levels.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph-index.js';
 import { decodeModel, type Graph } from '../onnx/model-proto.js';
 import { probeShapes } from '../onnx/probe-shapes.js';
 import type { BackboneCard, BackboneCut } from '../schemas/backbones.js';
-import { readTail } from './program.js';
+import { readTop } from './program.js';
 
 /** Where a backbone may be cut, and why not deeper. */
 export interface Cuts {
@@ -37,7 +37,7 @@ export async function findCuts(bytes: Uint8Array, card: BackboneCard): Promise<C
     const cut = cutAt(index, end, features);
     if (!cut) continue;
     try {
-      const { steps } = readTail(model.graph!, { cut, features, backbone: card.id });
+      const { steps } = readTop(model.graph!, { cut, features, backbone: card.id });
       const kernels = steps.filter(({ kind }) => kind === 'convolution').length;
       if (kernels > weights) found.cuts.push(cut);
       weights = Math.max(weights, kernels);
@@ -53,16 +53,16 @@ export async function findCuts(bytes: Uint8Array, card: BackboneCard): Promise<C
 /** The cut at a map; undefined where something else than means of maps goes past it. */
 function cutAt(index: GraphIndex, end: Level, features: string): BackboneCut | undefined {
   const { name: tensor, channels, height, width, layout } = end;
-  const { reads } = tailNodes(index.graph as Graph, { cut: tensor, features });
+  const { reads } = topNodes(index.graph as Graph, { cut: tensor, features });
   const past = reads.filter((name) => index.shapes.has(name));
-  const passed = past.map((name) => ({ name, dims: index.shapes.get(name)! }));
-  if (layout !== 'nchw' || passed.some(({ dims }) => dims.length !== 2)) return undefined;
+  const pooled = past.map((name) => ({ name, dims: index.shapes.get(name)! }));
+  if (layout !== 'nchw' || pooled.some(({ dims }) => dims.length !== 2)) return undefined;
   if (mapAt(tensor, index) === undefined) return undefined;
   return {
     tensor,
     channels,
     height,
     width,
-    passed: passed.map(({ name, dims }) => ({ name, dimensions: dims[1]! })),
+    pooled: pooled.map(({ name, dims }) => ({ name, dimensions: dims[1]! })),
   };
 }

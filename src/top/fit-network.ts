@@ -1,19 +1,19 @@
 /**
- * Trains a tail together with its head, from where both are: softmax cross-entropy by Adam on mini-batches, the rate
+ * Trains a top together with its head, from where both are: softmax cross-entropy by Adam on mini-batches, the rate
  * falling along half a cosine. The loss of the head keeps its own penalty, so that a head fitted on the frozen features
- * starts at its optimum and only the tail's gradient moves it; the tail is pulled towards its start.
+ * starts at its optimum and only the top's gradient moves it; the top is pulled towards its start.
  */
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { AppError } from '../errors.js';
 import { shuffle } from '../numbers/random.js';
 import type { Engine } from '../heads/engine.js';
 import type { DenseLayer } from '../heads/head.js';
-import type { TailNetwork } from './network.js';
+import type { TopNetwork } from './network.js';
 
-export interface FitTailOptions {
+export interface FitNetworkOptions {
   engine: Engine;
   /** Its weights are changed in place. */
-  network: TailNetwork;
+  network: TopNetwork;
   /** Where the head starts; takes standardised features. */
   head: DenseLayer[];
   mean: Float32Array;
@@ -32,7 +32,7 @@ export interface FitTailOptions {
   learningRate: number;
   /** λ in mean loss + λ/2 · |W|² of the head */
   weightDecay: number;
-  /** Share of the way back to their start that the tail's weights go per unit of learning rate. */
+  /** Share of the way back to their start that the top's weights go per unit of learning rate. */
   pull: number;
   batchSize: number;
   /** Epochs over which the rate falls, and after how many of them to stop at the latest. */
@@ -43,11 +43,11 @@ export interface FitTailOptions {
   /** Epochs that are judged no better before stopping; 0: the last epoch is taken, whatever it is like. */
   patience: number;
   random: () => number;
-  onEpoch?: (epoch: TailEpoch) => void;
+  onEpoch?: (epoch: TopEpoch) => void;
   onStep?: (share: number) => void;
 }
 
-export interface TailEpoch {
+export interface TopEpoch {
   /** 0: the start */
   epoch: number;
   trainLoss: number;
@@ -56,7 +56,7 @@ export interface TailEpoch {
   validationLogits: Float32Array;
 }
 
-export interface FittedTail {
+export interface FittedNetwork {
   /** Of the best epoch on validation, else of the last; `network` then has that epoch's weights, too. */
   head: DenseLayer[];
   bestEpoch: number;
@@ -68,10 +68,10 @@ export interface FittedTail {
 const LOOK = 32;
 
 /** Fit; the event loop is given back after each step. @throws AppError `training_diverged` */
-export async function fitTail(options: FitTailOptions): Promise<FittedTail> {
+export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetwork> {
   const { engine, network, y, classes: K, train, validation, random } = options;
   const { tf } = engine;
-  const head = new TailHead(options);
+  const head = new TopHead(options);
   const optimizer = tf.train.adam(options.learningRate);
   const parameters = network.parameters.map(({ variable }) => variable);
   const anchors = parameters.map((variable) => variable.clone() as Tensor);
@@ -122,7 +122,7 @@ export async function fitTail(options: FitTailOptions): Promise<FittedTail> {
     best = { epoch, loss, logits, values: values.map((value) => Float32Array.from(value as Float32Array)) };
   };
   try {
-    const start = await tailLogits({ ...options, head, rows: validation });
+    const start = await topLogits({ ...options, head, rows: validation });
     await remember(0, validation.length > 0 ? options.judge(start) : Number.POSITIVE_INFINITY, start);
     for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
       shuffle(order, random);
@@ -143,7 +143,7 @@ export async function fitTail(options: FitTailOptions): Promise<FittedTail> {
       if (!Number.isFinite(loss)) {
         throw new AppError('training_diverged', `The training diverged in epoch ${epoch}. Lower learning_rate.`);
       }
-      const validationLogits = await tailLogits({ ...options, head, rows: validation });
+      const validationLogits = await topLogits({ ...options, head, rows: validation });
       options.onEpoch?.({
         epoch,
         trainLoss: loss / order.length,
@@ -167,12 +167,12 @@ export async function fitTail(options: FitTailOptions): Promise<FittedTail> {
 }
 
 /**
- * Scores before the softmax through tail and head, `[rows, K]`; the event loop is given back after each batch.
+ * Scores before the softmax through top and head, `[rows, K]`; the event loop is given back after each batch.
  */
-export async function tailLogits(options: {
+export async function topLogits(options: {
   engine: Engine;
-  network: TailNetwork;
-  head: TailHead;
+  network: TopNetwork;
+  head: TopHead;
   read: (row: number) => Float32Array;
   dimensions: number;
   rows: ArrayLike<number>;
@@ -192,10 +192,10 @@ export async function tailLogits(options: {
   return out;
 }
 
-/** Features through a tail, `[rows, D]`. */
-export async function tailFeatures(options: {
+/** Features through a top, `[rows, D]`. */
+export async function topFeatures(options: {
   engine: Engine;
-  network: TailNetwork;
+  network: TopNetwork;
   read: (row: number) => Float32Array;
   dimensions: number;
   rows: number;
@@ -215,7 +215,7 @@ export async function tailFeatures(options: {
 }
 
 /** A head as variables, behind the standardisation. */
-export class TailHead {
+export class TopHead {
   readonly variables: Variable[] = [];
   readonly classes: number;
   readonly #tf: Engine['tf'];

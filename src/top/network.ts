@@ -2,7 +2,7 @@ import type { Tensor, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core
 import type { Engine } from '../heads/engine.js';
 import { trunkDimensions } from '../onnx/cut-graph.js';
 import type { FloatConstant } from '../onnx/float-constant.js';
-import type { MapSize, Pads, TailOperation, TailProgram, TailStep } from './program.js';
+import type { MapSize, Pads, TopOperation, TopProgram, TopStep } from './program.js';
 
 /** A weight that is trained. Its values lie as the engine wants them: kernels `[h, w, inputs, outputs]`. */
 export interface Parameter {
@@ -19,17 +19,17 @@ export interface Pass {
 }
 
 /**
- * A tail on the engine, with weights that can be trained. The gradients are written out: the WebAssembly engine has none
+ * A top on the engine, with weights that can be trained. The gradients are written out: the WebAssembly engine has none
  * for the kernels of a convolution, and multiplies transposed operands on a slow path. Depthwise kernels stay as they
  * are (nine numbers a channel, and the most expensive gradient); means and variances of a normalisation do, too.
  */
-export class TailNetwork {
+export class TopNetwork {
   readonly parameters: Parameter[] = [];
   readonly #tf: Engine['tf'];
-  readonly #program: TailProgram;
+  readonly #program: TopProgram;
   readonly #weights = new Map<string, Variable>();
 
-  constructor(engine: Engine, program: TailProgram, weights: Map<string, FloatConstant> = program.weights) {
+  constructor(engine: Engine, program: TopProgram, weights: Map<string, FloatConstant> = program.weights) {
     this.#tf = engine.tf;
     this.#program = program;
     const trained = trainedWeights(program);
@@ -65,7 +65,7 @@ export class TailNetwork {
     const map = tf.reshape(tf.slice(input, [0, 0], [count, cut.channels * places]), [count, cut.channels, places]);
     maps.set(cut.tensor, tf.reshape(tf.transpose(map, [0, 2, 1]), [count * places, cut.channels]));
     let offset = cut.channels * places;
-    for (const { name, dimensions } of cut.passed) {
+    for (const { name, dimensions } of cut.pooled) {
       maps.set(name, tf.slice(input, [0, offset], [count, dimensions]));
       offset += dimensions;
     }
@@ -79,7 +79,7 @@ export class TailNetwork {
    */
   backward({ maps, count }: Pass, gradient: Tensor2D): Tensor[] {
     const { cut, steps, features } = this.#program;
-    const frozen = new Set([cut.tensor, ...cut.passed.map(({ name }) => name)]);
+    const frozen = new Set([cut.tensor, ...cut.pooled.map(({ name }) => name)]);
     const ofMaps = new Map<string, Tensor2D>([[features, gradient]]);
     const ofWeights = new Map<string, Tensor>();
     for (const step of [...steps].reverse()) {
@@ -99,7 +99,7 @@ export class TailNetwork {
     this.#tf.dispose([...this.#weights.values()]);
   }
 
-  #apply(step: TailStep, maps: Map<string, Tensor2D>, count: number): Tensor2D {
+  #apply(step: TopStep, maps: Map<string, Tensor2D>, count: number): Tensor2D {
     const tf = this.#tf;
     const inputs = step.inputs.map((name) => maps.get(name)!);
     const x = inputs[0]!;
@@ -138,7 +138,7 @@ export class TailNetwork {
 
   /** Gradients of a step's inputs; those of its weights go into `ofWeights`. */
   #applyBack(
-    step: TailStep,
+    step: TopStep,
     options: {
       dy: Tensor2D;
       maps: Map<string, Tensor2D>;
@@ -222,11 +222,11 @@ export class TailNetwork {
     return bias ? this.#tf.add(rows, this.#weights.get(bias)!) : rows;
   }
 
-  #inverseDeviation({ variance, epsilon }: Extract<TailOperation, { kind: 'normalization' }>): Tensor {
+  #inverseDeviation({ variance, epsilon }: Extract<TopOperation, { kind: 'normalization' }>): Tensor {
     return this.#tf.rsqrt(this.#tf.add(this.#weights.get(variance)!, epsilon));
   }
 
-  #normalized(step: Extract<TailOperation, { kind: 'normalization' }>, x: Tensor2D): Tensor2D {
+  #normalized(step: Extract<TopOperation, { kind: 'normalization' }>, x: Tensor2D): Tensor2D {
     return this.#tf.mul(this.#tf.sub(x, this.#weights.get(step.mean)!), this.#inverseDeviation(step));
   }
 
@@ -284,11 +284,11 @@ export class TailNetwork {
   }
 }
 
-type Convolution = Extract<TailStep, { kind: 'convolution' }>;
-type Depthwise = Extract<TailStep, { kind: 'depthwise' }>;
+type Convolution = Extract<TopStep, { kind: 'convolution' }>;
+type Depthwise = Extract<TopStep, { kind: 'depthwise' }>;
 
 /** Names of the weights that are trained. */
-function trainedWeights({ steps }: TailProgram): Set<string> {
+function trainedWeights({ steps }: TopProgram): Set<string> {
   const names = steps.flatMap((step) => {
     if (step.kind === 'normalization') return [step.scale, step.bias];
     if (step.kind === 'convolution') return [step.weight, ...(step.bias ? [step.bias] : [])];

@@ -1,12 +1,12 @@
 /**
- * tail/ is the part of a backbone behind a cut as something that can be trained.
+ * top/ is the part of a backbone behind a cut as something that can be trained.
  *
  * This file: what the ONNX nodes behind a cut compute, as a list of steps on maps. A map is held as rows, one for each
  * place of each image: `[N · height · width, channels]`; a vector is a map of one place.
  */
 
 import { AppError } from '../errors.js';
-import { tailNodes } from '../onnx/cut-graph.js';
+import { topNodes } from '../onnx/cut-graph.js';
 import { type FloatConstant, floatConstants } from '../onnx/float-constant.js';
 import type { Graph, GraphNode } from '../onnx/model-proto.js';
 import { axesOf, constantsOf, intAttribute, intsAttribute } from '../onnx/read-node.js';
@@ -27,7 +27,7 @@ export interface Pads {
 }
 
 /** What a step does to its input. Weights are named as in the graph. */
-export type TailOperation =
+export type TopOperation =
   | { kind: 'convolution'; weight: string; bias: string | undefined; stride: number; pads: Pads; kernel: number[] }
   | { kind: 'depthwise'; weight: string; bias: string | undefined; stride: number; pads: Pads; kernel: number[] }
   | { kind: 'normalization'; scale: string; bias: string; mean: string; variance: string; epsilon: number }
@@ -38,12 +38,12 @@ export type TailOperation =
   | { kind: 'mean' }
   | { kind: 'same' };
 
-export type TailStep = TailOperation & { inputs: string[]; output: string; size: MapSize };
+export type TopStep = TopOperation & { inputs: string[]; output: string; size: MapSize };
 
-/** A tail: input as `TRUNK`, output `[N, D]`. */
-export interface TailProgram {
+/** A top: input as `TRUNK`, output `[N, D]`. */
+export interface TopProgram {
   cut: BackboneCut;
-  steps: TailStep[];
+  steps: TopStep[];
   features: string;
   /** Of every map in it. */
   sizes: Map<string, MapSize>;
@@ -55,15 +55,15 @@ export interface TailProgram {
  * Understand what lies behind a cut.
  * @throws AppError `setting_conflict` that names the operator which cannot be trained here
  */
-export function readTail(
+export function readTop(
   graph: Graph,
   { cut, features, backbone }: { cut: BackboneCut; features: string; backbone: string },
-): TailProgram {
-  const { nodes } = tailNodes(graph, { cut: cut.tensor, features });
+): TopProgram {
+  const { nodes } = topNodes(graph, { cut: cut.tensor, features });
   const constant = floatConstants(graph);
   const constants = constantsOf(graph);
   const sizes = new Map<string, MapSize>([[cut.tensor, cut]]);
-  for (const { name, dimensions } of cut.passed) sizes.set(name, { channels: dimensions, height: 1, width: 1 });
+  for (const { name, dimensions } of cut.pooled) sizes.set(name, { channels: dimensions, height: 1, width: 1 });
   const weights = new Map<string, FloatConstant>();
   const weight = (node: GraphNode, name: string) => {
     const found = constant(name);
@@ -71,13 +71,13 @@ export function readTail(
     weights.set(name, found);
     return found;
   };
-  const steps = nodes.map((node): TailStep => {
+  const steps = nodes.map((node): TopStep => {
     const [first = '', ...others] = node.input ?? [];
     const output = node.output![0]!;
     const size = sizes.get(first);
     if (!size) throw untrainable(backbone, node, 'its first input is no map');
     const refuse = (reason: string) => untrainable(backbone, node, reason);
-    const step = (operation: TailOperation, result: MapSize = size, inputs = [first]): TailStep => {
+    const step = (operation: TopOperation, result: MapSize = size, inputs = [first]): TopStep => {
       sizes.set(output, result);
       return { ...operation, inputs, output, size: result };
     };
@@ -139,7 +139,7 @@ export function readTail(
         throw refuse('this operator is not known to the training');
     }
 
-    function convolution(): TailStep {
+    function convolution(): TopStep {
       const [name, bias] = others as [string, string | undefined];
       const [outputs, inputs, ...kernel] = weight(node, name).dims as [number, number, number, number];
       if (bias) weight(node, bias);
@@ -171,7 +171,7 @@ export function readTail(
       return step({ kind, weight: name, bias: bias || undefined, stride, pads, kernel }, result);
     }
 
-    function average(): TailStep {
+    function average(): TopStep {
       const kernel = intsAttribute(node, 'kernel_shape') ?? [];
       const strides = intsAttribute(node, 'strides') ?? [1, 1];
       const { channels, height, width } = size!;

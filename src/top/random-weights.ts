@@ -1,13 +1,13 @@
 import { gaussianFrom } from '../numbers/random.js';
 import type { FloatConstant } from '../onnx/float-constant.js';
-import type { TailProgram } from './program.js';
+import type { TopProgram } from './program.js';
 
 /**
- * Random weights for a tail, of the shapes that the backbone has: kernels normal with variance 2 / fan-in (He et al.,
+ * Random weights for a top, of the shapes that the backbone has: kernels normal with variance 2 / fan-in (He et al.,
  * Delving Deep into Rectifiers, 2015), biases 0, normalisations that change nothing.
  * @param random uniform numbers in [0, 1)
  */
-export function randomTail({ steps, weights }: TailProgram, random: () => number): Map<string, FloatConstant> {
+export function randomTopWeights({ steps, weights }: TopProgram, random: () => number): Map<string, FloatConstant> {
   const gaussian = gaussianFrom(random);
   const ones = new Set(steps.flatMap((step) => (step.kind === 'normalization' ? [step.scale, step.variance] : [])));
   return new Map(

@@ -2,20 +2,20 @@ import { createHash } from 'node:crypto';
 import { AppError } from '../errors.js';
 import type { FloatConstant } from '../onnx/float-constant.js';
 
-/** Weights of a model's tail, by the names that they have in the backbone's graph. */
-export interface Tail {
-  /** SHA-256 of the weights: equal keys, equal tails. */
+/** Weights of a model's top, by the names that they have in the backbone's graph. */
+export interface TopWeights {
+  /** SHA-256 of the weights: equal keys, equal tops. */
   key: string;
   weights: Map<string, FloatConstant>;
 }
 
-/** Bytes that a tail takes: here, and once more where it runs. */
-export function tailBytes({ weights }: Tail): number {
+/** Bytes that a top takes: here, and once more where it runs. */
+export function topBytes({ weights }: TopWeights): number {
   return [...weights.values()].reduce((sum, { values }) => sum + 2 * values.byteLength, 0);
 }
 
-/** A tail as files: names and dimensions as JSON text, the values one after another as float32, little-endian. */
-export function writeTail(weights: Map<string, FloatConstant>): { index: string; weights: Uint8Array } {
+/** A top as files: names and dimensions as JSON text, the values one after another as float32, little-endian. */
+export function writeTopWeights(weights: Map<string, FloatConstant>): { index: string; weights: Uint8Array } {
   const parts = [...weights.values()].map(({ values }) =>
     Buffer.from(values.buffer, values.byteOffset, values.byteLength),
   );
@@ -25,8 +25,8 @@ export function writeTail(weights: Map<string, FloatConstant>): { index: string;
   };
 }
 
-/** @throws AppError `version_damaged` for what `writeTail` did not write */
-export function readTailWeights(files: { index: string; weights: Uint8Array }): Tail {
+/** @throws AppError `version_damaged` for what `writeTopWeights` did not write */
+export function readTopWeights(files: { index: string; weights: Uint8Array }): TopWeights {
   try {
     const weights = new Map<string, FloatConstant>();
     let offset = 0;

@@ -50,7 +50,7 @@ export function modelCard(report: Report, labels: string[], backbone: BackboneCa
     `- \`head/model.json\` and \`head/weights.bin\` are a TensorFlow.js layers model from the backbone's ${report.backbone.dimensions} features to probabilities.`,
     ...(tuned
       ? [
-          "- Those features come through the model's own top blocks: `tail/weights.json` and `tail/weights.bin` hold their weights, by the names in the backbone's graph.",
+          "- Those features come through the model's own top blocks: `top/weights.json` and `top/weights.bin` hold their weights, by the names in the backbone's graph.",
         ]
       : []),
     '- `labels.json` names the outputs in order.',

@@ -18,12 +18,12 @@ import type { Augmentation, Hyperparameters, JobEvent, JobPhase, JobProgress, Jo
 import { Augmentation as AugmentationSchema } from '../schemas/jobs.js';
 import type { Curve, Evaluation, Report } from '../schemas/report.js';
 import type { VersionManifest } from '../schemas/versions.js';
-import { splitBackbone } from '../top/cut-backbone.js';
-import { tailFeatures } from '../top/fit-network.js';
+import { cutBackbone } from '../top/cut-backbone.js';
+import { topFeatures } from '../top/fit-network.js';
 import { type FittedTop, fitTop } from './stages/train-top.js';
-import { TailNetwork } from '../top/network.js';
-import { randomTail } from '../top/random-weights.js';
-import { writeTail } from '../top/weights.js';
+import { TopNetwork } from '../top/network.js';
+import { randomTopWeights } from '../top/random-weights.js';
+import { writeTopWeights } from '../top/weights.js';
 import { checkTraining, classWithoutTrainingImages } from './check-training.js';
 import { fitHead } from './choose-head/fit-head.js';
 import { fixedTo } from './choose-head/fixed-to.js';
@@ -104,7 +104,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const backbone = await options.backbones.load(settings.backbone);
   const copies = augmentation ? augmentation.copies * planned.train.length : 0;
   const top = trainsTop
-    ? await splitBackbone(settings, { backbones: options.backbones, rows: entries.length + copies })
+    ? await cutBackbone(settings, { backbones: options.backbones, rows: entries.length + copies })
     : undefined;
   const extraction = {
     entries,
@@ -246,10 +246,10 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     const { program } = top!;
     const start = { weights: program.weights, mean, deviation, request, start: fitted };
     if (settings.weights !== 'random') return start;
-    const weights = randomTail(program, seededRandom(seed, 'random tail'));
-    const network = new TailNetwork(engine, program, weights);
+    const weights = randomTopWeights(program, seededRandom(seed, 'random top'));
+    const network = new TopNetwork(engine, program, weights);
     const [D, dimensions, rows] = [samples.dimensions, top!.split.card.features.dimensions, samples.y.length];
-    const x = await tailFeatures({ engine, network, read: read!, dimensions, rows, features: D });
+    const x = await topFeatures({ engine, network, read: read!, dimensions, rows, features: D });
     network.dispose();
     const standard = standardise(x, D, known);
     const other = { ...request, samples: { ...samples, x } };
@@ -277,7 +277,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     throw new AppError('training_diverged', 'The training diverged: weights became infinite. Lower learning_rate.');
   }
   const { model: modelJson, weights } = await writeTfjsLayers(head);
-  const tail = tuned && writeTail(tuned.weights);
+  const topFiles = tuned && writeTopWeights(tuned.weights);
   const changed = top &&
     tuned && { cut: top.program.cut, blocks: top.blocks, weights: settings.weights ?? 'pretrained' };
   const report: Report = {
@@ -342,8 +342,8 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const digest = createHash('sha256')
     .update(JSON.stringify({ labels, backbone: backbone.card.sha256, model: modelJson }))
     .update(weights)
-    .update(tail ? JSON.stringify(changed) : '')
-    .update(tail?.weights ?? '')
+    .update(topFiles ? JSON.stringify(changed) : '')
+    .update(topFiles?.weights ?? '')
     .digest('hex');
   const files = new Map<string, Uint8Array | string>([
     ['README.md', modelCard(report, labels, backbone.card)],
@@ -372,7 +372,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const { confusionSvg, curvesSvg } = await charts;
   if (report.curves.length > 0) files.set('report/curves.svg', await curvesSvg(report.curves));
   if (tested) files.set('report/confusion.svg', await confusionSvg(tested));
-  if (tail) files.set('tail/weights.json', tail.index).set('tail/weights.bin', tail.weights);
+  if (topFiles) files.set('top/weights.json', topFiles.index).set('top/weights.bin', topFiles.weights);
 
   progress.phase('publishing', 'Publishing the version');
   return registry.publish({

@@ -93,7 +93,7 @@ await t.test('onnx answers the same from pixels; tfjs is refused with a sentence
   const packed = await fromBufferPromise(Buffer.from(await bundle.arrayBuffer()));
   const names: string[] = [];
   for await (const { fileName } of packed.eachEntry()) names.push(fileName);
-  t.ok(names.includes('tail/weights.bin') && names.includes('tail/weights.json'));
+  t.ok(names.includes('top/weights.bin') && names.includes('top/weights.json'));
 });
 
 await t.test('the same job again gives the same model; random weights another', async (t) => {

@@ -11,11 +11,11 @@ import { buildNode } from '../../src/onnx/build-node.js';
 import { decodeModel, type Graph } from '../../src/onnx/model-proto.js';
 import type { BackboneCard, BackboneCut } from '../../src/schemas/backbones.js';
 import { findCuts } from '../../src/top/find-cuts.js';
-import { fitTail } from '../../src/top/fit-network.js';
-import { TailNetwork } from '../../src/top/network.js';
-import { readTail } from '../../src/top/program.js';
-import { randomTail } from '../../src/top/random-weights.js';
-import { readTailWeights, writeTail } from '../../src/top/weights.js';
+import { fitNetwork } from '../../src/top/fit-network.js';
+import { TopNetwork } from '../../src/top/network.js';
+import { readTop } from '../../src/top/program.js';
+import { randomTopWeights } from '../../src/top/random-weights.js';
+import { readTopWeights, writeTopWeights } from '../../src/top/weights.js';
 import { modelOf, node, weights } from '../helpers/onnx-models.js';
 import { relativeDifference } from '../helpers/onnx-run.js';
 import { randomFrom } from '../helpers/photos.js';
@@ -47,16 +47,16 @@ for (const [id, file, count] of BACKBONES) {
     const { cuts } = await findCuts(bytes, card);
     t.ok(cuts.length >= count, `${cuts.length} places to cut`);
     for (const cut of [cuts[0]!, cuts[count - 1]!]) {
-      const program = readTail(decodeModel(bytes).graph!, { cut, features: 'features', backbone: id });
+      const program = readTop(decodeModel(bytes).graph!, { cut, features: 'features', backbone: id });
       const dims = new Map([...program.weights].map(([name, each]) => [name, each.dims]));
-      const split = await backbones.loadSplit(card, cut, dims);
-      t.equal(await backbones.loadSplit(card, cut, dims), split, 'loaded once');
+      const split = await backbones.loadCut(card, cut, dims);
+      t.equal(await backbones.loadCut(card, cut, dims), split, 'loaded once');
       const rows = await split.embed(pixels, 4);
-      const network = new TailNetwork(engine, program);
+      const network = new TopNetwork(engine, program);
       const trained = tf.tidy(() => network.forward(rows, 4).features.dataSync() as Float32Array);
       t.ok(relativeDifference(trained, expected) < 1e-5, `${cut.tensor}: what is trained`);
-      const files = writeTail(network.weights());
-      const served = await split.finish(readTailWeights(files), rows, 4);
+      const files = writeTopWeights(network.weights());
+      const served = await split.runTop(readTopWeights(files), rows, 4);
       t.ok(relativeDifference(served, expected) < 1e-5, `${cut.tensor}: what is served`);
       t.ok(tf.memory().numTensors > 0);
       network.dispose();
@@ -65,7 +65,7 @@ for (const [id, file, count] of BACKBONES) {
   });
 }
 
-const CUT: BackboneCut = { tensor: 'x', channels: 3, height: 6, width: 6, passed: [{ name: 'low', dimensions: 2 }] };
+const CUT: BackboneCut = { tensor: 'x', channels: 3, height: 6, width: 6, pooled: [{ name: 'low', dimensions: 2 }] };
 
 /** All that can be trained: strides, uneven padding, groups, a residual, two branches, pooling, maps of two depths. */
 const everything: Graph = modelOf({
@@ -96,7 +96,7 @@ const everything: Graph = modelOf({
   ],
 }).graph!;
 
-const program = readTail(everything, { cut: CUT, features: 'features', backbone: 'small' });
+const program = readTop(everything, { cut: CUT, features: 'features', backbone: 'small' });
 const T = 3 * 6 * 6 + 2;
 const D = 2 + 4 + 9;
 
@@ -106,7 +106,7 @@ function noise(length: number, seed: number): Float32Array {
 }
 
 t.test('the gradients are those of the features, by every kind of step', (t) => {
-  const network = new TailNetwork(engine, program);
+  const network = new TopNetwork(engine, program);
   const [x, direction] = [noise(3 * T, 1), noise(3 * D, 2)];
   const loss = () =>
     tf.tidy(() => {
@@ -143,9 +143,9 @@ const inputs = Array.from({ length: ROWS }, (_, i) =>
 
 async function fit(start = program.weights) {
   const before = tf.memory().numTensors;
-  const network = new TailNetwork(engine, program, start);
+  const network = new TopNetwork(engine, program, start);
   const losses: number[] = [];
-  const { head } = await fitTail({
+  const { head } = await fitNetwork({
     ...{ engine, network, y: classes, classes: 2, dimensions: T, weightDecay: 0.01, pull: 0.1, batchSize: 8 },
     head: [{ inputs: D, units: 2, kernel: new Float32Array(2 * D), bias: new Float32Array(2), activation: 'softmax' }],
     mean: new Float32Array(D),
@@ -163,7 +163,7 @@ async function fit(start = program.weights) {
   return { head, trained, losses };
 }
 
-t.test('training lowers the loss, moves the tail, and is the same each time', async (t) => {
+t.test('training lowers the loss, moves the top, and is the same each time', async (t) => {
   const [first, second] = [await fit(), await fit()];
   t.ok(first.losses.at(-1)! < 0.5 * first.losses[0]!, `loss ${first.losses[0]} → ${first.losses.at(-1)}`);
   t.same(second, first);
@@ -172,8 +172,8 @@ t.test('training lowers the loss, moves the tail, and is the same each time', as
   t.same(first.trained.get('n_m'), program.weights.get('n_m'), 'and the means of a normalisation');
 });
 
-t.test('a tail can start at random', async (t) => {
-  const random = randomTail(program, randomFrom(9));
+t.test('a top can start at random', async (t) => {
+  const random = randomTopWeights(program, randomFrom(9));
   t.notSame(random.get('e_w')!.values, program.weights.get('e_w')!.values);
   t.same([...random.get('n_v')!.values], [1, 1, 1, 1]);
   const spread = random.get('e_w')!.values.reduce((sum, value) => sum + value ** 2, 0) / 180;
@@ -186,7 +186,7 @@ t.test('an operator that cannot be trained is named, with what to do', (t) => {
   const graph = modelOf({
     nodes: [node('Sigmoid', 'x', 's'), node('GlobalAveragePool', 's', 'p'), node('Flatten', 'p', 'features')],
   }).graph!;
-  t.throws(() => readTail(graph, { cut: { ...CUT, passed: [] }, features: 'features', backbone: 'odd' }), {
+  t.throws(() => readTop(graph, { cut: { ...CUT, pooled: [] }, features: 'features', backbone: 'odd' }), {
     code: 'setting_conflict',
     message: /backbone 'odd'.*Sigmoid 's'.*trainable_blocks/,
   });
@@ -194,9 +194,9 @@ t.test('an operator that cannot be trained is named, with what to do', (t) => {
 });
 
 t.test('stored weights that are cut short are found out', (t) => {
-  const { index, weights: values } = writeTail(program.weights);
-  t.same(readTailWeights({ index, weights: values }).weights, program.weights);
-  t.throws(() => readTailWeights({ index, weights: values.subarray(4) }), { code: 'version_damaged' });
+  const { index, weights: values } = writeTopWeights(program.weights);
+  t.same(readTopWeights({ index, weights: values }).weights, program.weights);
+  t.throws(() => readTopWeights({ index, weights: values.subarray(4) }), { code: 'version_damaged' });
   t.end();
 });
 
@@ -208,7 +208,7 @@ t.test('a cut goes where only one map passes, top first', async (t) => {
   t.same(
     cuts
       .slice(0, 2)
-      .map(({ tensor, channels, passed }) => [tensor, channels, passed.map(({ dimensions }) => dimensions)]),
+      .map(({ tensor, channels, pooled }) => [tensor, channels, pooled.map(({ dimensions }) => dimensions)]),
     [
       ['map_3', 320, [160, 320]],
       ['map_2', 320, [160]],

@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { tailModel, trunkModel } from '../../onnx/cut-graph.js';
+import { topModel, trunkModel } from '../../onnx/cut-graph.js';
 import { decodeModel, encodeModel } from '../../onnx/model-proto.js';
 import { InferenceSession, Tensor } from '../../onnx/runtime.js';
 import type { BackboneCard, BackboneCut } from '../../schemas/backbones.js';
@@ -43,7 +43,7 @@ export interface FeatureMap {
 }
 
 /** Run the part behind the cut on what the part before it answered, float32 `[count, T]`. */
-export interface FinishRequest {
+export interface TopRequest {
   id: number;
   rows: Float32Array;
   count: number;
@@ -51,7 +51,7 @@ export interface FinishRequest {
   key: string;
 }
 
-/** Weights of one model's tail: keep them under `key`, or forget them. */
+/** Weights of one model's top: keep them under `key`, or forget them. */
 export interface WeightsMessage {
   key: string;
   weights: Map<string, { dims: number[]; values: Float32Array }> | undefined;
@@ -80,7 +80,7 @@ try {
   const model = split && decodeModel(bytes);
   const whole = model ? encodeModel(trunkModel(model, split.cut)) : bytes;
   const { session, provider, unavailableProviders } = await createSession(whole);
-  const finish = model && (await startTail(encodeModel(tailModel(model, tailParts(split)))));
+  const runTop = model && (await startTop(encodeModel(topModel(model, topParts(split)))));
   const { input, features } = card;
   if (!session.inputNames.includes(input.name) || !session.outputNames.includes(features.name)) {
     throw new Error(`${file} has no input '${input.name}' or no output '${features.name}'`);
@@ -97,9 +97,9 @@ try {
       answer(id, session.run(feeds, [features.name]), { name: features.name, dims: [count, features.dimensions] });
     }
   };
-  port.on('message', (message: EmbedRequest | FinishRequest | WeightsMessage) => {
+  port.on('message', (message: EmbedRequest | TopRequest | WeightsMessage) => {
     if ('pixels' in message) embed(message);
-    else finish?.(message);
+    else runTop?.(message);
   });
   say({ kind: 'ready', provider, unavailableProviders });
 } catch (error) {
@@ -136,35 +136,35 @@ function answer(
   );
 }
 
-function tailParts({ cut, features, weights }: NonNullable<ThreadData['split']>) {
+function topParts({ cut, features, weights }: NonNullable<ThreadData['split']>) {
   return { cut, features: features.name, weights };
 }
 
 /**
- * The part behind the cut. Its weights are inputs, so one session serves the tails of all models: making and releasing a
+ * The part behind the cut. Its weights are inputs, so one session serves the tops of all models: making and releasing a
  * session for each would leak (onnxruntime#25325).
  */
-async function startTail(bytes: Uint8Array) {
+async function startTop(bytes: Uint8Array) {
   const { cut, features } = split!;
   const { session } = await createSession(bytes);
-  const tails = new Map<string, Record<string, Tensor>>();
+  const tops = new Map<string, Record<string, Tensor>>();
   const inputs = [
     { name: cut.tensor, dims: [cut.channels, cut.height, cut.width] },
-    ...cut.passed.map(({ name, dimensions }) => ({ name, dims: [dimensions] })),
+    ...cut.pooled.map(({ name, dimensions }) => ({ name, dims: [dimensions] })),
   ].map((part) => ({ ...part, length: part.dims.reduce((product, d) => product * d, 1) }));
   const total = inputs.reduce((sum, { length }) => sum + length, 0);
-  return (message: FinishRequest | WeightsMessage) => {
+  return (message: TopRequest | WeightsMessage) => {
     const { key } = message;
     if ('weights' in message) {
       const named = [...(message.weights ?? [])].map(([name, { dims, values }]): [string, Tensor] => {
         return [name, new Tensor('float32', values, dims)];
       });
-      if (message.weights) tails.set(key, Object.fromEntries(named));
-      else tails.delete(key);
+      if (message.weights) tops.set(key, Object.fromEntries(named));
+      else tops.delete(key);
       return;
     }
     const { id, rows, count } = message;
-    const feeds: Record<string, Tensor> = { ...tails.get(key) };
+    const feeds: Record<string, Tensor> = { ...tops.get(key) };
     let offset = 0;
     for (const { name, dims, length } of inputs) {
       const part = new Float32Array(count * length);

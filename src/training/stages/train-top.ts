@@ -14,13 +14,13 @@ import { fitHead } from '../choose-head/fit-head.js';
 import { fixedTo } from '../choose-head/fixed-to.js';
 import { type FittedHead, type HeadOptions, heldOutImages, rowWeights } from '../choose-head/head-fit.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
-import { fitTail, TailHead, tailLogits } from '../../top/fit-network.js';
-import { TailNetwork } from '../../top/network.js';
-import type { TailProgram } from '../../top/program.js';
+import { fitNetwork, TopHead, topLogits } from '../../top/fit-network.js';
+import { TopNetwork } from '../../top/network.js';
+import type { TopProgram } from '../../top/program.js';
 
 export interface TopOptions {
-  program: TailProgram;
-  /** Where the tail starts. */
+  program: TopProgram;
+  /** Where the top starts. */
   weights: Map<string, FloatConstant>;
   /** What the trunk answered for a row, `[T]`. */
   read: (row: number) => Float32Array;
@@ -38,11 +38,11 @@ export interface TopOptions {
   onProgress: (share: number) => void;
 }
 
-/** A trained tail and head. */
+/** A trained top and head. */
 export interface TrainedTop {
   layers: DenseLayer[];
   weights: Map<string, FloatConstant>;
-  /** Scores of images through tail and head. */
+  /** Scores of images through top and head. */
   score: (images: number[]) => Promise<Scored>;
 }
 
@@ -134,7 +134,10 @@ function settingsOf(wanted: Hyperparameters): Settings {
 async function training(
   options: TopOptions,
   settings: Settings,
-  run: { images: number[]; held: number[]; epochs: number } & Pick<Parameters<typeof fitTail>[0], 'onEpoch' | 'onStep'>,
+  run: { images: number[]; held: number[]; epochs: number } & Pick<
+    Parameters<typeof fitNetwork>[0],
+    'onEpoch' | 'onStep'
+  >,
 ): Promise<TrainedTop & { epochs: number; validationLogits: Float32Array }> {
   const { request, start, program, read, mean, deviation, trunkDimensions: dimensions } = options;
   const { engine, samples } = request;
@@ -149,11 +152,11 @@ async function training(
     onEpoch: () => undefined,
     onProgress: () => undefined,
   });
-  const network = new TailNetwork(engine, program, options.weights);
+  const network = new TopNetwork(engine, program, options.weights);
   const inside = new Set(images);
   const shared = { engine, read, dimensions, mean, deviation, weightDecay: Number(start.settings.weight_decay) };
   try {
-    const fit = await fitTail({
+    const fit = await fitNetwork({
       ...shared,
       network,
       head: layers,
@@ -183,10 +186,10 @@ async function training(
     });
     const weights = network.weights();
     const score = async (rows: number[]) => {
-      const trained = new TailNetwork(engine, program, weights);
-      const head = new TailHead({ ...shared, head: fit.head });
+      const trained = new TopNetwork(engine, program, weights);
+      const head = new TopHead({ ...shared, head: fit.head });
       try {
-        const logits = await tailLogits({ ...shared, network: trained, head, rows });
+        const logits = await topLogits({ ...shared, network: trained, head, rows });
         return { logits, y: Int32Array.from(rows, (row) => samples.y[row]!), classes: samples.labels.length };
       } finally {
         trained.dispose();

@@ -31,7 +31,7 @@ export function layoutName({ sessions, threads, batch }: Layout): string {
   return `${sessions} session${sessions > 1 ? 's' : ''} of ${threads} thread${threads > 1 ? 's' : ''}, batches of ${batch}`;
 }
 
-/** The limit of the machine: the same photos decoded (sharp) and passed through the backbone (ONNX Runtime), no more. */
+/** The limit of the machine: the same photos decoded (sharp) and pooled through the backbone (ONNX Runtime), no more. */
 export class BareLoop {
   readonly layout: Layout;
   readonly #workers: Worker[];
