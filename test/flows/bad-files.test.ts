@@ -119,8 +119,9 @@ if (here.skip) {
       await inParallel(await corpus(name), WIDTH, async ({ path, bytes }) => {
         const answer = await send(url, '/v1/models/m/predict', { method: 'POST', body: bytes });
         const outcome = check(t, path, answer, outcomes);
-        if (path.endsWith('17000x17000.avif')) t.match(outcome, /^image_(too_large|unsupported)$/);
-        if (path.endsWith('.gif') || path.endsWith('.svg') || path.endsWith('.tif')) t.match(outcome, /^image_/, path);
+        if (path.endsWith('17000x17000.avif')) t.match(outcome, /^content_(too_large|unsupported)$/);
+        if (path.endsWith('.gif') || path.endsWith('.svg') || path.endsWith('.tif'))
+          t.match(outcome, /^content_/, path);
       });
       t.comment(name, Object.fromEntries(outcomes));
     }
@@ -140,7 +141,7 @@ if (here.skip) {
       const dropped = duplicates.filter(({ kind }) => kind !== 'other_label');
       t.equal(images + refused.length + dropped.length, files.length + 1, `${name}: every file is accounted for`);
       t.same(
-        refused.filter(({ code, reason }) => !/^image_|^nested_archive$/.test(code) || reason === ''),
+        refused.filter(({ code, reason }) => !/^content_|^nested_archive$/.test(code) || reason === ''),
         [],
       );
       await json(`/v1/datasets/${id}`, { method: 'DELETE', status: 204 });

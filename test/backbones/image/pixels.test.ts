@@ -293,7 +293,7 @@ t.test(
         t.equal(pixels.length, 32 * 32 * 3, file.name);
       } catch (error) {
         refused += 1;
-        t.match(error, { name: 'AppError', code: /^image_/ }, file.name);
+        t.match(error, { name: 'AppError', code: /^content_/ }, file.name);
       }
     }
     t.ok(refused > 0 && files.length > 0);

@@ -149,18 +149,22 @@ export class Fleet {
 
   async #start(entry: string, env: NodeJS.ProcessEnv = {}): Promise<{ child: ChildProcess; url: string }> {
     const log = openSync(join(this.folder, 'log'), 'a');
-    const child = spawn(process.execPath, ['--enable-source-maps', join(PACKAGE_ROOT, 'build', 'src', `${entry}.js`)], {
-      env: {
-        ...process.env,
-        NODE_OPTIONS: '',
-        REDIS_URL: this.redis.url,
-        DATA_DIR: this.dataDir,
-        LOG_LEVEL: 'warn',
-        ...this.#env,
-        ...env,
+    const child = spawn(
+      process.execPath,
+      ['--enable-source-maps', join(PACKAGE_ROOT, 'build', 'src', 'bin', `${entry}.js`)],
+      {
+        env: {
+          ...process.env,
+          NODE_OPTIONS: '',
+          REDIS_URL: this.redis.url,
+          DATA_DIR: this.dataDir,
+          LOG_LEVEL: 'warn',
+          ...this.#env,
+          ...env,
+        },
+        stdio: ['ignore', 'ignore', log, 'ipc'],
       },
-      stdio: ['ignore', 'ignore', log, 'ipc'],
-    });
+    );
     closeSync(log);
     this.#started.add(child);
     const url = await new Promise<string>((resolve, reject) => {
