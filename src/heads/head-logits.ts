@@ -1,21 +1,23 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
+import { type Features, onlyDense } from '../numbers/features.js';
 import type { Engine } from './engine.js';
 import type { DenseLayer } from './head.js';
 
 const CHUNK_ROWS = 4096;
 
 /**
- * Scores before the softmax, of many images at once, on the engine.
- * @param options x: float32 `[N, D]`; rows: which of them
+ * Scores before the softmax, of many examples at once, on the engine.
+ * @param options rows: which of the features
  * @returns float32 `[rows, K]`
  */
 export function headLogits(options: {
   engine: Engine;
   layers: DenseLayer[];
-  x: Float32Array;
+  features: Features;
   rows: ArrayLike<number>;
 }): Float32Array {
-  const { engine, layers, x, rows } = options;
+  const { engine, layers, rows } = options;
+  const { values: x } = onlyDense(options.features);
   const { tf } = engine;
   const [dimensions, classes] = [layers[0]!.inputs, layers.at(-1)!.units];
   const out = new Float32Array(rows.length * classes);

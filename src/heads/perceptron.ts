@@ -5,6 +5,7 @@
  */
 import type { Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { AppError } from '../errors.js';
+import { type Features, onlyDense } from '../numbers/features.js';
 import { gaussianFrom, shuffle } from '../numbers/random.js';
 import { logLoss } from '../numbers/scores.js';
 import type { Engine } from './engine.js';
@@ -12,17 +13,16 @@ import type { DenseLayer } from './head.js';
 
 export interface PerceptronOptions {
   engine: Engine;
-  /** float32 `[N, D]`, standardised */
-  x: Float32Array;
+  /** Standardised. */
+  features: Features;
   /** `[N]`, class indices below `classes` */
   y: Int32Array;
-  dimensions: number;
   classes: number;
   /** Images to train on, and those that decide when to stop (may be empty). */
   train: Int32Array;
   validation: Int32Array;
   /** `[N]` */
-  imageWeights: Float32Array;
+  rowWeights: Float32Array;
   hiddenUnits: number;
   dropout: number;
   learningRate: number;
@@ -53,7 +53,8 @@ export interface Perceptron {
 
 /** Fit; the event loop is given back after each epoch. @throws AppError `training_diverged` */
 export async function fitPerceptron(options: PerceptronOptions): Promise<Perceptron> {
-  const { engine, x, y, dimensions: D, classes: K, train, validation, hiddenUnits: H, random } = options;
+  const { values: x, columns: D } = onlyDense(options.features);
+  const { engine, y, classes: K, train, validation, hiddenUnits: H, random } = options;
   const { tf } = engine;
   const gaussian = gaussianFrom(random);
   // He initialisation for the relu layer, small weights for the softmax layer.
@@ -95,7 +96,7 @@ export async function fitPerceptron(options: PerceptronOptions): Promise<Percept
     const weights = new Float32Array(n);
     indices.forEach((image, i) => {
       oneHot[i * K + y[image]!] = 1;
-      weights[i] = options.imageWeights[image]! / n;
+      weights[i] = options.rowWeights[image]! / n;
     });
     const masked = hidden !== undefined && options.dropout > 0;
     const [keep, scale] = [1 - options.dropout, 1 / (1 - options.dropout)];

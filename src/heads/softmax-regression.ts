@@ -8,6 +8,7 @@
  * folds of a cross-validation and all penalties share one matrix, and one pass scores all images, those left out, too.
  */
 
+import { type Features, onlyDense } from '../numbers/features.js';
 import { sharedSession, Tensor } from '../onnx/runtime.js';
 import { softmaxLossModel } from './softmax-loss.js';
 
@@ -31,7 +32,7 @@ export interface SoftmaxFit extends SoftmaxParameters {
 
 export interface FitOptions {
   /** `[N]`: weight of each image; 0 leaves it out. */
-  imageWeights: Float32Array;
+  rowWeights: Float32Array;
   /** λ */
   weightDecay: number;
   start?: SoftmaxParameters;
@@ -68,9 +69,10 @@ export class SoftmaxRegression {
   readonly #dimensions: number;
   readonly #classes: number;
 
-  /** @param options x: float32 `[N, D]`, standardised, not to be changed; y: `[N]` class indices below K */
-  constructor(options: { x: Float32Array; y: Int32Array; dimensions: number; classes: number }) {
-    const { x, y, dimensions, classes } = options;
+  /** @param options features: standardised, not to be changed; y: `[N]` class indices below K */
+  constructor(options: { features: Features; y: Int32Array; classes: number }) {
+    const { y, classes } = options;
+    const { values: x, columns: dimensions } = onlyDense(options.features);
     this.#images = y.length;
     this.#dimensions = dimensions;
     this.#classes = classes;
@@ -90,7 +92,7 @@ export class SoftmaxRegression {
 
   /** Fit from `start`, or from zero. The event loop is held during each pass; run it in a process of its own. */
   async fit(options: FitOptions): Promise<SoftmaxFit> {
-    const { imageWeights, weightDecay, maxIterations, tolerance, onIteration } = options;
+    const { rowWeights, weightDecay, maxIterations, tolerance, onIteration } = options;
     const [K, D] = [this.#classes, this.#dimensions];
     const size = K * D + K;
     let point: Float32Array = new Float32Array(size);
@@ -98,8 +100,8 @@ export class SoftmaxRegression {
       point.set(options.start.weights);
       point.set(options.start.bias, K * D);
     }
-    const total = imageWeights.reduce((sum, weight) => sum + weight, 0);
-    const shares = this.#shares(imageWeights, total);
+    const total = rowWeights.reduce((sum, weight) => sum + weight, 0);
+    const shares = this.#shares(rowWeights, total);
     let at = await this.#evaluate(point, shares, weightDecay);
     const steps: { s: Float32Array; y: Float32Array; rho: number }[] = [];
     let iteration = 0;
@@ -176,9 +178,9 @@ export class SoftmaxRegression {
   }
 
   /** Image weights that add up to 1, `[n, 1]` per chunk. */
-  #shares(imageWeights: Float32Array, total: number): Tensor[] {
+  #shares(rowWeights: Float32Array, total: number): Tensor[] {
     return this.#chunks.map(({ start, rows }) => {
-      const part = imageWeights.slice(start, start + rows).map((weight) => weight / total);
+      const part = rowWeights.slice(start, start + rows).map((weight) => weight / total);
       return new Tensor('float32', part, [rows, 1]);
     });
   }

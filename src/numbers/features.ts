@@ -55,6 +55,12 @@ export function isSparse(row: FeatureRow): row is SparseRow {
   return !(row instanceof Float32Array);
 }
 
+/** @throws RangeError for sparse ones */
+export function onlyDense(features: Features): DenseFeatures {
+  if (features.kind === 'dense') return features;
+  throw new RangeError('not made for sparse features yet');
+}
+
 /** Columns of a row. */
 export function columnsOf(row: FeatureRow): number {
   return isSparse(row) ? row.columns : row.length;
@@ -88,6 +94,23 @@ export function stacked(rows: FeatureRow[], columns: number): Features {
     values.set(row.values, offsets[i]!);
   });
   return { kind: 'sparse', rows: rows.length, columns, offsets, indices, values };
+}
+
+/** The first rows, a view. */
+export function firstRows(features: Features, rows: number): Features {
+  if (features.kind === 'dense') {
+    return dense(features.values.subarray(0, rows * features.columns), features.columns);
+  }
+  const { columns, offsets, indices, values } = features;
+  const end = offsets[rows]!;
+  return {
+    kind: 'sparse',
+    rows,
+    columns,
+    offsets: offsets.subarray(0, rows + 1),
+    indices: indices.subarray(0, end),
+    values: values.subarray(0, end),
+  };
 }
 
 /** Some rows, copied, in the order asked for. */

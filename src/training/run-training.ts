@@ -9,6 +9,7 @@ import { writeExemplars } from '../heads/exemplars.js';
 import { folded } from '../heads/head.js';
 import { headLogits } from '../heads/head-logits.js';
 import { writeTfjsLayers } from '../heads/tfjs-layers.js';
+import { dense, firstRows } from '../numbers/features.js';
 import { seededRandom } from '../numbers/random.js';
 import { standardise } from '../numbers/standardise.js';
 import type { Registry } from '../registry/registry.js';
@@ -27,7 +28,8 @@ import { writeTopWeights } from '../top/weights.js';
 import { checkTraining, classWithoutTrainingImages } from './check-training.js';
 import { fitHead } from './choose-head/fit-head.js';
 import { fixedTo } from './choose-head/fixed-to.js';
-import type { FittedHead, HeadOptions, Samples } from './choose-head/head-fit.js';
+import type { FittedHead, HeadOptions } from './choose-head/head-fit.js';
+import type { Samples } from './choose-head/samples.js';
 import { examineData } from './doctor/examine-data.js';
 import { modelCard } from './model-card.js';
 import { chooseExemplars } from './stages/choose-exemplars.js';
@@ -146,14 +148,9 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const index = new Map(labels.map((label, k) => [label, k]));
   const y = Int32Array.from(extracted.origin, (image) => index.get(images[image]!.label)!);
   const known = [...parts.train, ...parts.validation];
-  let { mean, deviation } = standardise(extracted.x, backbone.card.features.dimensions, known);
-  const samples: Samples = {
-    x: extracted.x,
-    y,
-    origin: extracted.origin,
-    dimensions: backbone.card.features.dimensions,
-    labels,
-  };
+  const features = dense(extracted.x, backbone.card.features.dimensions);
+  let { mean, deviation } = standardise(features, known);
+  const samples: Samples = { features, y, origin: extracted.origin, labels };
   const foldCount = foldsFor(parts.train.length);
   const folds =
     parts.validation.length > 0 ? new Map<number, number>() : dealFolds(images, parts.train, foldCount, seed);
@@ -248,11 +245,12 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     if (settings.weights !== 'random') return start;
     const weights = randomTopWeights(program, seededRandom(seed, 'random top'));
     const network = new TopNetwork(engine, program, weights);
-    const [D, dimensions, rows] = [samples.dimensions, top!.split.card.features.dimensions, samples.y.length];
+    const [D, dimensions, rows] = [features.columns, top!.split.card.features.dimensions, samples.y.length];
     const x = await topFeatures({ engine, network, read: read!, dimensions, rows, features: D });
     network.dispose();
-    const standard = standardise(x, D, known);
-    const other = { ...request, samples: { ...samples, x } };
+    const started = dense(x, D);
+    const standard = standardise(started, known);
+    const other = { ...request, samples: { ...samples, features: started } };
     return { ...start, ...standard, weights, request: other, start: await fitHead(other) };
   }
   const headSeconds = (performance.now() - headBegan) / 1000;
@@ -354,7 +352,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   ]);
   // A trained top makes other features than those at hand: such a version remembers no images.
   if (!tuned) {
-    const remembered = chooseExemplars(finalImages, y, samples.dimensions, seed);
+    const remembered = chooseExemplars(finalImages, y, features.columns, seed);
     const exemplars = writeExemplars({
       images: remembered.map((image) => {
         const { sha256, name, label } = images[image]!;
@@ -362,7 +360,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       }),
       rows: remembered,
       of: finalImages.length,
-      x: samples.x,
+      x: features.values,
       mean,
       deviation,
     });
@@ -419,7 +417,7 @@ function augmentationOf({ augmentation }: Hyperparameters): Augmentation | undef
 function scoreImages(options: { fitted: FittedHead; engine: Engine; samples: Samples; images: number[] }): Scored {
   const { fitted, engine, samples, images } = options;
   return {
-    logits: headLogits({ engine, layers: fitted.layers, x: samples.x, rows: images }),
+    logits: headLogits({ engine, layers: fitted.layers, features: samples.features, rows: images }),
     y: Int32Array.from(images, (image) => samples.y[image]!),
     classes: samples.labels.length,
   };
@@ -451,14 +449,13 @@ async function augmentationGain(options: {
   test: number[];
 }): Promise<NonNullable<Report['augmentation']>> {
   const { request, tested, test } = options;
-  const { x, y, origin, dimensions: D, labels } = request.samples;
+  const { features, y, origin, labels } = request.samples;
   const images = origin.findIndex((image, row) => image !== row);
   const count = images < 0 ? origin.length : images;
   const samples: Samples = {
-    x: x.subarray(0, count * D),
+    features: firstRows(features, count),
     y: y.subarray(0, count),
     origin: origin.subarray(0, count),
-    dimensions: D,
     labels,
   };
   const fitted = await fitHead({ ...request, samples, onEpoch: () => undefined, onProgress: () => undefined });

@@ -20,6 +20,7 @@ import { FeatureCache } from '../../src/backbones/feature-cache.js';
 import { importBackbone } from '../../src/backbones/image/import/import-backbone.js';
 import { backbonesOptions } from '../../src/bin/composition.js';
 import { loadConfig } from '../../src/config.js';
+import { dense } from '../../src/numbers/features.js';
 import { seededRandom, shuffled } from '../../src/numbers/random.js';
 import type { Split } from '../../src/schemas/common.js';
 import type { DatasetEntry } from '../../src/schemas/datasets.js';
@@ -110,9 +111,8 @@ async function examine(items: Item[], backbone: Backbone, seed: number) {
   const labels = [...new Set(entries.map(({ label }) => label))].sort();
   const request = {
     entries,
-    x: standardised(x, backbone.card.features.dimensions),
+    features: dense(standardised(x, backbone.card.features.dimensions), backbone.card.features.dimensions),
     y: Int32Array.from(entries, ({ label }) => labels.indexOf(label)),
-    dimensions: backbone.card.features.dimensions,
     labels,
     splits: entries.map(({ split }) => split!),
     weightDecay: PENALTY,

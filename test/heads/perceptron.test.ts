@@ -2,6 +2,7 @@ import t from 'tap';
 import { loadEngine } from '../../src/heads/engine.js';
 import { score } from '../../src/heads/head.js';
 import { fitPerceptron, type PerceptronEpoch, type PerceptronOptions } from '../../src/heads/perceptron.js';
+import { dense } from '../../src/numbers/features.js';
 import { seededRandom } from '../../src/numbers/random.js';
 
 const engine = await loadEngine();
@@ -18,13 +19,12 @@ const y = Int32Array.from({ length: N }, (_, i) => (i % 4 === 0 || i % 4 === 3 ?
 function fit(options: Partial<PerceptronOptions> = {}) {
   return fitPerceptron({
     engine,
-    x,
+    features: dense(x, 2),
     y,
-    dimensions: 2,
     classes: 2,
     train: Int32Array.from({ length: 80 }, (_, i) => i),
     validation: Int32Array.from({ length: 40 }, (_, i) => 80 + i),
-    imageWeights: new Float32Array(N).fill(1),
+    rowWeights: new Float32Array(N).fill(1),
     hiddenUnits: 16,
     dropout: 0,
     learningRate: 0.02,
@@ -81,8 +81,8 @@ t.test('without validation images the last epoch counts', async (t) => {
 });
 
 t.test('images of weight 0 do not count, and a penalty keeps weights small', async (t) => {
-  const imageWeights = Float32Array.from(y, (truth) => (truth === 0 ? 1 : 0));
-  const { layers } = await fit({ imageWeights, epochs: 10 });
+  const rowWeights = Float32Array.from(y, (truth) => (truth === 0 ? 1 : 0));
+  const { layers } = await fit({ rowWeights, epochs: 10 });
   t.equal(hits(layers, HELD), 20, 'all are taken for the only class that counts');
   const size = async (weightDecay: number) => Math.hypot(...(await fit({ weightDecay, epochs: 20 })).layers[0]!.kernel);
   t.ok((await size(0.3)) < 0.7 * (await size(0)));

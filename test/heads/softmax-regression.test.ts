@@ -1,5 +1,6 @@
 import t from 'tap';
 import { type FitOptions, type SoftmaxParameters, SoftmaxRegression } from '../../src/heads/softmax-regression.js';
+import { dense } from '../../src/numbers/features.js';
 import { seededRandom } from '../../src/numbers/random.js';
 
 /** Overlapping clouds: N images of D features in K classes. */
@@ -21,14 +22,18 @@ const EXACT: Pick<FitOptions, 'maxIterations' | 'tolerance' | 'weightDecay'> = {
 };
 
 function fit(data: typeof DATA, options: Partial<FitOptions> = {}) {
-  const regression = new SoftmaxRegression({ ...data });
-  return regression.fit({ ...EXACT, imageWeights: new Float32Array(data.y.length).fill(1), ...options });
+  const regression = new SoftmaxRegression({
+    features: dense(data.x, data.dimensions),
+    y: data.y,
+    classes: data.classes,
+  });
+  return regression.fit({ ...EXACT, rowWeights: new Float32Array(data.y.length).fill(1), ...options });
 }
 
 /** Loss and gradient in double precision, written from the definition. */
-function reference(data: typeof DATA, imageWeights: Float32Array, weightDecay: number, at: SoftmaxParameters) {
+function reference(data: typeof DATA, rowWeights: Float32Array, weightDecay: number, at: SoftmaxParameters) {
   const { x, y, dimensions: D, classes: K } = data;
-  const total = imageWeights.reduce((a, b) => a + b, 0);
+  const total = rowWeights.reduce((a, b) => a + b, 0);
   const gradient = new Float64Array(K * D + K);
   let loss = 0;
   y.forEach((truth, i) => {
@@ -38,7 +43,7 @@ function reference(data: typeof DATA, imageWeights: Float32Array, weightDecay: n
       return sum;
     });
     const norm = logits.reduce((sum, value) => sum + Math.exp(value), 0);
-    const weight = imageWeights[i]! / total;
+    const weight = rowWeights[i]! / total;
     loss -= weight * Math.log(Math.exp(logits[truth]!) / norm);
     for (let k = 0; k < K; k += 1) {
       const error = weight * (Math.exp(logits[k]!) / norm - (k === truth ? 1 : 0));
@@ -55,29 +60,29 @@ function reference(data: typeof DATA, imageWeights: Float32Array, weightDecay: n
 
 t.test('at the solution the gradient vanishes, and every point nearby has a greater loss', async (t) => {
   const random = seededRandom(2, 'weights');
-  const imageWeights = Float32Array.from(DATA.y, () => 0.2 + random());
-  const fitted = await fit(DATA, { imageWeights });
-  const { loss, gradient } = reference(DATA, imageWeights, EXACT.weightDecay, fitted);
+  const rowWeights = Float32Array.from(DATA.y, () => 0.2 + random());
+  const fitted = await fit(DATA, { rowWeights });
+  const { loss, gradient } = reference(DATA, rowWeights, EXACT.weightDecay, fitted);
   const steepest = gradient.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   t.ok(steepest < 1e-4, String(steepest));
   t.ok(Math.abs(loss - fitted.loss) < 1e-5);
-  const start = reference(DATA, imageWeights, 0, { weights: new Float32Array(15), bias: new Float32Array(3) });
+  const start = reference(DATA, rowWeights, 0, { weights: new Float32Array(15), bias: new Float32Array(3) });
   t.ok(Math.abs(start.loss - Math.log(3)) < 1e-6 && loss < start.loss);
   for (let trial = 0; trial < 20; trial += 1) {
     const moved = {
       weights: fitted.weights.map((value) => value + 0.1 * (random() - 0.5)),
       bias: fitted.bias.map((value) => value + 0.1 * (random() - 0.5)),
     };
-    t.ok(reference(DATA, imageWeights, EXACT.weightDecay, moved).loss > loss);
+    t.ok(reference(DATA, rowWeights, EXACT.weightDecay, moved).loss > loss);
   }
 });
 
 t.test('an image of weight 0 leaves no trace: whatever it holds, the result has the same bits', async (t) => {
-  const imageWeights = Float32Array.from(DATA.y, (_, i) => (i % 4 === 0 ? 0 : 1));
-  const one = await fit(DATA, { imageWeights });
+  const rowWeights = Float32Array.from(DATA.y, (_, i) => (i % 4 === 0 ? 0 : 1));
+  const one = await fit(DATA, { rowWeights });
   const x = DATA.x.map((value, i) => (Math.floor(i / 5) % 4 === 0 ? 50 - value : value));
   const y = DATA.y.map((value, i) => (i % 4 === 0 ? (value + 1) % 3 : value));
-  const other = await fit({ ...DATA, x, y }, { imageWeights });
+  const other = await fit({ ...DATA, x, y }, { rowWeights });
   t.same(other.weights, one.weights);
   t.same(other.bias, one.bias);
   const kept = [...DATA.y.keys()].filter((i) => i % 4 !== 0);

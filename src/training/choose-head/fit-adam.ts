@@ -9,7 +9,7 @@ import { type FittedHead, type HeadOptions, heldOutImages, isSet, rowWeights } f
 /** A linear head or one with a hidden layer, in mini-batches; watched on held-out images, then fitted on all. */
 export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<FittedHead> {
   const { engine, samples, train, hyperparameters: wanted, seed, onEpoch } = options;
-  const { x, y, dimensions, origin } = samples;
+  const { features, y, origin } = samples;
   const K = samples.labels.length;
   const held = heldOutImages(options);
   const out = new Set(held);
@@ -29,9 +29,8 @@ export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<F
   };
   const shared = {
     engine,
-    x,
+    features,
     y,
-    dimensions,
     classes: K,
     hiddenUnits: settings.hidden_units,
     dropout: settings.dropout,
@@ -46,7 +45,7 @@ export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<F
     ...shared,
     train: rowsOf(fit),
     validation: heldRows,
-    imageWeights: rowWeights(options, fit),
+    rowWeights: rowWeights(options, fit),
     epochs: settings.epochs,
     patience: settings.early_stopping,
     random: seededRandom(seed, `${kind} watched`),
@@ -66,7 +65,7 @@ export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<F
   });
   const heldOut =
     held.length > 0
-      ? { logits: headLogits({ engine, layers: watched.layers, x, rows: heldRows }), y: truth, classes: K }
+      ? { logits: headLogits({ engine, layers: watched.layers, features, rows: heldRows }), y: truth, classes: K }
       : undefined;
   const same = options.finalFit.length === fit.length && held.length === 0;
   const final = same
@@ -75,7 +74,7 @@ export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<F
         ...shared,
         train: rowsOf(options.finalFit),
         validation: new Int32Array(0),
-        imageWeights: rowWeights(options, options.finalFit),
+        rowWeights: rowWeights(options, options.finalFit),
         epochs: watched.bestEpoch,
         patience: 0,
         random: seededRandom(seed, `${kind} final`),

@@ -11,9 +11,9 @@ const BLIND_PENALTY = 1;
 /** Softmax regression; its penalty is chosen over a path on images that the fits have not seen. */
 export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
   const { samples, hyperparameters: wanted } = options;
-  const [K, D] = [samples.labels.length, samples.dimensions];
-  const { x, y } = samples;
-  const regression = new SoftmaxRegression({ x, y, dimensions: D, classes: K });
+  const [K, D] = [samples.labels.length, samples.features.columns];
+  const { features, y } = samples;
+  const regression = new SoftmaxRegression({ features, y, classes: K });
   const { held, rounds } = heldOutRounds(options);
   const weights = rounds.map(({ fit }) => rowWeights(options, fit));
   const truth = Int32Array.from(held, (image) => y[image]!);
@@ -28,7 +28,7 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
     for (const [round, part] of rounds.entries()) {
       const start = starts[round];
       const fitted = await regression.fit({
-        imageWeights: weights[round]!,
+        rowWeights: weights[round]!,
         weightDecay,
         maxIterations,
         tolerance: 1e-4,
@@ -48,7 +48,7 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
 
   const curve = await lbfgsCurve(options, regression, weightDecay, maxIterations);
   const final = await regression.fit({
-    imageWeights: rowWeights(options, options.finalFit),
+    rowWeights: rowWeights(options, options.finalFit),
     weightDecay,
     maxIterations: curve.bestIteration ?? maxIterations,
     tolerance: 1e-5,
@@ -118,7 +118,7 @@ async function lbfgsCurve(
   const curves: Curve[] = [];
   let best = { iteration: 0, loss: Number.POSITIVE_INFINITY };
   const fitted = await regression.fit({
-    imageWeights: rowWeights(options, fit),
+    rowWeights: rowWeights(options, fit),
     weightDecay,
     maxIterations,
     tolerance: 1e-4,

@@ -1,5 +1,6 @@
 import type { DenseLayer } from '../../heads/head.js';
 import { headLogits } from '../../heads/head-logits.js';
+import { onlyDense } from '../../numbers/features.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
 import { type FittedHead, type HeadOptions, heldOutRounds, rowWeights } from './head-fit.js';
 
@@ -16,7 +17,7 @@ const SCALE = 10;
  */
 export async function fitPrototypes(options: HeadOptions): Promise<FittedHead> {
   const { engine, samples } = options;
-  const { x, y } = samples;
+  const { features, y } = samples;
   const K = samples.labels.length;
   const { held, rounds } = heldOutRounds(options);
   const place = new Map(held.map((image, index) => [image, index]));
@@ -26,7 +27,7 @@ export async function fitPrototypes(options: HeadOptions): Promise<FittedHead> {
     classes: K,
   };
   for (const [round, part] of rounds.entries()) {
-    const logits = headLogits({ engine, layers: [prototypes(options, part.fit)], x, rows: part.held });
+    const logits = headLogits({ engine, layers: [prototypes(options, part.fit)], features, rows: part.held });
     part.held.forEach((image, row) => {
       scored.logits.set(logits.subarray(row * K, (row + 1) * K), place.get(image)! * K);
     });
@@ -50,7 +51,8 @@ export async function fitPrototypes(options: HeadOptions): Promise<FittedHead> {
 
 /** One column per class: `SCALE / √D` times the direction of its images. Standardised features are about √D long. */
 function prototypes(options: HeadOptions, images: number[]): DenseLayer {
-  const { x, y, dimensions: D, labels } = options.samples;
+  const { y, labels } = options.samples;
+  const { values: x, columns: D } = onlyDense(options.samples.features);
   const K = labels.length;
   const sums = new Float64Array(K * D);
   for (const [row, weight] of rowWeights(options, images).entries()) {

@@ -6,18 +6,7 @@ import type { HeadKind } from '../../schemas/common.js';
 import type { Hyperparameters, JobSettings } from '../../schemas/jobs.js';
 import type { Curve, Report } from '../../schemas/report.js';
 import type { Scored } from '../../numbers/scores.js';
-
-/** Feature vectors of images and of their varied copies. */
-export interface Samples {
-  /** float32 `[rows, D]`, standardised */
-  x: Float32Array;
-  /** `[rows]` class indices */
-  y: Int32Array;
-  /** `[rows]`: the image a row was made from; the first rows are the images themselves, in order. */
-  origin: Int32Array;
-  dimensions: number;
-  labels: string[];
-}
+import type { Samples } from './samples.js';
 
 export interface HeadOptions {
   engine: Engine;

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import type { ImageLimits } from '../../backbones/image/pixels.js';
 import { type PictureSignature, pictureSignature, pictureSimilarity } from '../../backbones/image/similarity.js';
+import { type Features, takeRows } from '../../numbers/features.js';
 import { seededRandom, shuffled } from '../../numbers/random.js';
 import type { Split } from '../../schemas/common.js';
 import type { DatasetEntry } from '../../schemas/datasets.js';
@@ -19,11 +20,10 @@ import { outliers } from './outliers.js';
 
 export interface ExamineOptions {
   entries: DatasetEntry[];
-  /** float32 `[≥ entries, D]`, standardised */
-  x: Float32Array;
+  /** Standardised, of the entries in their order; more rows may follow. */
+  features: Features;
   /** `[≥ entries]` class indices */
   y: Int32Array;
-  dimensions: number;
   labels: string[];
   /** Of each image. */
   splits: Split[];
@@ -48,13 +48,13 @@ const MAX_LISTED = { labels: 200, groups: 100, members: 20, classes: 100, pairs:
 
 /** @returns what is likely wrong with the data; lists are bounded, their totals are not */
 export async function examineData(options: ExamineOptions): Promise<DataFindings> {
-  const { entries, x, dimensions, labels, splits, seed, weightDecay } = options;
+  const { entries, features, labels, splits, seed, weightDecay } = options;
   const began = performance.now();
   const y = options.y.subarray(0, entries.length);
   const K = labels.length;
   const compared = await neighboursOfSome(options);
   const groups = await copies(options, compared);
-  const unseen = await outOfFold({ x, y, dimensions, classes: K, groups, weightDecay, seed });
+  const unseen = await outOfFold({ features, y, classes: K, groups, weightDecay, seed });
   const doubted = labelErrors(unseen, y, K);
   const pairs = confusableClasses(unseen, y, K);
   const far = outliers(compared.neighbours).map((found) => ({ ...found, image: compared.images[found.image]! }));
@@ -123,7 +123,7 @@ interface Compared {
   neighbours: Awaited<ReturnType<typeof nearestNeighbours>>;
 }
 
-async function neighboursOfSome({ entries, x, dimensions: D, seed }: ExamineOptions): Promise<Compared> {
+async function neighboursOfSome({ entries, features, seed }: ExamineOptions): Promise<Compared> {
   const all = [...entries.keys()];
   const cut = all.length > MAX_COMPARED;
   const images = cut
@@ -131,17 +131,9 @@ async function neighboursOfSome({ entries, x, dimensions: D, seed }: ExamineOpti
         .slice(0, MAX_COMPARED)
         .sort((a, b) => a - b)
     : all;
-  let rows = x;
-  if (cut) {
-    rows = new Float32Array(images.length * D);
-    images.forEach((image, row) => {
-      rows.set(x.subarray(image * D, (image + 1) * D), row * D);
-    });
-  }
   const neighbours = await nearestNeighbours({
-    x: rows,
+    features: cut ? takeRows(features, images) : features,
     images: images.length,
-    dimensions: D,
     count: NEIGHBOURS,
   });
   return { images, neighbours };

@@ -1,3 +1,4 @@
+import { type Features, onlyDense } from '../../numbers/features.js';
 import { seededRandom } from '../../numbers/random.js';
 import { type Matrix, matrixProduct } from '../../onnx/matrix-product.js';
 
@@ -22,15 +23,15 @@ const PROJECTED = 256;
  * Each image's nearest others, by the squared distance of their features, from matrix products of blocks of images.
  * Beyond 5,000 images the features are projected to 256 random directions first (Johnson and Lindenstrauss), which keeps
  * distances nearly; those of the neighbours found are then exact.
- * @param options x: float32 `[≥ images, D]`, standardised
+ * @param options features: standardised, of `images` and more rows
  */
 export async function nearestNeighbours(options: {
-  x: Float32Array;
+  features: Features;
   images: number;
-  dimensions: number;
   count: number;
 }): Promise<Neighbours> {
-  const { x, images, dimensions } = options;
+  const { images } = options;
+  const { values: x, columns: dimensions } = onlyDense(options.features);
   const count = Math.min(options.count, images - 1);
   const index = new Int32Array(images * count).fill(-1);
   const distance = new Float64Array(images * count).fill(Number.POSITIVE_INFINITY);

@@ -1,4 +1,5 @@
 import { SoftmaxRegression } from '../../heads/softmax-regression.js';
+import { type Features, firstRows } from '../../numbers/features.js';
 import { seededRandom, shuffled } from '../../numbers/random.js';
 import { fitTemperature, probabilities } from '../../numbers/scores.js';
 
@@ -18,32 +19,31 @@ const foldsFor = (images: number) => (images <= 1000 ? 5 : images <= 20_000 ? 3 
 
 /**
  * What heads say of images that they have not seen, for every image of the data set: training, validation and test alike.
- * @param options x: float32 `[≥ n, D]`, standardised; y: `[n]`; groups: copies, which stay in one fold, or the one would
+ * @param options features: standardised, of n rows and more; y: `[n]`; groups: copies, which stay in one fold, or the one would
  *   confirm the wrong label of the other
  */
 export async function outOfFold(options: {
-  x: Float32Array;
+  features: Features;
   y: Int32Array;
-  dimensions: number;
   classes: number;
   groups: number[][];
   weightDecay: number;
   seed: number;
 }): Promise<OutOfFold> {
-  const { y, dimensions, classes: K, weightDecay } = options;
+  const { y, classes: K, weightDecay } = options;
   const n = y.length;
-  const x = options.x.subarray(0, n * dimensions);
+  const features = firstRows(options.features, n);
   const folds = foldsFor(n);
   const fold = deal(y, options.groups, folds, options.seed);
   const unknown = hardlySeen(y, fold, folds, K);
   // With one or two images of each class there is nothing to fit for.
   if (unknown.size === n) return { probabilities: new Float64Array(n * K), unknown };
   const logits = new Float32Array(n * K);
-  const regression = new SoftmaxRegression({ x, y, dimensions, classes: K });
+  const regression = new SoftmaxRegression({ features, y, classes: K });
   for (let held = 0; held < folds; held += 1) {
     // Not from where the last one ended: that one has seen these images.
     const fitted = await regression.fit({
-      imageWeights: Float32Array.from(fold, (other) => (other === held ? 0 : 1)),
+      rowWeights: Float32Array.from(fold, (other) => (other === held ? 0 : 1)),
       weightDecay,
       maxIterations: MAX_ITERATIONS,
       tolerance: 1e-4,

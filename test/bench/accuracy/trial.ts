@@ -1,5 +1,6 @@
 import { loadEngine } from '../../../src/heads/engine.js';
 import { headLogits } from '../../../src/heads/head-logits.js';
+import { dense } from '../../../src/numbers/features.js';
 import { seededRandom } from '../../../src/numbers/random.js';
 import { standardise } from '../../../src/numbers/standardise.js';
 import type { JobSettings } from '../../../src/schemas/jobs.js';
@@ -19,14 +20,14 @@ export async function trial(features: Features, rows: Rows, head: JobSettings['h
   const engine = await loadEngine();
   const labels = [...new Set(entries.map(({ label }) => label))].sort();
   const y = Int32Array.from(entries, ({ label }) => labels.indexOf(label));
-  const x = features.x.slice();
-  standardise(x, dimensions, rows.train);
+  const standardised = dense(features.x.slice(), dimensions);
+  standardise(standardised, rows.train);
   const foldCount = rows.train.length <= 1000 ? 5 : 3;
   const folds = dealFolds(entries, rows.train, foldCount, 0);
   if ([...folds.values()].every((fold) => fold < 0)) folds.clear();
   const fitted = await fitHead({
     engine,
-    samples: { x, y, origin: Int32Array.from(y.keys()), dimensions, labels },
+    samples: { features: standardised, y, origin: Int32Array.from(y.keys()), labels },
     train: rows.train,
     validation: [],
     folds,
@@ -39,7 +40,7 @@ export async function trial(features: Features, rows: Rows, head: JobSettings['h
     onProgress: () => undefined,
   });
   const K = labels.length;
-  const logits = headLogits({ engine, layers: fitted.layers, x, rows: rows.test });
+  const logits = headLogits({ engine, layers: fitted.layers, features: standardised, rows: rows.test });
   const truth = Int32Array.from(rows.test, (row) => y[row]!);
   const hits = labels.map(() => [0, 0] as [number, number]);
   truth.forEach((k, i) => {

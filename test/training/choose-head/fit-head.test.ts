@@ -1,9 +1,11 @@
 import t from 'tap';
 import { loadEngine } from '../../../src/heads/engine.js';
 import { headLogits } from '../../../src/heads/head-logits.js';
+import { dense, onlyDense } from '../../../src/numbers/features.js';
 import { seededRandom } from '../../../src/numbers/random.js';
 import { fitHead } from '../../../src/training/choose-head/fit-head.js';
-import type { HeadOptions, Samples } from '../../../src/training/choose-head/head-fit.js';
+import type { HeadOptions } from '../../../src/training/choose-head/head-fit.js';
+import type { Samples } from '../../../src/training/choose-head/samples.js';
 import { dealFolds } from '../../../src/training/stages/split.js';
 
 const engine = await loadEngine();
@@ -17,7 +19,11 @@ function samplesOf(counts: number[], noise: number): Samples {
     const [image, d] = [Math.floor(i / D), i % D];
     return (d % counts.length === y[image] ? 1.5 : 0) + noise * (random() + random() - 1);
   });
-  return { x, y, origin: Int32Array.from(y.keys()), dimensions: D, labels: counts.map((_, k) => `class ${k}`) };
+  return { features: dense(x, D), y, origin: Int32Array.from(y.keys()), labels: counts.map((_, k) => `class ${k}`) };
+}
+
+function valuesOf({ features }: Samples): Float32Array {
+  return onlyDense(features).values;
 }
 
 function optionsOf(samples: Samples, change: Partial<HeadOptions> = {}): HeadOptions {
@@ -42,7 +48,7 @@ function optionsOf(samples: Samples, change: Partial<HeadOptions> = {}): HeadOpt
 
 function guesses(samples: Samples, layers: Parameters<typeof headLogits>[0]['layers']): number[] {
   const K = samples.labels.length;
-  const logits = headLogits({ engine, layers, x: samples.x, rows: [...samples.y.keys()] });
+  const logits = headLogits({ engine, layers, features: samples.features, rows: [...samples.y.keys()] });
   return Array.from(samples.y, (_, i) => {
     const row = [...logits.subarray(i * K, i * K + K)];
     return row.indexOf(Math.max(...row));
@@ -126,7 +132,13 @@ t.test('with head auto, a setting that belongs to one kind of head chooses it', 
 
 t.test('a fit that diverges is refused, and the learning rate is named', async (t) => {
   const hyperparameters = { learning_rate: 10, weight_decay: 1000, epochs: 200, early_stopping: 0 } as const;
-  const huge = { ...APART, x: APART.x.map((value) => value * 1e38) };
+  const huge = {
+    ...APART,
+    features: dense(
+      valuesOf(APART).map((value) => value * 1e38),
+      D,
+    ),
+  };
   await t.rejects(fitHead(optionsOf(huge, { head: 'mlp', hyperparameters })), {
     code: 'training_diverged',
     message: /learning_rate/,
@@ -202,7 +214,7 @@ t.test('a prototype head chooses the class whose mean direction is nearest by co
   t.equal(fitted.kind, 'prototype');
   t.equal(fitted.heldOut!.y.length, 15, 'each image is scored by prototypes that it is no part of');
   const unit = (values: number[]) => values.map((value) => value / Math.hypot(...values));
-  const rows = Array.from(noisy.y, (_, i) => unit([...noisy.x.subarray(i * D, (i + 1) * D)]));
+  const rows = Array.from(noisy.y, (_, i) => unit([...valuesOf(noisy).subarray(i * D, (i + 1) * D)]));
   const means = noisy.labels.map((_, k) => {
     const own = rows.filter((_row, i) => noisy.y[i] === k);
     return unit(Array.from({ length: D }, (_v, d) => own.reduce((sum, row) => sum + row[d]!, 0)));
@@ -239,10 +251,9 @@ t.test('many classes with few images each are learnt by both linear and prototyp
     (_, i) => 2 * means[y[Math.floor(i / wide)]! * wide + (i % wide)]! + 0.5 * (random() - 0.5),
   );
   const samples = {
-    x,
+    features: dense(x, wide),
     y,
     origin: Int32Array.from(y.keys()),
-    dimensions: wide,
     labels: Array.from({ length: K }, (_, k) => `${k}`),
   };
   for (const head of ['linear', 'prototype'] as const) {

@@ -6,6 +6,7 @@ import t from 'tap';
 import { Backbones } from '../../../src/backbones/backbones.js';
 import { decodeImage } from '../../../src/backbones/image/pixels.js';
 import { PACKAGE_ROOT } from '../../../src/config.js';
+import { dense } from '../../../src/numbers/features.js';
 import type { Split } from '../../../src/schemas/common.js';
 import type { DatasetEntry } from '../../../src/schemas/datasets.js';
 import { examineData } from '../../../src/training/doctor/examine-data.js';
@@ -40,9 +41,8 @@ async function examine(photos: Photo[]) {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       return { name, label, sha256, offset: 0, bytes: bytes.length, width: 1, height: 1 };
     }),
-    x: standardised(raw, D),
+    features: dense(standardised(raw, D), D),
     y: Int32Array.from(photos, ({ label }) => labels.indexOf(label)),
-    dimensions: D,
     labels,
     splits: photos.map(({ split }) => split),
     weightDecay: 0.3,

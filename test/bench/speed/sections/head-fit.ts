@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SoftmaxRegression } from '../../../../src/heads/softmax-regression.js';
+import { dense } from '../../../../src/numbers/features.js';
 import { argMax } from '../../../../src/numbers/scores.js';
 import { randomFrom } from '../../../helpers/photos.js';
 import { pythonWith } from '../peers.js';
@@ -37,9 +38,9 @@ export const headFit: Section = {
     let right = 0;
     for (let round = 0; round < 2; round += 1) {
       const began = performance.now();
-      const regression = new SoftmaxRegression({ x, y, dimensions: D, classes: K });
+      const regression = new SoftmaxRegression({ features: dense(x, D), y, classes: K });
       const { logits, iterations } = await regression.fit({
-        imageWeights: weights,
+        rowWeights: weights,
         weightDecay: PENALTY,
         maxIterations: 1000,
         tolerance: 1e-4,
