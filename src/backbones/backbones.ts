@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors.js';
 import type { BackboneCard, BackboneCut } from '../schemas/backbones.js';
@@ -16,7 +16,7 @@ import type {
   ThreadMessage,
   WeightsMessage,
 } from './image/thread.js';
-import { listBackbones, readCard } from './installed.js';
+import { type BackboneSource, isNotFound } from './source.js';
 
 /** A loaded backbone: ONNX Runtime sessions in threads of their own, kept for the life of the process (sessions leak). */
 export interface Backbone {
@@ -61,7 +61,7 @@ export interface CutBackbone extends Backbone {
 export type ExecutionProvider = 'auto' | 'cpu' | 'cuda' | 'webgpu';
 
 export interface BackbonesOptions {
-  folder: string;
+  source: BackboneSource;
   /** Cores that all passes together use. */
   threads: number;
   provider?: ExecutionProvider;
@@ -72,25 +72,31 @@ export interface BackbonesOptions {
 /** Each holds the weights once more; from here on sessions get more threads instead. */
 const MAX_SESSIONS = 8;
 
-/** The backbones in a folder, each loaded once when first needed. */
+/** What a version says of its backbone. */
+export type BackboneReference = Pick<BackboneCard, 'id' | 'sha256'>;
+
+/**
+ * The backbones of a source, each loaded once when first needed. They are kept by id and digest: what is in memory serves the
+ * versions that were trained on it, whatever becomes of it in the source; an id that has another file by now is loaded anew.
+ */
 export class Backbones {
-  readonly #folder: string;
+  readonly #source: BackboneSource;
   readonly #options: BackbonesOptions;
-  readonly #loading = new Map<string, Promise<Backbone>>();
+  readonly #loading = new Map<string, { card: BackboneCard; loading: Promise<Backbone> }>();
   readonly #loaded = new Map<string, Backbone>();
   readonly #splits = new Map<string, Promise<CutBackbone>>();
 
   constructor(options: BackbonesOptions) {
-    this.#folder = options.folder;
+    this.#source = options.source;
     this.#options = options;
   }
 
-  /** Cards of all backbones in the folder, sorted by id. */
+  /** Cards of all backbones of the source, sorted by id. */
   async list(): Promise<BackboneCard[]> {
-    const ids = await listBackbones(this.#folder);
+    const ids = await this.#source.ids();
     const cards = ids.map((id) =>
-      readCard(this.#folder, id).catch((error: unknown) => {
-        if (error instanceof AppError && error.code === 'backbone_not_found') return undefined; // a folder of another kind
+      this.#source.card(id).catch((error: unknown) => {
+        if (isNotFound(error)) return undefined; // a folder of another kind
         throw error;
       }),
     );
@@ -100,10 +106,10 @@ export class Backbones {
   /** @throws AppError `backbone_not_found` that names those that are there, `backbone_invalid` */
   async card(id: string): Promise<BackboneCard> {
     try {
-      return await readCard(this.#folder, id);
+      return await this.#source.card(id);
     } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'backbone_not_found') throw error;
-      const known = await listBackbones(this.#folder);
+      if (!isNotFound(error)) throw error;
+      const known = await this.#source.ids();
       throw new AppError('backbone_not_found', `There is no backbone '${id}'. There are: ${known.join(', ')}.`, {
         details: { backbone: id, known },
       });
@@ -117,24 +123,49 @@ export class Backbones {
   }
 
   /** The backbone, if it is in memory. */
-  loaded(id: string): Backbone | undefined {
-    return this.#loaded.get(id);
+  loaded(backbone: BackboneReference): Backbone | undefined {
+    return this.#loaded.get(keyOf(backbone));
   }
 
   /**
-   * The backbone, loaded; its file is checked against the card's SHA-256. One whose thread has died is loaded anew.
+   * The backbone that this id has now, loaded; its file is checked against the card's SHA-256. One whose thread has died is
+   * loaded anew.
    * @throws AppError `backbone_not_found` or `backbone_invalid`
    */
-  load(id: string): Promise<Backbone> {
-    const known = this.#loading.get(id);
-    if (known) return known;
+  async load(id: string): Promise<Backbone> {
+    return this.#load(await this.card(id));
+  }
+
+  /**
+   * The backbone that a version was trained on, loaded. Nothing is asked where it is in memory.
+   * @throws AppError `backbone_mismatch` where this id has another file, `backbone_not_found` or `backbone_invalid`
+   */
+  async loadFor(backbone: BackboneReference): Promise<Backbone> {
+    return this.#loading.get(keyOf(backbone))?.loading ?? this.#load(await this.#cardFor(backbone));
+  }
+
+  async #cardFor({ id, sha256 }: BackboneReference): Promise<BackboneCard> {
+    const card = await this.card(id);
+    if (card.sha256 === sha256) return card;
+    throw new AppError(
+      'backbone_mismatch',
+      `The model was trained on another '${id}' (sha256 ${sha256}) than the one that is installed (${card.sha256}). Put that file back, or train again.`,
+      { details: { expected: sha256, installed: card.sha256 } },
+    );
+  }
+
+  #load(card: BackboneCard): Promise<Backbone> {
+    const key = keyOf(card);
+    const known = this.#loading.get(key);
+    // Put back with the same file and other settings: the card that holds now decides how examples are made ready.
+    if (known && isDeepStrictEqual(known.card.resize, card.resize)) return known.loading;
     const forget = () => {
-      if (this.#loading.get(id) !== loading) return;
-      this.#loading.delete(id);
-      this.#loaded.delete(id);
+      if (this.#loading.get(key)?.loading !== loading) return;
+      this.#loading.delete(key);
+      this.#loaded.delete(key);
     };
-    const loading = this.#start(id, forget);
-    this.#loading.set(id, loading);
+    const loading = this.#start(card, forget);
+    this.#loading.set(key, { card, loading });
     loading.catch(forget);
     return loading;
   }
@@ -144,11 +175,7 @@ export class Backbones {
    * @param weights dimensions of the top's weights
    * @throws AppError `backbone_not_found`, `backbone_invalid`, or `backbone_mismatch` for another file of that id
    */
-  loadCut(
-    backbone: { id: string; sha256: string },
-    cut: BackboneCut,
-    weights: Map<string, number[]>,
-  ): Promise<CutBackbone> {
+  loadCut(backbone: BackboneReference, cut: BackboneCut, weights: Map<string, number[]>): Promise<CutBackbone> {
     const key = cutDigest(backbone.sha256, cut);
     const known = this.#splits.get(key);
     if (known) return known;
@@ -164,25 +191,19 @@ export class Backbones {
   }
 
   async #startCut(
-    backbone: { id: string; sha256: string },
+    backbone: BackboneReference,
     { cut, weights }: { cut: BackboneCut; weights: Map<string, number[]> },
     onEnd: () => void,
   ): Promise<CutBackbone> {
-    const whole = await this.card(backbone.id);
-    if (whole.sha256 !== backbone.sha256) {
-      throw new AppError(
-        'backbone_mismatch',
-        `The model was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
-        { details: { expected: backbone.sha256, installed: whole.sha256 } },
-      );
-    }
+    const whole = await this.#cardFor(backbone);
     const key = cutDigest(whole.sha256, cut);
     const output = { name: TRUNK, dimensions: trunkDimensions(cut) };
     const card = { ...whole, sha256: key, features: output, maps: [] };
     const { threads, onLoad } = this.#options;
     const { sha256, input, features } = whole;
     const split = { cut, features, weights };
-    const data = { file: this.#file(whole), card: { sha256, input, features: output, maps: [] }, threads, split };
+    const file = await this.#source.file(whole);
+    const data = { file, card: { sha256, input, features: output, maps: [] }, threads, split };
     const started = await startThread(card, { ...data, providers: this.#providers() }, onEnd);
     this.#loaded.set(key, started);
     onLoad?.(started);
@@ -201,20 +222,21 @@ export class Backbones {
 
   /** The bytes of the backbone's ONNX file, checked. @throws AppError `backbone_invalid` */
   async bytes(card: BackboneCard): Promise<Buffer> {
-    const bytes = await readFile(this.#file(card));
+    const file = await this.#source.file(card);
+    const bytes = await readFile(file);
     if (createHash('sha256').update(bytes).digest('hex') === card.sha256) return bytes;
-    throw unusable(card, `${this.#file(card)} is not the file its card describes`);
+    throw unusable(card, `${file} is not the file its card describes`);
   }
 
-  async #start(id: string, onEnd: () => void): Promise<Backbone> {
+  async #start(card: BackboneCard, onEnd: () => void): Promise<Backbone> {
     const { threads, onLoad } = this.#options;
-    const card = await this.card(id);
     const { sha256, input, features, maps } = card;
     const providers = this.#providers();
     // On a processor sessions of one thread each do more than one session of many threads (docs/performance.md).
     const sessions = Math.min(threads, MAX_SESSIONS);
     const perSession = Math.floor(threads / sessions);
-    const data = { file: this.#file(card), card: { sha256, input, features, maps }, threads: perSession, providers };
+    const file = await this.#source.file(card);
+    const data = { file, card: { sha256, input, features, maps }, threads: perSession, providers };
     const ended = new AbortController();
     const whenOneEnds = () => {
       ended.abort();
@@ -224,14 +246,14 @@ export class Backbones {
     const first = await start();
     const others = first.provider === 'cpu' ? sessions - 1 : 0;
     const backbone = sessionPool([first, ...(await Promise.all(Array.from({ length: others }, start)))]);
-    this.#loaded.set(id, backbone);
+    this.#loaded.set(keyOf(card), backbone);
     onLoad?.(backbone);
     return backbone;
   }
+}
 
-  #file(card: BackboneCard): string {
-    return join(this.#folder, card.id, card.file);
-  }
+function keyOf({ id, sha256 }: BackboneReference): string {
+  return `${id} ${sha256}`;
 }
 
 /** Names a backbone and a cut. */

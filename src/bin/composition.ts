@@ -1,6 +1,7 @@
 /** What several entry points construct in the same way. */
 import { join } from 'node:path';
 import type { BackbonesOptions } from '../backbones/backbones.js';
+import { EmbeddedBackbones } from '../backbones/embedded.js';
 import { inspectImage } from '../backbones/image/pixels.js';
 import type { Config } from '../config.js';
 import type { DatasetsOptions } from '../datasets/datasets.js';
@@ -26,5 +27,6 @@ export function datasetsOptions(config: Config, storage: Storage): DatasetsOptio
 }
 
 export function backbonesOptions(config: Config): BackbonesOptions {
-  return { folder: config.MODELS_DIR, threads: config.BACKBONE_THREADS, provider: config.EXECUTION_PROVIDER };
+  const source = new EmbeddedBackbones({ folder: config.MODELS_DIR });
+  return { source, threads: config.BACKBONE_THREADS, provider: config.EXECUTION_PROVIDER };
 }

@@ -194,21 +194,8 @@ export class Predictor {
   }
 
   /** One batcher per backbone, made when first needed. */
-  async #batcher({ model, version, backbone }: VersionManifest): Promise<Batcher> {
-    const { backbones } = this.#options;
-    const loaded = await backbones.load(backbone.id);
-    if (loaded.card.sha256 !== backbone.sha256) {
-      // It may have been replaced since it was loaded; it stays in memory as long as the process.
-      const isOnDisk = (await backbones.card(backbone.id)).sha256 === backbone.sha256;
-      throw new AppError(
-        'backbone_mismatch',
-        isOnDisk
-          ? `Backbone '${backbone.id}' was replaced after this server loaded it. Restart the server.`
-          : `Version ${version} of '${model}' was trained on another '${backbone.id}' than the one that is installed. Put that file back, or train again.`,
-        { details: { expected: backbone.sha256, installed: loaded.card.sha256 } },
-      );
-    }
-    return this.#batcherOf(loaded);
+  async #batcher({ backbone }: VersionManifest): Promise<Batcher> {
+    return this.#batcherOf(await this.#options.backbones.loadFor(backbone));
   }
 
   #batcherOf(loaded: Backbone): Batcher {

@@ -2,6 +2,7 @@ import { appendFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import t from 'tap';
 import { Backbones } from '../../src/backbones/backbones.js';
+import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import { relativeDifference } from '../helpers/onnx-run.js';
 import { needs, sharedBytes, sharedFloats } from '../helpers/shared.js';
@@ -9,7 +10,7 @@ import { needs, sharedBytes, sharedFloats } from '../helpers/shared.js';
 const MODELS = join(PACKAGE_ROOT, 'models');
 
 function backbonesIn(folder: string) {
-  return new Backbones({ folder, threads: 1 });
+  return new Backbones({ source: new EmbeddedBackbones({ folder }), threads: 1 });
 }
 
 /** A folder of models with a copy of rootstock_s whose card is changed. */
@@ -37,10 +38,10 @@ t.test('rootstock_s gives the features it was exported with', needs('backbones',
 
 t.test('loading at once and again gives one backbone', async (t) => {
   const backbones = backbonesIn(MODELS);
-  t.equal(backbones.loaded('rootstock_s') !== undefined, false);
+  t.equal(backbones.loaded(await backbones.card('rootstock_s')) !== undefined, false);
   const [first, ...others] = await Promise.all([1, 2, 3].map(() => backbones.load('rootstock_s')));
   for (const other of [...others, await backbones.load('rootstock_s')]) t.equal(other, first);
-  t.equal(backbones.loaded('rootstock_s') !== undefined, true);
+  t.equal(backbones.loaded(await backbones.card('rootstock_s')) !== undefined, true);
 });
 
 t.test('a backbone that is not there is refused, and those that are there are named', async (t) => {
@@ -69,7 +70,7 @@ t.test('a file that is not the one on the card is refused; put right, it loads',
   const model = join(folder, 'rootstock_s', 'model.onnx');
   appendFileSync(model, 'x');
   await t.rejects(backbones.load('rootstock_s'), { code: 'backbone_invalid' });
-  t.equal(backbones.loaded('rootstock_s') !== undefined, false);
+  t.equal(backbones.loaded(await backbones.card('rootstock_s')) !== undefined, false);
   cpSync(join(MODELS, 'rootstock_s', 'model.onnx'), model);
   await t.resolves(backbones.load('rootstock_s'));
 });

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backbones } from '../../src/backbones/backbones.js';
+import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
 import { decodeImage } from '../../src/backbones/image/pixels.js';
 import { loadConfig } from '../../src/config.js';
 import { type Head, score } from '../../src/heads/head.js';
@@ -120,7 +121,10 @@ async function publish(registry: Registry, like: VersionManifest, head: Head): P
 }
 
 async function featuresOf(pictures: Buffer[], id: string): Promise<Float32Array[]> {
-  const backbone = await new Backbones({ folder: loadConfig({}).MODELS_DIR, threads: 1 }).load(id);
+  const backbone = await new Backbones({
+    source: new EmbeddedBackbones({ folder: loadConfig({}).MODELS_DIR }),
+    threads: 1,
+  }).load(id);
   return Promise.all(
     pictures.map(async (bytes) => backbone.embed(await decodeImage(bytes, backbone.card, { maxPixels: 1e6 }), 1)),
   );

@@ -7,10 +7,13 @@ import t from 'tap';
 import { PACKAGE_ROOT } from '../../src/config.js';
 
 t.test('a process that loads a backbone leaves no identifier of the machine behind, and no events', async (t) => {
-  const module = pathToFileURL(join(PACKAGE_ROOT, 'build/src/backbones/backbones.js')).href;
+  const module = (name: string) =>
+    JSON.stringify(pathToFileURL(join(PACKAGE_ROOT, `build/src/backbones/${name}.js`)).href);
   const program = `
-    const { Backbones } = await import(${JSON.stringify(module)});
-    await new Backbones({ folder: ${JSON.stringify(join(PACKAGE_ROOT, 'models'))}, threads: 1 }).load('rootstock_s');
+    const { Backbones } = await import(${module('backbones')});
+    const { EmbeddedBackbones } = await import(${module('embedded')});
+    const source = new EmbeddedBackbones({ folder: ${JSON.stringify(join(PACKAGE_ROOT, 'models'))} });
+    await new Backbones({ source, threads: 1 }).load('rootstock_s');
     console.log('loaded');`;
   // CI: ONNX Runtime is silent there by itself
   const { CI: _, ORT_DISABLE_TELEMETRY: __, XDG_CACHE_HOME: ___, ...env } = process.env;

@@ -3,6 +3,7 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Backbone, Backbones } from '../../src/backbones/backbones.js';
+import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
 import { importBackbone } from '../../src/backbones/image/import/import-backbone.js';
 import { writeTfjsLayers } from '../../src/heads/tfjs-layers.js';
 import { Predictor } from '../../src/prediction/predictor.js';
@@ -67,7 +68,11 @@ t.test(
   async (t) => {
     const { modelsDir, deep, flat } = await twoBackbones(t);
     const loads: string[] = [];
-    const backbones = new Backbones({ folder: modelsDir, threads: 1, onLoad: ({ card }) => loads.push(card.id) });
+    const backbones = new Backbones({
+      source: new EmbeddedBackbones({ folder: modelsDir }),
+      threads: 1,
+      onLoad: ({ card }) => loads.push(card.id),
+    });
     const batches = new Map<string, number>();
     const predictor = predictorOn(backbones, ({ backbone, images }) => {
       batches.set(backbone, (batches.get(backbone) ?? 0) + images);
@@ -87,7 +92,7 @@ t.test(
 
 t.test('a version refuses another file under the name of its backbone', async (t) => {
   const { modelsDir, deep, flat } = await twoBackbones(t);
-  const predictor = predictorOn(new Backbones({ folder: modelsDir, threads: 1 }));
+  const predictor = predictorOn(new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }));
   const wrong = versionOn({ ...deep, sha256: flat.sha256 });
   await t.rejects(ask(predictor, wrong), {
     code: 'backbone_mismatch',
@@ -98,19 +103,36 @@ t.test('a version refuses another file under the name of its backbone', async (t
   await t.rejects(ask(predictor, versionOn({ ...deep, id: 'gone' })), { code: 'backbone_not_found' });
 });
 
-t.test('a backbone that was replaced while it was loaded asks for a restart', async (t) => {
-  const { modelsDir, file, deep } = await twoBackbones(t);
-  const predictor = predictorOn(new Backbones({ folder: modelsDir, threads: 1 }));
-  await ask(predictor, versionOn(deep));
-  await rm(join(modelsDir, 'deep'), { recursive: true });
-  const { card: other } = await importBackbone({ file, id: 'deep', modelsDir, levels: 1, preset: 'raw' });
-  await t.rejects(ask(predictor, versionOn(other)), { code: 'backbone_mismatch', message: /Restart the server/ });
-  await ask(predictor, versionOn(deep, 2));
-});
+t.test(
+  'a backbone that is replaced, removed or put back is served as its versions need it, without a restart',
+  async (t) => {
+    const { modelsDir, file, deep } = await twoBackbones(t);
+    const loads: string[] = [];
+    const source = new EmbeddedBackbones({ folder: modelsDir });
+    const backbones = new Backbones({ source, threads: 1, onLoad: ({ card }) => loads.push(card.sha256) });
+    const predictor = predictorOn(backbones);
+    await ask(predictor, versionOn(deep));
+    await rename(join(modelsDir, 'deep'), join(modelsDir, '.aside'));
+    await ask(predictor, versionOn(deep)); // it is in memory
+    await t.rejects(backbones.load('deep'), { code: 'backbone_not_found' }, 'and nothing new is begun with it');
+    const { card: other } = await importBackbone({ file, id: 'deep', modelsDir, levels: 1, preset: 'raw' });
+    await t.rejects(ask(predictorOn(new Backbones({ source, threads: 1 })), versionOn(deep)), {
+      code: 'backbone_mismatch',
+      details: { expected: deep.sha256, installed: other.sha256 },
+    });
+    await ask(predictor, versionOn(other, 2));
+    t.same((await backbones.load('deep')).card, other, 'a job takes the new one');
+    await ask(predictor, versionOn(deep, 3));
+    await rm(join(modelsDir, 'deep'), { recursive: true });
+    await rename(join(modelsDir, '.aside'), join(modelsDir, 'deep'));
+    t.same((await backbones.load('deep')).card, deep);
+    t.same(loads, [deep.sha256, other.sha256], 'each was loaded once');
+  },
+);
 
 t.test('a damaged backbone is refused, and loaded once it is put right', async (t) => {
   const { modelsDir, flat } = await twoBackbones(t);
-  const predictor = predictorOn(new Backbones({ folder: modelsDir, threads: 1 }));
+  const predictor = predictorOn(new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }));
   const model = join(modelsDir, 'flat', 'model.onnx');
   await rename(model, `${model}.aside`);
   writeFileSync(model, 'x');
@@ -121,10 +143,10 @@ t.test('a damaged backbone is refused, and loaded once it is put right', async (
 
 t.test('a backbone that was loaded anew is the one that is asked', async (t) => {
   const { modelsDir, flat } = await twoBackbones(t);
-  const real = await new Backbones({ folder: modelsDir, threads: 1 }).load('flat');
+  const real = await new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }).load('flat');
   const dead: Backbone = { ...real, embed: () => Promise.reject(new Error('its thread ended')) };
   let current = dead;
-  const predictor = predictorOn({ load: async () => current } as unknown as Backbones);
+  const predictor = predictorOn({ loadFor: async () => current } as unknown as Backbones);
   await t.rejects(ask(predictor, versionOn(flat)), { message: 'its thread ended' });
   current = real;
   t.match(await ask(predictor, versionOn(flat)), { results: [{ predictions: [{ label: 'dog' }] }] });
@@ -132,7 +154,7 @@ t.test('a backbone that was loaded anew is the one that is asked', async (t) => 
 
 t.test('one tenant takes its part of the queue, and others find room; both are told when it is full', async (t) => {
   const { modelsDir, flat } = await twoBackbones(t);
-  const real = await new Backbones({ folder: modelsDir, threads: 1 }).load('flat');
+  const real = await new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }).load('flat');
   let release!: () => void;
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -145,7 +167,7 @@ t.test('one tenant takes its part of the queue, and others find room; both are t
     },
   };
   const predictor = new Predictor({
-    backbones: { load: async () => held } as unknown as Backbones,
+    backbones: { loadFor: async () => held } as unknown as Backbones,
     registry,
     limits: { maxPixels: 1e6 },
     maxBatch: 8,

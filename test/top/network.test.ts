@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import t from 'tap';
 import { Backbones } from '../../src/backbones/backbones.js';
+import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
 import { importBackbone } from '../../src/backbones/image/import/import-backbone.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import { loadEngine } from '../../src/heads/engine.js';
@@ -39,7 +40,11 @@ for (const [id, file, count] of BACKBONES) {
     const modelsDir = t.testdir({});
     if (file) await importBackbone({ file: join(SHARED, 'backbones', id, file), id, modelsDir });
     else await cp(join(PACKAGE_ROOT, 'models', id), join(modelsDir, id), { recursive: true });
-    const backbones = new Backbones({ folder: modelsDir, threads: 1, provider: 'cpu' });
+    const backbones = new Backbones({
+      source: new EmbeddedBackbones({ folder: modelsDir }),
+      threads: 1,
+      provider: 'cpu',
+    });
     const card = await backbones.card(id);
     const bytes = await backbones.bytes(card);
     const pixels = sharedBytes('backbones', 'reference', reference);

@@ -83,9 +83,9 @@ export function backboneRoutes({ backbones, config }: ApiDependencies): FastifyP
         data: (await backbones.list()).map((card) => ({
           ...card,
           default: card.id === config.DEFAULT_BACKBONE,
-          loaded: backbones.loaded(card.id) !== undefined,
-          provider: backbones.loaded(card.id)?.provider ?? null,
-          unavailable_providers: backbones.loaded(card.id)?.unavailableProviders ?? [],
+          loaded: backbones.loaded(card) !== undefined,
+          provider: backbones.loaded(card)?.provider ?? null,
+          unavailable_providers: backbones.loaded(card)?.unavailableProviders ?? [],
         })),
         has_more: false,
       }),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import { Backbones } from '../../../src/backbones/backbones.js';
+import { EmbeddedBackbones } from '../../../src/backbones/embedded.js';
 import { classActivationMap } from '../../../src/backbones/image/class-activation-map.js';
 import { importBackbone } from '../../../src/backbones/image/import/import-backbone.js';
 import { mapPicture, overlayPicture } from '../../../src/backbones/image/map-pictures.js';
@@ -67,7 +68,10 @@ async function checkExact(t: Test, backbones: Backbones, id: string): Promise<vo
 }
 
 t.test('the map of a real photo adds up to the score of the class', needs('datasets', 'imagenet-val'), async (t) => {
-  const backbones = new Backbones({ folder: join(PACKAGE_ROOT, 'models'), threads: 1 });
+  const backbones = new Backbones({
+    source: new EmbeddedBackbones({ folder: join(PACKAGE_ROOT, 'models') }),
+    threads: 1,
+  });
   await checkExact(t, backbones, 'rootstock_s');
 });
 
@@ -75,7 +79,11 @@ t.test('so it does on an imported network', needs('backbones', 'mobilenet_v2', '
   const modelsDir = t.testdir({});
   const file = join(SHARED, 'backbones', 'mobilenet_v2', 'classifier.onnx');
   await importBackbone({ file, id: 'mobilenet_v2', preset: 'tf', modelsDir });
-  await checkExact(t, new Backbones({ folder: modelsDir, threads: 1 }), 'mobilenet_v2');
+  await checkExact(
+    t,
+    new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }),
+    'mobilenet_v2',
+  );
 });
 
 t.test('levels of any sizes keep their means, and a peak stays in its place', (t) => {

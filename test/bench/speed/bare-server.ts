@@ -7,10 +7,15 @@ import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { buffer } from 'node:stream/consumers';
 import { Backbones } from '../../../src/backbones/backbones.js';
+import { EmbeddedBackbones } from '../../../src/backbones/embedded.js';
 import { decodeImage } from '../../../src/backbones/image/pixels.js';
 
 const [folder, id] = process.argv.slice(2);
-const backbones = new Backbones({ folder: folder!, threads: availableParallelism(), provider: 'cpu' });
+const backbones = new Backbones({
+  source: new EmbeddedBackbones({ folder: folder! }),
+  threads: availableParallelism(),
+  provider: 'cpu',
+});
 const backbone = await backbones.load(id!);
 const server = createServer(async (request, response) => {
   const photo = await buffer(request);

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Backbones } from '../../../src/backbones/backbones.js';
+import { EmbeddedBackbones } from '../../../src/backbones/embedded.js';
 import { decodeImage } from '../../../src/backbones/image/pixels.js';
 import { PACKAGE_ROOT } from '../../../src/config.js';
 import { dense } from '../../../src/numbers/features.js';
@@ -22,7 +23,10 @@ interface Photo {
 }
 
 const limits = { maxPixels: 5e7 };
-const backbone = await new Backbones({ folder: join(PACKAGE_ROOT, 'models'), threads: 2 }).load('rootstock_s');
+const backbone = await new Backbones({
+  source: new EmbeddedBackbones({ folder: join(PACKAGE_ROOT, 'models') }),
+  threads: 2,
+}).load('rootstock_s');
 const D = backbone.card.features.dimensions;
 const known = new Map<Buffer, Float32Array>();
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Backbones } from '../../../../src/backbones/backbones.js';
+import { EmbeddedBackbones } from '../../../../src/backbones/embedded.js';
 import { decodeImage } from '../../../../src/backbones/image/pixels.js';
 import { type Head, score } from '../../../../src/heads/head.js';
 import { writeTfjsLayers } from '../../../../src/heads/tfjs-layers.js';
@@ -105,7 +106,7 @@ async function publishModels(
   { dataDir }: BenchService,
   photos: string[],
 ): Promise<(model: number, photo: number) => number> {
-  const backbones = new Backbones({ folder: models, threads: 1 });
+  const backbones = new Backbones({ source: new EmbeddedBackbones({ folder: models }), threads: 1 });
   const backbone = await backbones.load(BACKBONE);
   const D = backbone.card.features.dimensions;
   const features: Float32Array[] = [];
