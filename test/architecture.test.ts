@@ -42,7 +42,7 @@ const EDGES: Record<string, string[]> = {
   top: ['backbones', 'errors', 'heads', 'numbers', 'onnx', 'schemas'],
   datasets: ['backbones', 'datasets/archives', 'datasets/labels', 'errors', 'ids', 'schemas', 'storage'],
   'datasets/archives': ['errors'],
-  'datasets/labels': ['datasets/archives', 'errors', 'schemas'],
+  'datasets/labels': ['backbones', 'datasets/archives', 'errors', 'schemas'],
   registry: ['errors', 'schemas', 'storage'],
   jobs: ['errors', 'ids', 'log', 'redis', 'schemas', 'storage'],
   training: [

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { BackbonesOptions } from '../backbones/backbones.js';
 import { EmbeddedBackbones } from '../backbones/embedded.js';
+import { mayBeImage } from '../backbones/image/content-names.js';
 import { inspectImage } from '../backbones/image/pixels.js';
 import type { Config } from '../config.js';
 import type { DatasetsOptions } from '../datasets/datasets.js';
@@ -16,11 +17,18 @@ export function datasetsOptions(config: Config, storage: Storage): DatasetsOptio
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
       maxEntries: config.MAX_ARCHIVE_ENTRIES,
       maxRatio: config.MAX_ARCHIVE_RATIO,
-      maxImageBytes: config.MAX_EXAMPLE_BYTES,
       maxClasses: config.MAX_CLASSES,
       maxDatasets: config.MAX_DATASETS,
     },
-    inspectImage: (bytes) => inspectImage(bytes, { maxPixels: config.MAX_IMAGE_PIXELS }),
+    modalities: [
+      {
+        id: 'image',
+        words: { one: 'image', many: 'images' },
+        maxBytes: config.MAX_EXAMPLE_BYTES,
+        mayBeContent: mayBeImage,
+        inspect: async (content) => ({ ...(await inspectImage(content, { maxPixels: config.MAX_IMAGE_PIXELS })) }),
+      },
+    ],
     concurrency: 4,
     archivesAtOnce: config.UNPACK_CONCURRENCY,
   };

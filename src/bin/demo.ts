@@ -6,6 +6,7 @@ import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.js';
 import { createClient } from '../demo/client.js';
+import { mayBeImage } from '../backbones/image/content-names.js';
 import { type DemoResult, runDemo } from '../demo/run-demo.js';
 import { AppError } from '../errors.js';
 import { type Supervision, supervise } from '../launch/supervise.js';
@@ -59,6 +60,7 @@ async function main(): Promise<number> {
       client: createClient({ url, key: env.GRAFT_KEY, signal: stopping.signal }),
       screen,
       path: positionals[0] === undefined ? undefined : resolve(here, positionals[0]),
+      mayBePhoto: mayBeImage,
       model: values.model,
       backbone: values.backbone,
       folder,

@@ -1,46 +1,55 @@
+import type { Modality } from '../backbones/modality.js';
 import type { Split } from '../schemas/common.js';
-import type { ClassCount, DatasetEntry } from '../schemas/datasets.js';
-import { listOf } from './labels/list-of.js';
+import type { ClassCount, Example } from '../schemas/datasets.js';
+import { compareCodePoints } from './labels/label.js';
+import { nameSome } from './labels/name-some.js';
 
 type SplitCounts = Record<Split, number>;
 
-/** Fewer images than this say little about a class. */
+/** Fewer examples than this say little about a class. */
 const FEW = 5;
 
-/** Images per class, sorted by the code points of the label; per split too, where there are splits. */
-export function countClasses(entries: DatasetEntry[]): ClassCount[] {
+/**
+ * Examples per class, sorted by the code points of the label; per split too, where there are splits. An example with
+ * several labels is counted in none of its classes, which are there all the same.
+ */
+export function countClasses(examples: Example[]): ClassCount[] {
   const counts = new Map<string, ClassCount>();
-  for (const { label, split } of entries) {
-    const count = counts.get(label) ?? { label, examples: 0, ...(split && { splits: noImages() }) };
-    counts.set(label, count);
-    count.examples += 1;
-    if (split && count.splits) count.splits[split] += 1;
+  for (const { labels, split, conflict } of examples) {
+    for (const label of labels) {
+      const count = counts.get(label) ?? { label, examples: 0, ...(split && { splits: noExamples() }) };
+      counts.set(label, count);
+      if (conflict) continue;
+      count.examples += 1;
+      if (split && count.splits) count.splits[split] += 1;
+    }
   }
   return [...counts.values()].sort((a, b) => compareCodePoints(a.label, b.label));
 }
 
-/** Images per split; null where there are no splits. */
-export function countSplits(entries: DatasetEntry[]): SplitCounts | null {
-  if (!entries.some(({ split }) => split)) return null;
-  const counts = noImages();
-  for (const { split } of entries) if (split) counts[split] += 1;
+/** Examples per split; null where there are no splits. */
+export function countSplits(examples: Example[]): SplitCounts | null {
+  if (!examples.some(({ split }) => split)) return null;
+  const counts = noExamples();
+  for (const { split } of examples) if (split) counts[split] += 1;
   return counts;
 }
 
 /** What a sender should look at in the classes, though it is no error. */
-export function classWarnings(classes: ClassCount[]): string[] {
+export function classWarnings(classes: ClassCount[], { one, many }: Modality['words']): string[] {
   const warnings: string[] = [];
   if (classes.length === 1) {
     warnings.push(`There is only one class, ${JSON.stringify(classes[0]!.label)}; training needs two or more.`);
   }
-  const few = classes.filter(({ examples: images }) => images < FEW);
+  const few = classes.filter(({ examples }) => examples < FEW);
   if (few.length > 0) {
-    const which = listOf(few.map(({ label, examples: images }) => `${JSON.stringify(label)} (${images})`));
-    warnings.push(`Classes with fewer than ${FEW} images: ${which}.`);
+    const which = nameSome(few.map(({ label, examples }) => `${JSON.stringify(label)} (${examples})`));
+    warnings.push(`Classes with fewer than ${FEW} ${many}: ${which}.`);
   }
   const untrained = classes.filter(({ splits }) => splits && splits.train === 0);
   if (untrained.length > 0) {
-    warnings.push(`Classes without training images: ${listOf(untrained.map(({ label }) => JSON.stringify(label)))}.`);
+    const which = nameSome(untrained.map(({ label }) => JSON.stringify(label)));
+    warnings.push(`Classes of which no ${one} is for training: ${which}.`);
   }
   const alike = new Map<string, string[]>();
   for (const { label } of classes) {
@@ -55,11 +64,6 @@ export function classWarnings(classes: ClassCount[]): string[] {
   return warnings;
 }
 
-function noImages(): SplitCounts {
+function noExamples(): SplitCounts {
   return { train: 0, validation: 0, test: 0 };
-}
-
-/** By code point, the same in every locale; `<` alone would go by UTF-16 unit and put emoji before some letters. */
-function compareCodePoints(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -1,3 +1,8 @@
+/**
+ * datasets/ turns an uploaded archive into a data set (contents one after another in a pack, an index, a manifest) and
+ * reads it again. What an archive is lies in archives/, where labels come from in labels/. What an example means to a
+ * backbone is the modality's; what is learnt from it is training's.
+ */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -6,14 +11,15 @@ import pLimit from 'p-limit';
 import { AppError } from '../errors.js';
 import { newId } from '../ids.js';
 import { DatasetId } from '../schemas/common.js';
-import type { Dataset, DatasetEntry, DatasetSummary } from '../schemas/datasets.js';
+import type { Dataset, DatasetSummary, Example } from '../schemas/datasets.js';
 import { readJson, type Storage, writeJson } from '../storage/contract.js';
+import type { ArchiveFormat } from './archives/archive.js';
 import { recogniseFormat } from './archives/archive-format.js';
 import { readArchive } from './archives/read-archive.js';
-import { describe } from './describe.js';
-import type { InspectImage } from './examine-entry.js';
-import { noFindings, packImages } from './pack-content.js';
-import { clientLeft, receiveUpload } from './receive-upload.js';
+import { describeDataset } from './describe-dataset.js';
+import type { DatasetModality } from './examine-entry.js';
+import { type ArchiveFindings, noFindings, packContent } from './pack-content.js';
+import { receiveUpload, uploadBrokenOff } from './receive-upload.js';
 
 export interface DatasetsOptions {
   storage: Storage;
@@ -24,14 +30,14 @@ export interface DatasetsOptions {
     maxEntries: number;
     /** Most times an archive may grow when unpacked, beyond 64 MiB. */
     maxRatio: number;
-    maxImageBytes: number;
     /** Most classes of one data set; undefined: no limit. */
     maxClasses?: number;
     /** Most data sets of one tenant; undefined: no limit. */
     maxDatasets?: number;
   };
-  inspectImage: InspectImage;
-  /** Images read and inspected at once, per upload. */
+  /** Kinds of content, the preferred ones first: a data set holds one kind. */
+  modalities: DatasetModality[];
+  /** Files read and inspected at once, per upload. */
   concurrency: number;
   /** Archives unpacked at once, for each needs memory of its own; more wait. Default: 4. */
   archivesAtOnce?: number;
@@ -39,6 +45,8 @@ export interface DatasetsOptions {
 
 export interface CreateDataset {
   tenant: string;
+  /** Who sends it: the mark of an API key, `local` without keys. */
+  by: string;
   /** The archive: zip, tar or tar.gz, known by its bytes. */
   source: Readable;
   /** Name of the uploaded file, if it has one; shown, never used. */
@@ -49,12 +57,22 @@ export interface CreateDataset {
   signal?: AbortSignal;
 }
 
-/** A data set for reading its images. */
+/** A data set for reading its examples. */
 export interface OpenDataset {
   manifest: Dataset;
-  entries: DatasetEntry[];
-  /** The bytes of one image, as uploaded. */
-  readImage(entry: DatasetEntry): Promise<Buffer>;
+  /** In the order of the pack; conflicts, too. */
+  examples: Example[];
+  /** The content of one example, as uploaded. */
+  readContent(example: Pick<Example, 'offset' | 'bytes'>): Promise<Buffer>;
+}
+
+/** An upload that was received whole. */
+interface Received {
+  path: string;
+  format: ArchiveFormat;
+  /** Where its contents go. */
+  packKey: string;
+  signal: AbortSignal | undefined;
 }
 
 const DATASET_ID = new RegExp(DatasetId.pattern!);
@@ -72,14 +90,14 @@ export class Datasets {
   /**
    * Take an archive in:
    *  1. stream it into a temporary file, for a zip can only be read from its end;
-   *  2. read, check and inspect its files in one pass, writing each image's bytes into the pack;
-   *  3. find labels and duplicates, write the index, and the manifest last.
+   *  2. read, check and inspect its files in one pass, writing each content into the pack;
+   *  3. find labels and equal contents, write the index, and the manifest last.
    * The cost is writing the bytes twice. After any failure nothing is left of it.
    * @throws AppError of the groups `archive_*`, `no_*`, and `not_an_archive`, `ambiguous_layout`, `digest_mismatch`,
    * `too_large`, `client_closed_request`, `storage_full`, `quota_exceeded`.
    */
-  async create({ tenant, source, name, expectedSha256, signal }: CreateDataset): Promise<Dataset> {
-    const { storage, temporaryFolder, limits, inspectImage, concurrency } = this.#options;
+  async create({ tenant, by, source, name, expectedSha256, signal }: CreateDataset): Promise<Dataset> {
+    const { storage, temporaryFolder, limits } = this.#options;
     await this.#refuseMore(tenant);
     const id = newId('ds');
     const keys = keysOf(tenant, id);
@@ -89,29 +107,20 @@ export class Datasets {
       const upload = await receiveUpload({ source, path, maxBytes: limits.maxUploadBytes, signal });
       refuseOtherDigest(upload.sha256, expectedSha256);
       const format = await recogniseFormat(path);
-      const findings = noFindings();
-      const packOptions = { inspectImage, maxImageBytes: limits.maxImageBytes, concurrency, signal };
-      await this.#unpacking(async () => {
-        if (signal?.aborted) throw clientLeft(signal.reason);
-        const pack = packImages(readArchive(path, format, limits), packOptions, findings);
-        try {
-          await storage.put(keys.pack, Readable.from(pack));
-        } finally {
-          // After a failed put the pass may still be under way: wait until it has closed the archive.
-          await pack.return(undefined);
-        }
-      });
-      const { entries, description } = await describe(findings);
+      const { modality, findings } = await this.#unpacking(() =>
+        this.#unpack({ path, format, packKey: keys.pack, signal }),
+      );
+      const { examples, description } = await describeDataset(findings, modality);
       refuseMoreClasses(description.class_count, limits.maxClasses);
-      await storage.put(keys.index, Readable.from(lines(entries)));
-      const about = { id, name, created_at: new Date().toISOString(), format, ...upload };
-      const dataset: Dataset = { ...about, ...description };
+      await storage.put(keys.index, Readable.from(lines(examples)));
+      const about = { id, name, created_at: new Date().toISOString(), by, modality: modality.id };
+      const dataset: Dataset = { format: 1, ...about, archive_format: format, ...upload, ...description };
       const { created } = await writeJson(storage, keys.manifest, dataset, { ifAbsent: true });
       if (!created) throw new Error(`The id ${id} was given twice.`);
       return dataset;
     } catch (error) {
       // The first error is the one to tell; what could not be removed is garbage without a manifest, and never seen.
-      await storage.delete(keys.prefix).catch(() => undefined);
+      await this.#remove(tenant, id).catch(() => undefined);
       throw error;
     } finally {
       await rm(path, { force: true });
@@ -145,10 +154,10 @@ export class Datasets {
   /** @throws AppError `dataset_not_found`. */
   async delete(tenant: string, id: string): Promise<void> {
     await this.get(tenant, id);
-    await this.#options.storage.delete(keysOf(tenant, id).prefix);
+    await this.#remove(tenant, id);
   }
 
-  /** @throws AppError `dataset_not_found`, also from `readImage` once the data set is deleted. */
+  /** @throws AppError `dataset_not_found`, also from `readContent` once the bytes of a deleted data set are gone. */
   async open(tenant: string, id: string): Promise<OpenDataset> {
     const { storage } = this.#options;
     const manifest = await this.get(tenant, id);
@@ -157,16 +166,54 @@ export class Datasets {
     const index = await storage.get(keys.index);
     if (index === undefined) throw gone();
     // Not by readline, which also breaks lines at U+2028, and a label may hold one.
-    const entries = (await text(index.stream)).split('\n').filter(Boolean).map(parseEntry);
+    const examples = (await text(index.stream)).split('\n').filter(Boolean).map(parseExample);
     return {
       manifest,
-      entries,
-      readImage: async ({ offset, bytes }) => {
-        const image = await storage.get(keys.pack, { start: offset, end: offset + bytes - 1 });
-        if (image === undefined) throw gone();
-        return buffer(image.stream);
+      examples,
+      readContent: async ({ offset, bytes }) => {
+        const content = await storage.get(keys.pack, { start: offset, end: offset + bytes - 1 });
+        if (content === undefined) throw gone();
+        return buffer(content.stream);
       },
     };
+  }
+
+  /**
+   * Write the pack. The archive is read once for each modality until one takes a file of it.
+   * @returns what that pass found, or, where nothing was taken, the first pass
+   */
+  async #unpack(received: Received): Promise<{ modality: DatasetModality; findings: ArchiveFindings }> {
+    const { storage, modalities, limits, concurrency } = this.#options;
+    const { path, format, packKey, signal } = received;
+    let nothing: { modality: DatasetModality; findings: ArchiveFindings } | undefined;
+    for (const modality of modalities) {
+      if (signal?.aborted) throw uploadBrokenOff(signal.reason);
+      const findings = noFindings();
+      const others = modalities.filter((other) => other !== modality);
+      const options = { modality, others, concurrency, ...(signal && { signal }) };
+      const pack = packContent(readArchive(path, format, limits), options, findings);
+      try {
+        const first = await pack.next();
+        if (!first.done) {
+          await storage.put(packKey, Readable.from(continued(first.value, pack)));
+          return { modality, findings };
+        }
+        nothing ??= { modality, findings };
+      } finally {
+        // After a failed put the pass may still be under way: wait until it has closed the archive.
+        await pack.return(undefined);
+      }
+    }
+    if (!nothing) throw new Error('Data sets were given no modality.');
+    return nothing;
+  }
+
+  /** The manifest goes first: without it the data set does not exist, however long the rest takes. */
+  async #remove(tenant: string, id: string): Promise<void> {
+    const { storage } = this.#options;
+    const { manifest, prefix } = keysOf(tenant, id);
+    await storage.delete(manifest);
+    await storage.delete(prefix);
   }
 
   async #refuseMore(tenant: string): Promise<void> {
@@ -209,20 +256,25 @@ function refuseOtherDigest(sha256: string, expected: string | undefined): void {
   });
 }
 
-function* lines(entries: DatasetEntry[]): Generator<string> {
+async function* continued(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield first;
+  yield* rest;
+}
+
+function* lines(examples: Example[]): Generator<string> {
   // In pieces of a thousand: a write per line would cost more than the lines.
-  for (let start = 0; start < entries.length; start += 1000) {
-    yield entries
+  for (let start = 0; start < examples.length; start += 1000) {
+    yield examples
       .slice(start, start + 1000)
-      .map((entry) => `${JSON.stringify(entry)}\n`)
+      .map((example) => `${JSON.stringify(example)}\n`)
       .join('');
   }
 }
 
-function parseEntry(line: string): DatasetEntry {
+function parseExample(line: string): Example {
   return JSON.parse(line);
 }
 
-function summarise({ classes, refused, duplicates, ignored, warnings, ...summary }: Dataset): DatasetSummary {
+function summarise({ format, classes, refused, duplicates, ignored, warnings, ...summary }: Dataset): DatasetSummary {
   return summary;
 }

@@ -1,66 +1,84 @@
 import { createHash } from 'node:crypto';
+import type { Modality } from '../backbones/modality.js';
 import { AppError, type ErrorCode } from '../errors.js';
 import type { ArchiveEntry, Refusal } from './archives/archive.js';
 import { looksLikeArchive } from './archives/archive-format.js';
 import { type EntryKind, entryKind } from './entry-kind.js';
 
-/** Reads the size of an image. @throws AppError `content_invalid`, `content_too_large`, `content_unsupported`. */
-export type InspectImage = (bytes: Buffer) => Promise<{ width: number; height: number }>;
+/** What data sets need to know of a kind of content. */
+export type DatasetModality = Pick<Modality, 'id' | 'words' | 'maxBytes' | 'mayBeContent' | 'inspect'>;
 
 /** What became of one entry. */
 export type Examined = { name: string } & (
-  | { kind: 'image'; bytes: Buffer; sha256: string; width: number; height: number }
+  | { kind: 'content'; bytes: Buffer; sha256: string; facts: Record<string, number> }
   | { kind: 'labels_file'; bytes: Buffer }
   | { kind: 'refused'; refusal: Refusal }
   | { kind: 'ignored' }
 );
 
 export interface ExamineOptions {
-  inspectImage: InspectImage;
-  maxImageBytes: number;
+  /** Whose content is taken. */
+  modality: DatasetModality;
+  /** Those that would take other files, in a data set of their own. */
+  others: DatasetModality[];
 }
 
 /** Largest labels file: half a million rows of a hundred bytes. */
 export const MAX_LABELS_FILE_BYTES = 64 * 1024 * 1024;
 
-const IMAGE_FAULTS: ErrorCode[] = ['content_invalid', 'content_too_large', 'content_unsupported'];
+const CONTENT_FAULTS: ErrorCode[] = ['content_invalid', 'content_too_large', 'content_unsupported'];
+const NESTED: Refusal = {
+  code: 'nested_archive',
+  reason: 'It is an archive; archives in archives are not opened.',
+};
 
 /**
- * Find out what an entry is, reading it only if it may be an image or a labels file. Begins to read at once.
- * @throws AppError `too_large`, `no_labels` for a labels file; whatever breaks in the archive or in `inspectImage`.
+ * Find out what an entry is, reading it only if it may be content or a labels file. Begins to read at once.
+ * @throws AppError `too_large`, `no_labels` for a labels file; whatever breaks in the archive or in `inspect`.
  */
 export async function examineEntry(entry: ArchiveEntry, options: ExamineOptions): Promise<Examined> {
   const { name } = entry;
-  const refused = (code: string, reason: string): Examined => ({ name, kind: 'refused', refusal: { code, reason } });
   const kind = entryKind(name);
   if (kind === 'junk') return { name, kind: 'ignored' };
-  if (entry.refusal) return refuse(kind, name, entry.refusal);
-  if (kind === 'archive') return refused('nested_archive', 'It is an archive; archives in archives are not opened.');
-  if (kind === 'not_an_image') return refused('not_an_image', 'Its name says that it is no image.');
-  if (kind === 'labels_file' && entry.bytes > MAX_LABELS_FILE_BYTES) {
-    throw new AppError('too_large', `${name} is larger than ${MAX_LABELS_FILE_BYTES} bytes.`);
-  }
-  if (kind === 'candidate') {
-    if (entry.bytes === 0) return refused('content_invalid', 'The file is empty.');
-    if (entry.bytes > options.maxImageBytes) {
-      return refused(
-        'content_too_large',
-        `The file has ${entry.bytes} bytes; an image may have at most ${options.maxImageBytes}.`,
-      );
-    }
-  }
+  const refusal = entry.refusal ?? refusalByName(kind, name, options) ?? refusalBySize(kind, entry, options.modality);
+  if (refusal) return refuse(kind, name, refusal);
   const bytes = await entry.read();
   if (!Buffer.isBuffer(bytes)) return refuse(kind, name, bytes);
   if (kind === 'labels_file') return { name, kind, bytes };
-  if (looksLikeArchive(bytes))
-    return refused('nested_archive', 'It is an archive; archives in archives are not opened.');
+  if (looksLikeArchive(bytes)) return refuse(kind, name, NESTED);
   try {
-    const { width, height } = await options.inspectImage(bytes);
-    return { name, kind: 'image', bytes, sha256: createHash('sha256').update(bytes).digest('hex'), width, height };
+    const facts = await options.modality.inspect(bytes);
+    return { name, kind: 'content', bytes, sha256: createHash('sha256').update(bytes).digest('hex'), facts };
   } catch (error) {
-    if (error instanceof AppError && IMAGE_FAULTS.includes(error.code)) return refused(error.code, error.message);
-    throw error;
+    if (!(error instanceof AppError) || !CONTENT_FAULTS.includes(error.code)) throw error;
+    return refuse(kind, name, { code: error.code, reason: error.message });
   }
+}
+
+function refusalByName(kind: EntryKind, name: string, { modality, others }: ExamineOptions): Refusal | undefined {
+  const { one, many } = modality.words;
+  if (kind === 'archive') return NESTED;
+  if (kind === 'labels_file' || (kind === 'file' && modality.mayBeContent(name))) return undefined;
+  const other = kind === 'file' && others.find(({ mayBeContent }) => mayBeContent(name));
+  if (!other) return { code: 'not_content', reason: `Its name says that it is no ${one}.` };
+  return {
+    code: 'other_modality',
+    reason: `A data set holds one kind of content, and this one holds ${many}. Send ${other.words.many} as a data set of their own.`,
+  };
+}
+
+/** @throws AppError `too_large` for a labels file. */
+function refusalBySize(kind: EntryKind, { name, bytes }: ArchiveEntry, modality: DatasetModality): Refusal | undefined {
+  if (kind === 'labels_file') {
+    if (bytes <= MAX_LABELS_FILE_BYTES) return undefined;
+    throw new AppError('too_large', `${name} is larger than ${MAX_LABELS_FILE_BYTES} bytes.`);
+  }
+  if (bytes === 0) return { code: 'content_invalid', reason: 'The file is empty.' };
+  if (bytes <= modality.maxBytes) return undefined;
+  return {
+    code: 'content_too_large',
+    reason: `The file has ${bytes} bytes; ${modality.words.many} may have at most ${modality.maxBytes}.`,
+  };
 }
 
 /** Without its labels file an archive would be read by its folders, and wrongly: that file must not just be left out. */

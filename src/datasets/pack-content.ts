@@ -1,18 +1,20 @@
 import { AppError } from '../errors.js';
-import type { DatasetEntry, RefusedFile } from '../schemas/datasets.js';
+import type { Example, RefusedFile } from '../schemas/datasets.js';
 import type { ArchiveEntry } from './archives/archive.js';
-import { type Examined, examineEntry, type InspectImage, MAX_LABELS_FILE_BYTES } from './examine-entry.js';
+import { type Examined, type ExamineOptions, examineEntry, MAX_LABELS_FILE_BYTES } from './examine-entry.js';
 import { normalise } from './labels/label.js';
 import { rivalFiles } from './labels/listed-labels.js';
 import { mapInOrder } from './map-in-order.js';
-import { clientLeft } from './receive-upload.js';
+import { uploadBrokenOff } from './receive-upload.js';
 
-/** An image in the pack, before its label is known. */
-export type PackedImage = Omit<DatasetEntry, 'label' | 'split'>;
+/** A file that was taken, and where its content lies in the pack, before its label is known. */
+export type PackedFile = Pick<Example, 'sha256' | 'name' | 'offset' | 'bytes' | 'facts'>;
 
 /** What one pass over an archive found. */
-export interface Findings {
-  images: PackedImage[];
+export interface ArchiveFindings {
+  files: PackedFile[];
+  /** Size of the pack. */
+  packBytes: number;
   labelsFiles: { name: string; bytes: Buffer }[];
   refused: RefusedFile[];
   ignored: number;
@@ -20,46 +22,43 @@ export interface Findings {
   paths: Set<string>;
 }
 
-export interface PackOptions {
-  inspectImage: InspectImage;
-  maxImageBytes: number;
+export interface PackOptions extends ExamineOptions {
   /** Most entries read and inspected at once. */
   concurrency: number;
   signal?: AbortSignal;
 }
 
-/** Memory for entries under way. Enough for 8 photos of 8 MB; one larger entry still goes through, alone. */
+/** Memory for entries under way. Enough for 8 files of 8 MB; one larger entry still goes through, alone. */
 const MEMORY_BYTES = 64 * 1024 * 1024;
 
 /** No layout has more: one a split, under several names. */
 const MAX_LABELS_FILES = 16;
 
 /** Nothing found yet. */
-export function noFindings(): Findings {
-  return { images: [], labelsFiles: [], refused: [], ignored: 0, paths: new Set() };
+export function noFindings(): ArchiveFindings {
+  return { files: [], packBytes: 0, labelsFiles: [], refused: [], ignored: 0, paths: new Set() };
 }
 
 /**
- * One pass over an archive: the bytes of its images one after another, each content once, as they are to lie in the
- * pack. What is found is written into `findings`, complete when the last byte is given. Labels may come in any order:
- * nothing is decided about them here.
+ * One pass over an archive: the contents of its files one after another, equal ones once, as they are to lie in the pack.
+ * What is found is written into `findings`, complete when the last byte is given. Labels may come in any order: nothing
+ * is decided about them here.
  */
-export async function* packImages(
+export async function* packContent(
   entries: AsyncIterable<ArchiveEntry>,
   options: PackOptions,
-  findings: Findings,
+  findings: ArchiveFindings,
 ): AsyncGenerator<Buffer> {
-  const { concurrency, signal } = options;
+  const { concurrency, signal, modality } = options;
   const offsets = new Map<string, number>();
   const names = new Set<string>();
-  let end = 0;
   const examined = mapInOrder(
     entries,
-    { concurrency, maxWeight: MEMORY_BYTES, weigh: (entry) => weightOf(entry, options.maxImageBytes) },
+    { concurrency, maxWeight: MEMORY_BYTES, weigh: (entry) => weightOf(entry, modality.maxBytes) },
     (entry) => examineEntry(entry, options),
   );
   for await (const found of examined) {
-    if (signal?.aborted) throw clientLeft(signal.reason);
+    if (signal?.aborted) throw uploadBrokenOff(signal.reason);
     findings.paths.add(normalise(found.name));
     if (found.kind !== 'ignored' && names.has(found.name)) {
       const reason = 'The archive has another file of this path before it, which counts.';
@@ -67,26 +66,33 @@ export async function* packImages(
       continue;
     }
     names.add(found.name);
-    if (found.kind !== 'image') {
+    if (found.kind !== 'content') {
       note(found, findings);
       continue;
     }
-    const { name, sha256, width, height, bytes } = found;
-    const offset = offsets.get(sha256) ?? end;
-    findings.images.push({ name, offset, bytes: bytes.length, sha256, width, height });
-    if (offset !== end) continue;
+    const { name, sha256, bytes, facts } = found;
+    const known = offsets.get(sha256);
+    const offset = known ?? findings.packBytes;
+    findings.files.push({
+      sha256,
+      name,
+      offset,
+      bytes: bytes.length,
+      ...(Object.keys(facts).length > 0 && { facts }),
+    });
+    if (known !== undefined) continue;
     offsets.set(sha256, offset);
-    end += bytes.length;
+    findings.packBytes += bytes.length;
     yield bytes;
   }
 }
 
 /** An entry too large to be taken is never read, and takes no memory. */
-function weightOf(entry: ArchiveEntry, maxImageBytes: number): number {
-  return entry.bytes > Math.max(maxImageBytes, MAX_LABELS_FILE_BYTES) ? 0 : entry.memory;
+function weightOf(entry: ArchiveEntry, maxBytes: number): number {
+  return entry.bytes > Math.max(maxBytes, MAX_LABELS_FILE_BYTES) ? 0 : entry.memory;
 }
 
-function note(found: Exclude<Examined, { kind: 'image' }>, findings: Findings): void {
+function note(found: Exclude<Examined, { kind: 'content' }>, findings: ArchiveFindings): void {
   const { name } = found;
   if (found.kind === 'ignored') findings.ignored += 1;
   if (found.kind === 'refused') findings.refused.push({ name, ...found.refusal });

@@ -44,7 +44,7 @@ export async function receiveUpload({ source, path, maxBytes, signal }: UploadOp
     // A file that is still being opened would appear after the caller has removed it.
     if (!file.closed) await new Promise<void>((resolve) => file.once('close', () => resolve()));
     if (signal?.aborted || isErrno(error, 'ABORT_ERR', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET')) {
-      throw clientLeft(error);
+      throw uploadBrokenOff(error);
     }
     if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
       throw new AppError('storage_full', 'The disk for uploads is full. Free some space and try again.', {
@@ -56,6 +56,6 @@ export async function receiveUpload({ source, path, maxBytes, signal }: UploadOp
   return { bytes, sha256: hash.digest('hex') };
 }
 
-export function clientLeft(cause: unknown): AppError {
+export function uploadBrokenOff(cause: unknown): AppError {
   return new AppError('client_closed_request', 'The upload was broken off before it was complete.', { cause });
 }

@@ -19,6 +19,11 @@ export interface Photo {
   read(): Promise<Buffer>;
 }
 
+export interface PhotoSourceOptions {
+  /** By its name; its bytes are not read. */
+  mayBePhoto: (name: string) => boolean;
+}
+
 export interface PhotoSource {
   /** Name of the archive. */
   name: string;
@@ -30,12 +35,12 @@ export interface PhotoSource {
 }
 
 /** @throws AppError `not_found` where there is nothing, `archive_empty` for an empty folder. */
-export async function photoSource(path: string): Promise<PhotoSource> {
+export async function photoSource(path: string, { mayBePhoto }: PhotoSourceOptions): Promise<PhotoSource> {
   const found = await stat(path).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw new AppError('not_found', `There is no file or folder ${path}.`);
     throw error;
   });
-  return found.isDirectory() ? folderSource(path) : archiveSource(path, found.size);
+  return found.isDirectory() ? folderSource(path, mayBePhoto) : archiveSource(path, found.size, mayBePhoto);
 }
 
 /** Of a tar: every file has a header of one, and is filled up to whole ones. */
@@ -47,7 +52,7 @@ interface FolderFile {
   bytes: number;
 }
 
-async function folderSource(folder: string): Promise<PhotoSource> {
+async function folderSource(folder: string, mayBePhoto: PhotoSourceOptions['mayBePhoto']): Promise<PhotoSource> {
   const files = await filesIn(folder);
   if (files.length === 0) throw new AppError('archive_empty', `The folder ${folder} holds no files.`);
   return {
@@ -56,7 +61,7 @@ async function folderSource(folder: string): Promise<PhotoSource> {
     open: () => packed(files),
     async *photos() {
       for (const { name, path } of files) {
-        if (entryKind(name) === 'candidate') yield { name, read: () => readFile(path) };
+        if (entryKind(name) === 'file' && mayBePhoto(name)) yield { name, read: () => readFile(path) };
       }
     },
   };
@@ -86,7 +91,7 @@ async function filesIn(folder: string): Promise<FolderFile[]> {
   return files.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function archiveSource(path: string, bytes: number): PhotoSource {
+function archiveSource(path: string, bytes: number, mayBePhoto: PhotoSourceOptions['mayBePhoto']): PhotoSource {
   return {
     name: basename(path),
     bytes,
@@ -94,7 +99,7 @@ function archiveSource(path: string, bytes: number): PhotoSource {
     async *photos() {
       const limits = { maxEntries: 1_000_000, maxRatio: 1000 };
       for await (const { name, refusal, read } of readArchive(path, await recogniseFormat(path), limits)) {
-        if (refusal || entryKind(name) !== 'candidate') continue;
+        if (refusal || entryKind(name) !== 'file' || !mayBePhoto(name)) continue;
         yield {
           name,
           async read() {

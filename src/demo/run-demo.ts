@@ -22,6 +22,8 @@ export interface RunDemoOptions {
   screen: Screen;
   /** Folder or archive of photos; undefined: draw some. */
   path: string | undefined;
+  /** Whether a file of this name is tried as a photo. */
+  mayBePhoto: (name: string) => boolean;
   model: string | undefined;
   backbone: string | undefined;
   /** Folder for the artifact and for photos that are drawn. */
@@ -60,7 +62,7 @@ export async function runDemo(options: RunDemoOptions): Promise<DemoResult> {
     drawn = { photos: made.unseen, unseen: true };
     screen.line(`  Drew photos of four kinds of things into ${shown(path)}`);
   }
-  const source = await photoSource(path);
+  const source = await photoSource(path, options);
 
   heading('Upload');
   const dataset = await upload(client, screen, source);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { DatasetId } from '../schemas/common.js';
-import { Dataset, type DatasetEntry } from '../schemas/datasets.js';
+import { Dataset, type Example } from '../schemas/datasets.js';
 import type { Storage } from '../storage/contract.js';
 import type { Findings } from './finding.js';
 import { ageOf, readChecked } from './stored-files.js';
@@ -10,7 +10,7 @@ const ID = new RegExp(DatasetId.pattern!);
 const FILES = ['pack', 'index.ndjson', 'manifest.json'];
 const MAX_NAMES = 5;
 
-/** Every data set of a tenant: manifest against schema, index against manifest, every image against its digest. */
+/** Every data set of a tenant: manifest against schema, index against manifest, every content against its digest. */
 export async function checkDatasets(options: {
   storage: Storage;
   tenant: string;
@@ -46,19 +46,24 @@ export async function checkDatasets(options: {
     const [index, size] = await Promise.all([storage.get(`${folder}/index.ndjson`), storage.head(`${folder}/pack`)]);
     if (!index) faults.push('index.ndjson is missing');
     if (!size) faults.push('pack is missing');
-    const entries = index ? parseIndex(await text(index.stream)) : undefined;
-    if (index && !entries) faults.push('index.ndjson cannot be read');
-    if (entries && 'value' in manifest && entries.length !== manifest.value.examples) {
-      faults.push(`index.ndjson names ${entries.length} images where the manifest counts ${manifest.value.examples}`);
+    const examples = index ? parseIndex(await text(index.stream)) : undefined;
+    if (index && !examples) faults.push('index.ndjson cannot be read');
+    if (examples && 'value' in manifest && examples.length !== manifest.value.examples) {
+      faults.push(
+        `index.ndjson names ${examples.length} examples where the manifest counts ${manifest.value.examples}`,
+      );
     }
-    if (entries && size) faults.push(...(await packFaults(storage, `${folder}/pack`, entries)));
-    findings.count('examples', entries?.length ?? 0);
+    if (size && 'value' in manifest && size.bytes !== manifest.value.stored_bytes) {
+      faults.push(`pack has ${size.bytes} bytes where the manifest counts ${manifest.value.stored_bytes}`);
+    }
+    if (examples && size) faults.push(...(await packFaults(storage, `${folder}/pack`, examples)));
+    findings.count('examples', examples?.length ?? 0);
     // It may have been deleted while it was read.
     if (faults.length > 0 && (await storage.head(`${folder}/manifest.json`))) {
       await findings.add(
         'dataset_damaged',
         folder,
-        `${faults.join('; ')}. Jobs on this data set would fail or learn from damaged images: restore the folder from a backup, or upload the photos again.`,
+        `${faults.join('; ')}. Jobs on this data set would fail or learn from damaged examples: restore the folder from a backup, or upload the archive again.`,
       );
     }
     for (const name of await storage.list(folder)) {
@@ -69,57 +74,54 @@ export async function checkDatasets(options: {
   }
 }
 
-function parseIndex(lines: string): DatasetEntry[] | undefined {
+function parseIndex(lines: string): Example[] | undefined {
   try {
-    const entries = lines
+    const examples = lines
       .split('\n')
       .filter(Boolean)
-      .map((line) => JSON.parse(line) as DatasetEntry);
-    const sound = entries.every(
-      ({ offset, bytes, sha256, label }) =>
-        Number.isSafeInteger(offset) &&
-        offset >= 0 &&
-        Number.isSafeInteger(bytes) &&
-        bytes > 0 &&
-        typeof sha256 === 'string' &&
-        typeof label === 'string',
-    );
-    return sound ? entries : undefined;
+      .map((line) => JSON.parse(line) as Example);
+    return examples.every(isSound) ? examples : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Hash the pack in one pass: images lie one after another, and equal ones are there once. */
-async function packFaults(storage: Storage, key: string, entries: DatasetEntry[]): Promise<string[]> {
-  const places = [...new Map(entries.map((entry) => [entry.offset, entry])).values()].sort(
-    (a, b) => a.offset - b.offset,
+function isSound({ offset, bytes, sha256, labels, conflict }: Example): boolean {
+  return (
+    Number.isSafeInteger(offset) &&
+    offset >= 0 &&
+    Number.isSafeInteger(bytes) &&
+    bytes > 0 &&
+    typeof sha256 === 'string' &&
+    Array.isArray(labels) &&
+    labels.length > 0 &&
+    labels.every((label) => typeof label === 'string') &&
+    (conflict === true) === labels.length > 1
   );
-  const gap = places.findIndex(
-    ({ offset }, i) => offset !== (i === 0 ? 0 : places[i - 1]!.offset + places[i - 1]!.bytes),
-  );
-  if (gap !== -1) return [`index.ndjson and pack do not fit together at '${places[gap]!.name}'`];
+}
+
+/** Hash the pack in one pass. Contents lie one after another; between them may lie what was taken and got no label. */
+async function packFaults(storage: Storage, key: string, examples: Example[]): Promise<string[]> {
+  const places = [...examples].sort((a, b) => a.offset - b.offset);
+  const overlap = places.findIndex(({ offset }, i) => i > 0 && offset < places[i - 1]!.offset + places[i - 1]!.bytes);
+  if (overlap !== -1) return [`index.ndjson and pack do not fit together at '${places[overlap]!.name}'`];
   const object = await storage.get(key);
   if (!object) return ['pack is missing'];
   const damaged: string[] = [];
   let at = 0;
+  let position = 0;
   let hash = createHash('sha256');
-  let left = places[0]?.bytes ?? 0;
-  let beyond = 0;
   for await (const chunk of object.stream as AsyncIterable<Buffer>) {
-    let start = 0;
-    while (start < chunk.length && at < places.length) {
-      const piece = chunk.subarray(start, start + left);
-      hash.update(piece);
-      start += piece.length;
-      left -= piece.length;
-      if (left > 0) continue;
-      if (hash.digest('hex') !== places[at]!.sha256) damaged.push(places[at]!.name);
-      at += 1;
+    const end = position + chunk.length;
+    for (let place = places[at]; place && place.offset < end; place = places[at]) {
+      const placeEnd = place.offset + place.bytes;
+      hash.update(chunk.subarray(Math.max(place.offset, position) - position, Math.min(placeEnd, end) - position));
+      if (placeEnd > end) break;
+      if (hash.digest('hex') !== place.sha256) damaged.push(place.name);
       hash = createHash('sha256');
-      left = places[at]?.bytes ?? 0;
+      at += 1;
     }
-    beyond += chunk.length - start;
+    position = end;
   }
   const faults: string[] = [];
   if (damaged.length > 0) {
@@ -127,7 +129,6 @@ async function packFaults(storage: Storage, key: string, entries: DatasetEntry[]
     const more = damaged.length > shown.length ? ` and ${damaged.length - shown.length} more` : '';
     faults.push(`the bytes of ${shown.join(', ')}${more} do not have their digest`);
   }
-  if (at < places.length) faults.push(`pack is cut off: ${places.length - at} images are missing`);
-  if (beyond > 0) faults.push(`pack has ${beyond} bytes that no image owns`);
+  if (at < places.length) faults.push(`pack is cut off: ${places.length - at} examples are missing`);
   return faults;
 }

@@ -15,6 +15,10 @@ export const literals = <const T extends string[]>(...values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: values });
 
 export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339' });
+export const By = Type.String({
+  minLength: 1,
+  description: 'Who did it: 16 hexadecimal digits that stand for an API key, `local` without keys',
+});
 export const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256, hexadecimal' });
 export const DatasetId = Type.String({ pattern: '^ds_[0-9a-z]{26}$', description: 'Id of a data set' });
 export const JobId = Type.String({ pattern: '^job_[0-9a-z]{26}$', description: 'Id of a job' });

@@ -1,18 +1,28 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { DatasetId, literals, nullable, type Split, strict, Timestamp } from './common.js';
+import { By, DatasetId, literals, nullable, type Split, strict, Timestamp } from './common.js';
 
-/** One line of `index.ndjson`: an image and where its bytes lie in the pack. */
-export interface DatasetEntry {
-  label: string;
+/** One line of `index.ndjson`: an example, which is its content, and where its bytes lie in the pack. */
+export interface Example {
+  /** SHA-256 of the content, hexadecimal: one row of a data set has it. */
+  sha256: string;
+  /** At least one, sorted by code point. */
+  labels: string[];
   /** Path inside the archive. */
   name: string;
+  /** First byte in the pack. */
   offset: number;
   bytes: number;
-  sha256: string;
-  width: number;
-  height: number;
+  /** What the modality found out about the content, such as the size of an image in pixels. */
+  facts?: Record<string, number>;
   split?: Split;
+  /** The content came under several labels where each example has one: only the sender knows which is right. */
+  conflict?: true;
+  /** How it came into the data set. */
+  origin: 'upload';
 }
+
+/** An example as training takes it where each has one label. */
+export type LabelledExample = Omit<Example, 'labels' | 'conflict'> & { label: string };
 
 export const RefusedFile = Type.Object(
   {
@@ -26,13 +36,13 @@ export type RefusedFile = Static<typeof RefusedFile>;
 
 export const DuplicateFile = Type.Object(
   {
-    name: Type.String({ description: 'Path of the file that was left out, or that contradicts another' }),
+    name: Type.String({ description: 'Path of the file that was left out' }),
     same_as: Type.String({ description: 'Path of the file with the same bytes that was kept' }),
     kind: Type.Unsafe<'same_class' | 'across_splits' | 'other_label'>({
       type: 'string',
       enum: ['same_class', 'across_splits', 'other_label'],
       description:
-        'same_class and across_splits: left out (the held-out copy stays); other_label: both are kept, look at them',
+        'same_class: the first file is kept; across_splits: the held-out one; other_label: both labels are kept as one example, which is left out of training where an example has one label: look at it',
     }),
   },
   strict,
@@ -42,7 +52,7 @@ export type DuplicateFile = Static<typeof DuplicateFile>;
 export const ClassCount = Type.Object(
   {
     label: Type.String(),
-    examples: Type.Integer(),
+    examples: Type.Integer({ description: 'Examples to train and test on; without those with several labels' }),
     splits: Type.Optional(
       Type.Object({ train: Type.Integer(), validation: Type.Integer(), test: Type.Integer() }, strict),
     ),
@@ -66,10 +76,16 @@ export const DatasetSummary = Type.Object(
     id: DatasetId,
     name: nullable(Type.String({ description: 'Name of the uploaded file' })),
     created_at: Timestamp,
-    format: literals('zip', 'tar', 'tar.gz'),
+    by: By,
+    modality: Type.String({ description: 'Kind of content: image' }),
+    archive_format: literals('zip', 'tar', 'tar.gz'),
     bytes: Type.Integer({ description: 'Size of the archive as uploaded' }),
     sha256: Type.String({ description: 'SHA-256 of the archive as uploaded' }),
-    examples: Type.Integer({ description: 'Examples kept' }),
+    examples: Type.Integer({ description: 'Examples kept, each content once' }),
+    conflicts: Type.Integer({
+      description: 'Of these, examples whose content came under several labels: training leaves them out',
+    }),
+    stored_bytes: Type.Integer({ description: 'Size of the contents as stored' }),
     splits: nullable(Type.Object({ train: Type.Integer(), validation: Type.Integer(), test: Type.Integer() }, strict)),
     layout: DatasetLayout,
     refused_count: Type.Integer(),
@@ -84,6 +100,7 @@ export const Dataset = Type.Composite(
   [
     DatasetSummary,
     Type.Object({
+      format: Type.Literal(1, { description: 'Number of the stored shape' }),
       classes: Type.Array(ClassCount),
       refused: Type.Array(RefusedFile, { description: 'Every file that was not taken, and why' }),
       duplicates: Type.Array(DuplicateFile, { description: 'Every file whose bytes occur more than once' }),

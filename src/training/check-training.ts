@@ -15,7 +15,9 @@ export function checkTraining(dataset: Pick<Dataset, 'classes'>, settings: JobSe
       { details: { classes: labels } },
     );
   }
-  const untrained = dataset.classes.filter(({ splits }) => splits?.train === 0).map(({ label }) => label);
+  const untrained = dataset.classes
+    .filter(({ examples, splits }) => (splits ? splits.train === 0 : examples === 0))
+    .map(({ label }) => label);
   if (untrained.length > 0) throw classWithoutTrainingImages(untrained);
   checkSettings(settings, labels);
 }

@@ -14,7 +14,7 @@ import { seededRandom } from '../numbers/random.js';
 import { standardise } from '../numbers/standardise.js';
 import type { Registry } from '../registry/registry.js';
 import type { HeadKind, Split } from '../schemas/common.js';
-import type { DatasetEntry } from '../schemas/datasets.js';
+import type { LabelledExample } from '../schemas/datasets.js';
 import type { Augmentation, Hyperparameters, JobEvent, JobPhase, JobProgress, JobSettings } from '../schemas/jobs.js';
 import { Augmentation as AugmentationSchema } from '../schemas/jobs.js';
 import type { Curve, Evaluation, Report } from '../schemas/report.js';
@@ -31,6 +31,7 @@ import { fixedTo } from './choose-head/fixed-to.js';
 import type { FittedHead, HeadOptions } from './choose-head/head-fit.js';
 import type { Samples } from './choose-head/samples.js';
 import { examineData } from './doctor/examine-data.js';
+import { labelledExamples } from './labelled-examples.js';
 import { modelCard } from './model-card.js';
 import { chooseExemplars } from './stages/choose-exemplars.js';
 import { accuracy, argMax, probabilities, type Scored } from '../numbers/scores.js';
@@ -86,7 +87,12 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const warnings: string[] = [];
 
   const dataset = await options.datasets.open(tenant, options.dataset);
-  const { entries } = dataset;
+  const entries = labelledExamples(dataset.examples);
+  const conflicts = dataset.examples.length - entries.length;
+  if (conflicts > 0) {
+    const have = conflicts === 1 ? '1 example has' : `${conflicts} examples have`;
+    warn(`${have} several labels and took no part: the data set's warnings and its duplicates other_label name them.`);
+  }
   const trainsTop = settings.trainable === 'top';
   const wanted = settings.hyperparameters ?? {};
   // Of a job that trains the top, what steers Adam is the top's: its head is fitted first, and as always.
@@ -110,7 +116,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     : undefined;
   const extraction = {
     entries,
-    readImage: (entry: DatasetEntry) => dataset.readImage(entry),
+    readImage: (entry: LabelledExample) => dataset.readContent(entry),
     backbone,
     cache: options.cache,
     limits: options.limits,
@@ -129,7 +135,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
       `${extracted.skipped.length} images could not be decoded and were left out, such as ${extracted.skipped[0]!.name}.`,
     );
   }
-  const images: DatasetEntry[] = extracted.kept.map((index) => entries[index]!);
+  const images: LabelledExample[] = extracted.kept.map((index) => entries[index]!);
   const place = new Map(extracted.kept.map((entry, row) => [entry, row]));
   const rowsOf = (indices: number[]) => indices.flatMap((index) => place.get(index) ?? []);
   const parts = {
@@ -267,7 +273,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     splits: splitsOf(parts, images.length),
     weightDecay: penaltyOf(fitted),
     seed,
-    readImage: (entry) => dataset.readImage(entry),
+    readImage: (entry) => dataset.readContent(entry),
     limits: options.limits,
   });
   const head = folded({ layers: fitted.layers }, { mean, deviation, temperature: fitted.temperature });
@@ -481,7 +487,7 @@ function mistakesOf(options: {
   tested: Scored;
   temperature: number;
   labels: string[];
-  images: DatasetEntry[];
+  images: LabelledExample[];
 }): Report['mistakes'] {
   const { tested, temperature, labels, images } = options;
   const K = labels.length;

@@ -23,7 +23,7 @@ import { loadConfig } from '../../src/config.js';
 import { dense } from '../../src/numbers/features.js';
 import { seededRandom, shuffled } from '../../src/numbers/random.js';
 import type { Split } from '../../src/schemas/common.js';
-import type { DatasetEntry } from '../../src/schemas/datasets.js';
+import type { LabelledExample } from '../../src/schemas/datasets.js';
 import { examineData } from '../../src/training/doctor/examine-data.js';
 import { outOfFold } from '../../src/training/doctor/out-of-fold.js';
 import { extractFeatures } from '../../src/training/stages/extract-features.js';
@@ -31,7 +31,7 @@ import { COPIES, foreignPictures, standardised } from '../helpers/planted.js';
 import { SHARED } from '../helpers/shared.js';
 
 interface Item {
-  entry: DatasetEntry;
+  entry: LabelledExample;
   bytes: Buffer;
 }
 
@@ -91,12 +91,12 @@ function photosOf(name: string): Item[] {
 
 function item(name: string, label: string, split: Split, bytes: Buffer): Item {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { entry: { name, label, split, sha256, offset: 0, bytes: bytes.length, width: 1, height: 1 }, bytes };
+  return { entry: { name, label, split, sha256, offset: 0, bytes: bytes.length, origin: 'upload' }, bytes };
 }
 
 async function examine(items: Item[], backbone: Backbone, seed: number) {
   const bytes = new Map(items.map(({ entry, bytes }) => [entry.sha256, bytes]));
-  const readImage = async (entry: DatasetEntry) => bytes.get(entry.sha256)!;
+  const readImage = async (entry: LabelledExample) => bytes.get(entry.sha256)!;
   const entries = items.map(({ entry }) => entry);
   const { x } = await extractFeatures({
     entries,

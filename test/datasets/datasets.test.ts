@@ -5,11 +5,11 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { AppError } from '../../src/errors.js';
-import { Dataset, type DatasetEntry } from '../../src/schemas/datasets.js';
+import { Dataset, type Example } from '../../src/schemas/datasets.js';
 import type { Storage } from '../../src/storage/contract.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 import { tar, zip } from '../helpers/archives.js';
-import { datasetsIn, images, inspectImage, pieces, sharedFolder } from '../helpers/datasets.js';
+import { datasetsIn, IMAGES, images, pieces, sharedFolder } from '../helpers/datasets.js';
 
 const small = zip(await images('cat/1.png', 'dog/1.png'));
 
@@ -21,10 +21,15 @@ t.test('an archive becomes a pack, an index and a manifest', async (t) => {
   t.match(dataset, {
     id: /^ds_[0-9a-z]{26}$/,
     name: 'test',
-    format: 'zip',
+    format: 1,
+    archive_format: 'zip',
+    modality: 'image',
+    by: 'local',
     bytes: archive.length,
     sha256: createHash('sha256').update(archive).digest('hex'),
     examples: 3,
+    conflicts: 0,
+    stored_bytes: files.reduce((sum, { bytes }) => sum + bytes.length, 0),
     splits: null,
     layout: { kind: 'class_folders', root: 'pets' },
     class_count: 2,
@@ -45,22 +50,28 @@ t.test('an archive becomes a pack, an index and a manifest', async (t) => {
   const prefix = `tenants/default/datasets/${dataset.id}`;
   t.same(await storage.list(prefix), ['index.ndjson', 'manifest.json', 'pack']);
   const index = await text((await storage.get(`${prefix}/index.ndjson`))!.stream);
-  const entries: DatasetEntry[] = index
+  const examples: Example[] = index
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
   const opened = await datasets.open('default', dataset.id);
   t.same(opened.manifest, dataset);
-  t.same(opened.entries, entries);
-  for (const [i, entry] of entries.entries()) {
-    const bytes = await opened.readImage(entry);
-    t.ok(bytes.equals(files[i]!.bytes), entry.name);
-    t.match(entry, { name: files[i]!.name, bytes: bytes.length, width: 6, height: 4 });
-    t.equal(entry.sha256, createHash('sha256').update(bytes).digest('hex'));
+  t.same(opened.examples, examples);
+  for (const [i, example] of examples.entries()) {
+    const bytes = await opened.readContent(example);
+    t.ok(bytes.equals(files[i]!.bytes), example.name);
+    t.match(example, {
+      name: files[i]!.name,
+      labels: [i < 2 ? 'cat' : 'dog'],
+      bytes: bytes.length,
+      facts: { width: 6, height: 4 },
+      origin: 'upload',
+    });
+    t.equal(example.sha256, createHash('sha256').update(bytes).digest('hex'));
   }
 });
 
-t.test('the same bytes are kept once, whatever label they have', async (t) => {
+t.test('an example is its content: one row with all labels that it came under', async (t) => {
   const { create, datasets, storage } = datasetsIn(t.testdir());
   const [a, b] = await images('a', 'b');
   const dataset = await create(
@@ -77,18 +88,29 @@ t.test('the same bytes are kept once, whatever label they have', async (t) => {
     { name: 'train/dog/3.png', same_as: 'test/cat/2.png', kind: 'other_label' },
     { name: 'train/dog/5.png', same_as: 'train/dog/4.png', kind: 'same_class' },
   ]);
-  t.match(dataset, { examples: 3, duplicate_count: 3, splits: { train: 2, validation: 0, test: 1 } });
-  t.match(dataset.warnings.join(), /different labels/);
-  const { entries, readImage } = await datasets.open('default', dataset.id);
+  t.match(dataset, {
+    examples: 2,
+    conflicts: 1,
+    duplicate_count: 3,
+    splits: { train: 1, validation: 0, test: 1 },
+    classes: [
+      { label: 'cat', examples: 0 },
+      { label: 'dog', examples: 1 },
+    ],
+  });
+  t.match(
+    dataset.warnings.join(),
+    /1 image has several labels: test\/cat\/2\.png \("cat", "dog"\)\. It is left out of training/,
+  );
+  const { examples, readContent } = await datasets.open('default', dataset.id);
   t.same(
-    entries.map(({ name, offset, label, split }) => [name, offset, label, split]),
+    examples.map(({ name, offset, labels, split, conflict }) => [name, offset, labels, split, conflict]),
     [
-      ['test/cat/2.png', 0, 'cat', 'test'],
-      ['train/dog/3.png', 0, 'dog', 'train'],
-      ['train/dog/4.png', a!.bytes.length, 'dog', 'train'],
+      ['test/cat/2.png', 0, ['cat', 'dog'], 'test', true],
+      ['train/dog/4.png', a!.bytes.length, ['dog'], 'train', undefined],
     ],
   );
-  for (const entry of entries) t.equal((await readImage(entry)).length, entry.bytes);
+  for (const example of examples) t.equal((await readContent(example)).length, example.bytes);
   const pack = await storage.head(`tenants/default/datasets/${dataset.id}/pack`);
   t.equal(pack?.bytes, a!.bytes.length + b!.bytes.length);
 });
@@ -132,7 +154,7 @@ t.test('labels that other programs trip over are only labels', async (t) => {
     labels.map((label) => ({ label, examples: 1 })),
   );
   t.same(
-    (await datasets.open('default', dataset.id)).entries.map(({ label }) => label),
+    (await datasets.open('default', dataset.id)).examples.map(({ labels: [label] }) => label),
     labels,
   );
 });
@@ -164,7 +186,7 @@ t.test('a list is newest first, in pages, and skips what has no manifest', async
 t.test('what is deleted, or of another tenant, or no id, is not found', async (t) => {
   const { create, datasets, leftovers } = datasetsIn(t.testdir());
   const { id } = await create(small);
-  const { entries, readImage } = await datasets.open('default', id);
+  const { examples, readContent } = await datasets.open('default', id);
   await t.rejects(datasets.get('other', id), { code: 'dataset_not_found' });
   await datasets.delete('default', id);
   for (const gone of [id, '../../x', 'ds_', '']) {
@@ -172,14 +194,14 @@ t.test('what is deleted, or of another tenant, or no id, is not found', async (t
     await t.rejects(datasets.open('default', gone), { code: 'dataset_not_found' });
     await t.rejects(datasets.delete('default', gone), { code: 'dataset_not_found' });
   }
-  await t.rejects(readImage(entries[0]!), { code: 'dataset_not_found' });
+  await t.rejects(readContent(examples[0]!), { code: 'dataset_not_found' });
   t.same(await leftovers(), []);
 });
 
 t.test('an upload with another digest than announced is refused', async (t) => {
   const { datasets, leftovers } = datasetsIn(t.testdir());
   const create = (expectedSha256: string) =>
-    datasets.create({ tenant: 'default', source: pieces(small), name: null, expectedSha256 });
+    datasets.create({ tenant: 'default', by: 'local', source: pieces(small), name: null, expectedSha256 });
   await t.rejects(create('0'.repeat(64)), { code: 'digest_mismatch' });
   t.same(await leftovers(), []);
   const sha256 = createHash('sha256').update(small).digest('hex');
@@ -187,10 +209,10 @@ t.test('an upload with another digest than announced is refused', async (t) => {
 });
 
 t.test('an upload that is too large, fails, or is left by its sender leaves nothing', async (t) => {
-  const limits = { maxUploadBytes: 1000, maxEntries: 100, maxRatio: 200, maxImageBytes: 1e6 };
+  const limits = { maxUploadBytes: 1000, maxEntries: 100, maxRatio: 200 };
   const { datasets, leftovers } = datasetsIn(t.testdir(), { limits });
   const create = (source: Readable, signal?: AbortSignal) =>
-    datasets.create({ tenant: 'default', source, name: null, signal });
+    datasets.create({ tenant: 'default', by: 'local', source, name: null, signal });
   await t.rejects(create(pieces(Buffer.alloc(1001), 100)), { code: 'archive_too_large', details: { max_bytes: 1000 } });
   t.same(await leftovers(), []);
 
@@ -221,18 +243,22 @@ t.test('a client that leaves while images are checked leaves nothing', async (t)
   const controller = new AbortController();
   const { datasets, leftovers } = datasetsIn(t.testdir(), {
     concurrency: 1,
-    inspectImage: async (bytes) => {
-      controller.abort();
-      return inspectImage(bytes);
+    images: {
+      inspect: async (content) => {
+        controller.abort();
+        return IMAGES.inspect(content);
+      },
     },
   });
-  const upload = { tenant: 'default', source: pieces(small), name: null, signal: controller.signal };
+  const upload = { tenant: 'default', by: 'local', source: pieces(small), name: null, signal: controller.signal };
   await t.rejects(datasets.create(upload), { code: 'client_closed_request' });
   t.same(await leftovers(), []);
 });
 
 t.test('whatever else breaks comes out as it is, and nothing is left', async (t) => {
-  const inspector = datasetsIn(t.testdir(), { inspectImage: () => Promise.reject(new TypeError('a fault of ours')) });
+  const inspector = datasetsIn(t.testdir(), {
+    images: { inspect: () => Promise.reject(new TypeError('a fault of ours')) },
+  });
   await t.rejects(inspector.create(small), new TypeError('a fault of ours'));
   t.same(await inspector.leftovers(), []);
 
@@ -265,11 +291,11 @@ t.test('real photos are taken in, as a zip and as a tar', { skip: !clothing && '
   }
   for (const archive of [zip(files), tar(files)]) {
     const dataset = await create(archive);
-    t.equal(dataset.examples + dataset.duplicates.filter(({ kind }) => kind !== 'other_label').length, files.length);
+    t.equal(dataset.examples + dataset.duplicates.length, files.length);
     t.match(dataset, { refused: [], layout: { kind: 'split_folders', root: '' }, class_count: 2 });
-    const { entries, readImage } = await datasets.open('default', dataset.id);
-    const last = entries.at(-1)!;
-    t.ok((await readImage(last)).equals(files.find(({ name }) => name === last.name)!.bytes));
+    const { examples, readContent } = await datasets.open('default', dataset.id);
+    const last = examples.at(-1)!;
+    t.ok((await readContent(last)).equals(files.find(({ name }) => name === last.name)!.bytes));
   }
 });
 
@@ -301,7 +327,6 @@ t.test('an archive of more classes than are taken is refused, and a tenant has s
     maxUploadBytes: 1e6,
     maxEntries: 100,
     maxRatio: 200,
-    maxImageBytes: 1e6,
     maxClasses: 2,
     maxDatasets: 1,
   };

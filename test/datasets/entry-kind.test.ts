@@ -1,13 +1,13 @@
 import t from 'tap';
 import { entryKind } from '../../src/datasets/entry-kind.js';
 
-t.test('a path says what can only be junk, labels, an archive or no image', (t) => {
+t.test('a path says what can only be junk, labels, an archive or hidden', (t) => {
   const kinds = {
     junk: ['.DS_Store', 'cat/Thumbs.db', 'desktop.ini', '__MACOSX/cat/._1.jpg', 'cat/._1.jpg'],
     labels_file: ['labels.csv', 'train/Metadata.JSONL', 'a/b/metadata.csv'],
     archive: ['more.zip', 'cat/x.tar.gz', 'x.TGZ', 'x.7z'],
-    not_an_image: ['README.md', 'notes.txt', 'cat/1.json', 'other.csv', '.gitkeep', 'LICENSE'],
-    candidate: ['1.jpg', 'cat/1', 'cat/photo.', 'cat/x.heic', 'jpg'],
+    hidden: ['.gitkeep', 'cat/.hidden'],
+    file: ['README.md', 'other.csv', '1.jpg', 'cat/1', 'cat/photo.', 'cat/x.heic', 'jpg'],
   };
   for (const [kind, paths] of Object.entries(kinds)) for (const path of paths) t.equal(entryKind(path), kind, path);
   t.end();

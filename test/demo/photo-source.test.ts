@@ -4,7 +4,10 @@ import { buffer } from 'node:stream/consumers';
 import t from 'tap';
 import { choosePhotos } from '../../src/demo/choose-photos.js';
 import { type PhotoSource, photoSource } from '../../src/demo/photo-source.js';
+import { mayBeImage } from '../../src/backbones/image/content-names.js';
 import type { Dataset } from '../../src/schemas/datasets.js';
+
+const PHOTOS = { mayBePhoto: mayBeImage };
 
 /** What the service says of a data set, as far as the choice reads it. */
 function dataset(labels: string[], options: Partial<Dataset> = {}): Dataset {
@@ -25,12 +28,12 @@ async function namesIn(source: PhotoSource): Promise<string[]> {
 
 t.test('a folder goes up as a tar with all its files, of the size that was told', async (t) => {
   const root = t.testdir({ cat: { 'b.jpg': 'bb', 'a.jpg': 'a' }, dog: { 'ü.jpg': 'uu' }, 'README.md': 'read me' });
-  const source = await photoSource(root);
+  const source = await photoSource(root, PHOTOS);
   t.match(source.name, /\.tar$/);
   const tar = await buffer(source.open());
   const archive = join(t.testdir(), 'again.tar');
   await writeFile(archive, tar);
-  const again = await photoSource(archive);
+  const again = await photoSource(archive, PHOTOS);
   t.same(await namesIn(again), ['cat/a.jpg', 'cat/b.jpg', 'dog/ü.jpg']);
   t.same(await namesIn(source), await namesIn(again), 'photos are what may be one');
   t.ok(Math.abs(tar.length - source.bytes) <= 2048, 'but for the headers of long and foreign names');
@@ -39,8 +42,8 @@ t.test('a folder goes up as a tar with all its files, of the size that was told'
 
 t.test('what is not there, or empty, is said', async (t) => {
   const root = t.testdir({});
-  await t.rejects(photoSource(join(root, 'nothing')), { code: 'not_found' });
-  await t.rejects(photoSource(root), { code: 'archive_empty' });
+  await t.rejects(photoSource(join(root, 'nothing'), PHOTOS), { code: 'not_found' });
+  await t.rejects(photoSource(root, PHOTOS), { code: 'archive_empty' });
 });
 
 t.test('photos to try are of every class in turn', async (t) => {
@@ -49,7 +52,7 @@ t.test('photos to try are of every class in turn', async (t) => {
     await mkdir(join(root, label), { recursive: true });
     for (let i = 0; i < 9; i++) await writeFile(join(root, label, `${i}.jpg`), `${label} ${i}`);
   }
-  const source = await photoSource(root);
+  const source = await photoSource(root, PHOTOS);
   const { photos, unseen } = await choosePhotos(source, dataset(['cat', 'dog', '__proto__']), 6);
   t.equal(unseen, false);
   t.same(photos.map(({ label }) => label).sort(), ['__proto__', '__proto__', 'cat', 'cat', 'dog', 'dog']);
@@ -67,7 +70,7 @@ t.test('where there is a test part they come from it, without what was refused',
     splits: { train: 2, validation: 0, test: 1 },
     refused: [{ name: 'test/cat/broken.jpg', code: 'x', reason: 'x' }],
   });
-  const { photos, unseen } = await choosePhotos(await photoSource(root), described, 6);
+  const { photos, unseen } = await choosePhotos(await photoSource(root, PHOTOS), described, 6);
   t.same(
     photos.map(({ name }) => name),
     ['test/cat/3.jpg'],
@@ -77,6 +80,6 @@ t.test('where there is a test part they come from it, without what was refused',
 
 t.test('photos of a labels file have no label to compare with', async (t) => {
   const root = t.testdir({ 'labels.csv': 'file_name,label\n1.jpg,cat', '1.jpg': 'x' });
-  const { photos } = await choosePhotos(await photoSource(root), dataset(['cat']), 6);
+  const { photos } = await choosePhotos(await photoSource(root, PHOTOS), dataset(['cat']), 6);
   t.match(photos, [{ name: '1.jpg', label: undefined }]);
 });

@@ -4,7 +4,9 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import sharp from 'sharp';
+import { mayBeImage } from '../../src/backbones/image/content-names.js';
 import { Datasets, type DatasetsOptions } from '../../src/datasets/datasets.js';
+import type { DatasetModality } from '../../src/datasets/examine-entry.js';
 import { AppError } from '../../src/errors.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 
@@ -16,7 +18,7 @@ export function sharedFolder(name: string): string | undefined {
 }
 
 /** Decodes the whole image, so that a cut one is found out. */
-export async function inspectImage(bytes: Buffer): Promise<{ width: number; height: number }> {
+export async function inspectImage(bytes: Uint8Array): Promise<{ width: number; height: number }> {
   try {
     const image = sharp(bytes, { limitInputPixels: 50_000_000 });
     const { format, width, height } = await image.metadata();
@@ -30,6 +32,15 @@ export async function inspectImage(bytes: Buffer): Promise<{ width: number; heig
     throw new AppError('content_invalid', 'It cannot be decoded.', { cause: error });
   }
 }
+
+/** Images, inspected by a simple stand-in for the real one. */
+export const IMAGES: DatasetModality = {
+  id: 'image',
+  words: { one: 'image', many: 'images' },
+  maxBytes: 32 * 1024 * 1024,
+  mayBeContent: mayBeImage,
+  inspect: async (content) => ({ ...(await inspectImage(content)) }),
+};
 
 const made = new Map<string, Promise<Buffer>>();
 
@@ -53,21 +64,23 @@ export async function images(...names: string[]): Promise<{ name: string; bytes:
   return Promise.all(names.map(async (name) => ({ name, bytes: await image(name) })));
 }
 
-/** Data sets whose storage and temporary folder lie in `root`. */
-export function datasetsIn(root: string, options: Partial<DatasetsOptions> = {}) {
+/** Data sets of images (with `images` instead) whose storage and temporary folder lie in `root`. */
+export function datasetsIn(
+  root: string,
+  { images = {}, ...options }: Partial<DatasetsOptions> & { images?: Partial<DatasetModality> } = {},
+) {
   const storage = options.storage ?? new FileStorage({ root: join(root, 'data') });
   const temporaryFolder = join(root, 'uploads');
   const datasets = new Datasets({
     storage,
     temporaryFolder,
-    inspectImage,
+    modalities: [{ ...IMAGES, ...images }],
     concurrency: 4,
     ...options,
     limits: {
       maxUploadBytes: 2 ** 31,
       maxEntries: 200_000,
       maxRatio: 200,
-      maxImageBytes: 32 * 1024 * 1024,
       ...options.limits,
     },
   });
@@ -75,7 +88,8 @@ export function datasetsIn(root: string, options: Partial<DatasetsOptions> = {})
     datasets,
     storage,
     /** Take in an archive that lies in memory. */
-    create: (archive: Buffer) => datasets.create({ tenant: 'default', source: pieces(archive), name: 'test' }),
+    create: (archive: Buffer) =>
+      datasets.create({ tenant: 'default', by: 'local', source: pieces(archive), name: 'test' }),
     /** Every file left in storage or in the folder of uploads. */
     leftovers: async () => [
       ...(await storage.list('tenants/default/datasets')),

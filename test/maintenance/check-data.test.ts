@@ -9,7 +9,7 @@ import { JobStore } from '../../src/jobs/job-store.js';
 import { checkData } from '../../src/maintenance/check-data.js';
 import type { Finding, FindingKind } from '../../src/maintenance/finding.js';
 import { Registry } from '../../src/registry/registry.js';
-import type { DatasetEntry } from '../../src/schemas/datasets.js';
+import type { Example } from '../../src/schemas/datasets.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 import { zip } from '../helpers/archives.js';
@@ -121,15 +121,15 @@ const damage: Record<string, { kind: FindingKind; says: RegExp; damage: (folder:
   },
   'the end of a pack': {
     kind: 'dataset_damaged',
-    says: /pack is cut off: 1 images are missing/,
+    says: /pack is cut off: 1 examples are missing/,
     damage: async ({ path, paths }) => {
       const { length } = await readFile(path(`${paths.dataset}/pack`));
       await truncate(path(`${paths.dataset}/pack`), length - 1);
     },
   },
-  'bytes behind the images': {
+  'bytes behind the contents': {
     kind: 'dataset_damaged',
-    says: /pack has 4 bytes that no image owns/,
+    says: /pack has \d+ bytes where the manifest counts \d+/,
     damage: ({ path, paths }) => appendFile(path(`${paths.dataset}/pack`), 'more'),
   },
   'a missing pack': {
@@ -142,9 +142,9 @@ const damage: Record<string, { kind: FindingKind; says: RegExp; damage: (folder:
     says: /index\.ndjson is missing/,
     damage: ({ path, paths }) => rm(path(`${paths.dataset}/index.ndjson`)),
   },
-  'an index that names fewer images': {
+  'an index that names fewer examples': {
     kind: 'dataset_damaged',
-    says: /names 3 images where the manifest counts 4/,
+    says: /names 3 examples where the manifest counts 4/,
     damage: async ({ path, paths }) => {
       const lines = (await readFile(path(`${paths.dataset}/index.ndjson`), 'utf8')).split('\n');
       await writeFile(path(`${paths.dataset}/index.ndjson`), lines.slice(0, 3).join('\n'));
@@ -155,9 +155,12 @@ const damage: Record<string, { kind: FindingKind; says: RegExp; damage: (folder:
     says: /do not fit together/,
     damage: async ({ path, paths }) => {
       const lines = (await readFile(path(`${paths.dataset}/index.ndjson`), 'utf8')).split('\n').filter(Boolean);
-      const entries = lines.map((line) => JSON.parse(line) as DatasetEntry);
-      entries[1]!.offset += 1;
-      await writeFile(path(`${paths.dataset}/index.ndjson`), entries.map((entry) => JSON.stringify(entry)).join('\n'));
+      const examples = lines.map((line) => JSON.parse(line) as Example);
+      examples[1]!.offset += 1;
+      await writeFile(
+        path(`${paths.dataset}/index.ndjson`),
+        examples.map((example) => JSON.stringify(example)).join('\n'),
+      );
     },
   },
   'a manifest of a data set that is half there': {
@@ -405,7 +408,7 @@ t.test('npm run fsck: sentences, a file for programs, and 0, 1 or 2', async (t) 
   };
   t.match(fsck(), {
     status: 0,
-    stdout: /Checked 1 data sets with 4 images, 1 versions with 2 files, 2 jobs: all is well/,
+    stdout: /Checked 1 data sets with 4 examples, 1 versions with 2 files, 2 jobs: all is well/,
   });
   await writeFile(join(data, '.tmp', 'left'), 'half');
   await age(join(data, '.tmp'));

@@ -5,7 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { AppError } from '../../errors.js';
 import type { ArchiveFormat } from './archive.js';
 
-const ACCEPTED = 'Send a zip, a tar or a tar.gz of folders of images.';
+const ACCEPTED = 'Send a zip, a tar or a tar.gz with a folder for each class.';
 
 /** Length of a tar block, and all that is needed to know any format. */
 const BLOCK = 512;

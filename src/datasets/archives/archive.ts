@@ -1,6 +1,6 @@
 /**
- * datasets/ turns an uploaded archive into a data set: images one after another in a pack, an index, a manifest.
- * Nothing is ever extracted to a path. This file says what a reader of one archive format gives; each format has one.
+ * archives/ reads zip and tar: entries one after another, with their bytes, and nothing is ever extracted to a path. What
+ * an entry means is not known here: that is datasets/ and labels/. This file says what the reader of a format gives.
  */
 
 import { AppError } from '../../errors.js';
@@ -14,7 +14,7 @@ export interface ArchiveLimits {
   maxRatio: number;
 }
 
-/** Up to here an archive may grow as it likes: a page of white pixels packs a thousand to one, and harms nobody. */
+/** Up to here an archive may grow as it likes: a file of zeros packs a thousand to one, and harms nobody. */
 export const RATIO_FREE_BYTES = 64 * 1024 * 1024;
 
 /** Why one file was not taken, while the others go on. */

@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.js';
 
-/** Longer and deeper than any folder of photos; far beyond, names alone could fill the memory. */
+/** Longer and deeper than any folder of examples; far beyond, names alone could fill the memory. */
 const MAX_CHARACTERS = 1024;
 const MAX_FOLDERS = 64;
 

@@ -1,10 +1,11 @@
+import type { Modality } from '../../backbones/modality.js';
 import { AppError } from '../../errors.js';
 import type { Split } from '../../schemas/common.js';
 import type { Refusal } from '../archives/archive.js';
 import { labelFault, normalise } from './label.js';
 import { splitDepth, splitNamed } from './split-names.js';
 
-/** What a layout says of one image. */
+/** What a layout says of one file. */
 export interface Place {
   label: string;
   split?: Split;
@@ -17,24 +18,20 @@ export interface FolderLayout {
   places: (Place | Refusal)[];
 }
 
-export const LAYOUTS =
-  'Put the images of each class into a folder named after it (cat/1.jpg, dog/2.jpg), with train, validation and test ' +
-  'folders above if you have splits, or add a labels.csv with the columns file_name,label.';
-
 const NO_FOLDER: Refusal = {
   code: 'no_class_folder',
-  reason: 'It lies in no class folder, while others do; the folder that holds an image is its label.',
+  reason: 'It lies in no class folder, while others do; the folder that holds a file is its label.',
 };
 
 /**
- * Read labels and splits from folders, as Hugging Face's ImageFolder does:
- *  1. the label of an image is the folder that directly contains it;
+ * Read labels and splits from folders, as Hugging Face's `imagefolder` does:
+ *  1. the label of a file is the folder that directly contains it;
  *  2. if, under a folder that all have in common, all lie in folders with the names of splits, those are splits;
- *  3. images that lie in the common folder itself, or directly in a split folder, have no class folder.
- * @throws AppError `no_labels` where no image lies in a class folder; `ambiguous_layout` where two folders would give
+ *  3. files that lie in the common folder itself, or directly in a split folder, have no class folder.
+ * @throws AppError `no_labels` where no file lies in a class folder; `ambiguous_layout` where two folders would give
  * the same label.
  */
-export function readClassFolders(names: string[]): FolderLayout {
+export function readClassFolders(names: string[], words: Modality['words']): FolderLayout {
   const paths = names.map((name) => normalise(name).split('/').slice(0, -1));
   const depth = splitDepth(paths, 1);
   const rootDepth = depth === undefined ? classRoot(paths) : depth + 1;
@@ -44,7 +41,7 @@ export function readClassFolders(names: string[]): FolderLayout {
     return labelFault(label) ?? { label, ...(depth !== undefined && { split: splitNamed(path[depth]!) }) };
   });
   const placed = places.flatMap((place, i) => ('label' in place ? [{ ...place, path: paths[i]! }] : []));
-  refuseUnlabelled(places, placed);
+  refuseUnlabelled(places, placed, words);
   refuseAmbiguity(placed, depth);
   const root =
     depth === undefined ? commonPrefix(placed.map(({ path }) => path.slice(0, -1))) : placed[0]!.path.slice(0, depth);
@@ -65,19 +62,22 @@ function classRoot(paths: string[][]): number {
   }
 }
 
-function refuseUnlabelled(places: (Place | Refusal)[], placed: Place[]): void {
+function refuseUnlabelled(places: (Place | Refusal)[], placed: Place[], { one, many }: Modality['words']): void {
+  const layouts =
+    `Put the ${many} of each class into a folder named after it (cat/1, dog/2), with train, validation and test folders ` +
+    'above if you have splits, or add a labels.csv with the columns file_name,label.';
   if (placed.length === 0) {
     const bad = places.find((place): place is Refusal => 'code' in place && place.code === 'bad_label');
     throw new AppError(
       'no_labels',
-      bad ? `No image has a usable label: ${bad.reason}` : `No folders of classes. ${LAYOUTS}`,
+      bad ? `No ${one} has a usable label: ${bad.reason}` : `No folders of classes. ${layouts}`,
     );
   }
   const labels = [...new Set(placed.map(({ label }) => label))];
   if (labels.length > 1 && labels.every((label) => splitNamed(label) !== undefined)) {
     throw new AppError(
       'no_labels',
-      `The folders ${labels.join(', ')} name splits, and no folders of classes lie in them. ${LAYOUTS}`,
+      `The folders ${labels.join(', ')} name splits, and no folders of classes lie in them. ${layouts}`,
     );
   }
 }

@@ -16,3 +16,8 @@ export function labelFault(label: string): Refusal | undefined {
   if (/\p{Cc}/u.test(label)) return fault(`Its label ${JSON.stringify(label)} contains control characters.`);
   return undefined;
 }
+
+/** Order of labels: by code point, the same in every locale; `<` alone goes by UTF-16 unit and puts emoji before some letters. */
+export function compareCodePoints(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

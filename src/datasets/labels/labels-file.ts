@@ -28,7 +28,7 @@ const PIECE = 64 * 1024;
 
 /**
  * Read `labels.csv`, `metadata.csv` or `metadata.jsonl`: `file_name` (relative to the file's own folder), `label`, and,
- * if there is one, `split`. A row with a fault refuses its image, or itself if it names none; the others go on.
+ * if there is one, `split`. A row with a fault refuses its file, or itself if it names none; the others go on.
  * @throws AppError `no_labels` where the file as a whole cannot be read.
  */
 export async function readLabelsFile(name: string, bytes: Buffer): Promise<LabelsFile> {

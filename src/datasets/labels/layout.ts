@@ -1,3 +1,4 @@
+import type { Modality } from '../../backbones/modality.js';
 import type { DatasetLayout, RefusedFile } from '../../schemas/datasets.js';
 import type { Refusal } from '../archives/archive.js';
 import { type Place, readClassFolders } from './class-folders.js';
@@ -5,11 +6,12 @@ import type { LabelsFile } from './labels-file.js';
 import { readListedLabels } from './listed-labels.js';
 
 export interface LayoutInput {
-  /** Paths of the images, in the archive's order. */
+  /** Paths of the files that were taken, in the archive's order. */
   names: string[];
   labelsFiles: LabelsFile[];
-  /** Whether the archive has an entry of this path (NFC), an image or not. */
+  /** Whether the archive has an entry of this path (NFC), taken or not. */
   has: (path: string) => boolean;
+  words: Modality['words'];
 }
 
 export interface ResolvedLayout {
@@ -22,14 +24,14 @@ export interface ResolvedLayout {
 }
 
 /**
- * Decide the label and the split of every image: a labels file decides where there is one, folders where there is none.
+ * Decide the label and the split of every file: a labels file decides where there is one, folders where there is none.
  * @throws AppError `no_labels`, `ambiguous_layout`.
  */
-export function resolveLayout({ names, labelsFiles, has }: LayoutInput): ResolvedLayout {
+export function resolveLayout({ names, labelsFiles, has, words }: LayoutInput): ResolvedLayout {
   if (labelsFiles.length > 0) {
-    const { root, labelsFile, places, refused, warnings } = readListedLabels({ names, files: labelsFiles, has });
+    const { root, labelsFile, places, refused, warnings } = readListedLabels({ names, files: labelsFiles, has, words });
     return { layout: { kind: 'labels_file', root, labels_file: labelsFile }, places, refused, warnings };
   }
-  const { kind, root, places } = readClassFolders(names);
+  const { kind, root, places } = readClassFolders(names, words);
   return { layout: { kind, root }, places, refused: [], warnings: [] };
 }

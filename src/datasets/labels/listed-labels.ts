@@ -1,3 +1,4 @@
+import type { Modality } from '../../backbones/modality.js';
 import { AppError } from '../../errors.js';
 import type { Split } from '../../schemas/common.js';
 import type { RefusedFile } from '../../schemas/datasets.js';
@@ -5,7 +6,7 @@ import type { Refusal } from '../archives/archive.js';
 import type { Place } from './class-folders.js';
 import { normalise } from './label.js';
 import type { LabelsFile } from './labels-file.js';
-import { listOf } from './list-of.js';
+import { nameSome } from './name-some.js';
 import { splitDepth, splitNamed } from './split-names.js';
 
 export interface ListedLayout {
@@ -17,19 +18,20 @@ export interface ListedLayout {
 }
 
 export interface ListedInput {
-  /** Paths of the images. */
+  /** Paths of the files that were taken. */
   names: string[];
   files: LabelsFile[];
-  /** Whether the archive has an entry of this path (NFC), an image or not. */
+  /** Whether the archive has an entry of this path (NFC), taken or not. */
   has: (path: string) => boolean;
+  words: Modality['words'];
 }
 
 /**
  * Take labels from labels files: one, or one in each split folder.
- * The split of an image is its row's; else that of the folder of its labels file; else that of the split folder it is in.
- * @throws AppError `ambiguous_layout` where it is not clear which file decides; `no_labels` where none lists an image.
+ * The split of a file is its row's; else that of the folder of its labels file; else that of the split folder it is in.
+ * @throws AppError `ambiguous_layout` where it is not clear which file decides; `no_labels` where none lists one of the files.
  */
-export function readListedLabels({ names, files, has }: ListedInput): ListedLayout {
+export function readListedLabels({ names, files, has, words }: ListedInput): ListedLayout {
   refuseRivals(files);
   const rows: LabelsFile['rows'] = new Map(files.flatMap((file) => [...file.rows]));
   const paths = names.map(normalise);
@@ -45,8 +47,8 @@ export function readListedLabels({ names, files, has }: ListedInput): ListedLayo
   if (!places.some((place) => 'label' in place)) {
     throw new AppError(
       'no_labels',
-      `${listOf(files.map(({ name }) => name))} gives no image of the archive a label; file_name must be the path of ` +
-        `an image relative to the folder of that file. It names ${shownPath([...rows.keys()][0])}; the archive has ${shownPath(paths[0])}.`,
+      `${nameSome(files.map(({ name }) => name))} gives no ${words.one} of the archive a label; file_name must be its path ` +
+        `relative to the folder of that file. It names ${shownPath([...rows.keys()][0])}; the archive has ${shownPath(paths[0])}.`,
       { details: { refused: files.flatMap(({ refused }) => refused).slice(0, 1000) } },
     );
   }
@@ -73,7 +75,7 @@ function refuseRivals(files: LabelsFile[]): void {
 export function rivalFiles(names: string[]): AppError {
   return new AppError(
     'ambiguous_layout',
-    `It is not clear which of ${listOf(names)} decides. Keep one, or one in each of the folders train, validation and ` +
+    `It is not clear which of ${nameSome(names)} decides. Keep one, or one in each of the folders train, validation and ` +
       'test.',
     { details: { files: names.slice(0, 1000) } },
   );
@@ -94,7 +96,7 @@ function hasSplits(rows: LabelsFile['rows']): boolean {
   return [...rows.values()].some((row) => 'split' in row && row.split !== undefined);
 }
 
-/** Where the listed images all lie in folders named after splits: which one a path is in. */
+/** Where the listed files all lie in folders named after splits: which one a path is in. */
 function splitOfFolders(paths: string[], rows: LabelsFile['rows']) {
   const listed = paths.filter((path) => rows.has(path)).map(folders);
   const depth = splitDepth(listed, 0);
@@ -102,7 +104,7 @@ function splitOfFolders(paths: string[], rows: LabelsFile['rows']) {
   return inside ? (path: string) => splitNamed(folders(path)[depth]!) : undefined;
 }
 
-/** If some images have a split, all must: one without would be guessed into training or left out in silence. */
+/** If some files have a split, all must: one without would be guessed into training or left out in silence. */
 function refuseWithoutSplit(places: (Place | Refusal)[]): (Place | Refusal)[] {
   if (!places.some((place) => 'split' in place)) return places;
   return places.map((place) =>
@@ -111,14 +113,14 @@ function refuseWithoutSplit(places: (Place | Refusal)[]): (Place | Refusal)[] {
 }
 
 function notListed(files: LabelsFile[]): Refusal {
-  return { code: 'not_listed', reason: `${listOf(files.map(({ name }) => name))} does not list it.` };
+  return { code: 'not_listed', reason: `${nameSome(files.map(({ name }) => name))} does not list it.` };
 }
 
 function missingFiles({ name, rows }: LabelsFile, has: (path: string) => boolean): string[] {
   const missing = [...rows.keys()].filter((path) => !has(path));
   if (missing.length === 0) return [];
   const files = missing.length === 1 ? '1 file that is' : `${missing.length} files that are`;
-  return [`${name} lists ${files} not in the archive: ${listOf(missing)}.`];
+  return [`${name} lists ${files} not in the archive: ${nameSome(missing)}.`];
 }
 
 function folders(path: string): string[] {

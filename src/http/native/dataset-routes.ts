@@ -16,7 +16,8 @@ const Parameters = Type.Object({ id: DatasetId });
 export function datasetRoutes({ datasets, jobs, config }: ApiDependencies): FastifyPluginAsyncTypebox {
   const createFromBody = (request: FastifyRequest, signal: AbortSignal) => {
     const expectedSha256 = claimedDigest(request);
-    const upload = { tenant: request.tenant, source: request.raw, name: rawName(request), signal };
+    const by = request.apiKey ?? 'local';
+    const upload = { tenant: request.tenant, by, source: request.raw, name: rawName(request), signal };
     return datasets.create({ ...upload, ...(expectedSha256 && { expectedSha256 }) });
   };
 

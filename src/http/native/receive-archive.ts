@@ -22,7 +22,8 @@ export async function receiveArchive(
       request,
       formLimits(config, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: 1 }),
       async (part) => {
-        const upload = { tenant, source: part.file, name: fileName(part.filename) ?? null, signal };
+        const by = request.apiKey ?? 'local';
+        const upload = { tenant, by, source: part.file, name: fileName(part.filename) ?? null, signal };
         dataset = await datasets.create({ ...upload, ...(expectedSha256 && { expectedSha256 }) });
       },
     );

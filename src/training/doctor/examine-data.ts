@@ -9,7 +9,7 @@ import { type PictureSignature, pictureSignature, pictureSimilarity } from '../.
 import { type Features, takeRows } from '../../numbers/features.js';
 import { seededRandom, shuffled } from '../../numbers/random.js';
 import type { Split } from '../../schemas/common.js';
-import type { DatasetEntry } from '../../schemas/datasets.js';
+import type { LabelledExample } from '../../schemas/datasets.js';
 import type { DataFindings } from '../../schemas/report.js';
 import { confusableClasses } from './confusable-classes.js';
 import { labelErrors } from './label-errors.js';
@@ -19,7 +19,7 @@ import { outOfFold } from './out-of-fold.js';
 import { outliers } from './outliers.js';
 
 export interface ExamineOptions {
-  entries: DatasetEntry[];
+  entries: LabelledExample[];
   /** Standardised, of the entries in their order; more rows may follow. */
   features: Features;
   /** `[≥ entries]` class indices */
@@ -30,7 +30,7 @@ export interface ExamineOptions {
   /** Of the heads that doubt labels. */
   weightDecay: number;
   seed: number;
-  readImage: (entry: DatasetEntry) => Promise<Buffer>;
+  readImage: (entry: LabelledExample) => Promise<Buffer>;
   limits: ImageLimits;
 }
 

@@ -3,7 +3,7 @@ import type { FeatureCache, FeatureKey } from '../../backbones/feature-cache.js'
 import { decodeImage, type ImageLimits, type Variation } from '../../backbones/image/pixels.js';
 import { drawVariation } from '../../backbones/image/variations.js';
 import { AppError } from '../../errors.js';
-import type { DatasetEntry, RefusedFile } from '../../schemas/datasets.js';
+import type { LabelledExample, RefusedFile } from '../../schemas/datasets.js';
 import type { Augmentation } from '../../schemas/jobs.js';
 
 /** Images in one pass of the backbone: larger ones are no faster on a processor, and much faster on a GPU. */
@@ -11,8 +11,8 @@ const CPU_BATCH = 4;
 const GPU_BATCH = 32;
 
 export interface ExtractOptions {
-  entries: DatasetEntry[];
-  readImage: (entry: DatasetEntry) => Promise<Buffer>;
+  entries: LabelledExample[];
+  readImage: (entry: LabelledExample) => Promise<Buffer>;
   backbone: Backbone;
   cache: FeatureCache;
   limits: ImageLimits;

@@ -1,8 +1,8 @@
 import { seededRandom, shuffled } from '../../numbers/random.js';
-import type { DatasetEntry } from '../../schemas/datasets.js';
+import type { LabelledExample } from '../../schemas/datasets.js';
 import { classWithoutTrainingImages } from '../check-training.js';
 
-type SplitEntry = Pick<DatasetEntry, 'label' | 'split'> & Partial<Pick<DatasetEntry, 'sha256'>>;
+type SplitEntry = Pick<LabelledExample, 'label' | 'split'> & Partial<Pick<LabelledExample, 'sha256'>>;
 
 /** Indices of images by part; together they are all images. */
 export interface Parts {

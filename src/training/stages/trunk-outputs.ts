@@ -1,7 +1,7 @@
 import type { FeatureCache } from '../../backbones/feature-cache.js';
 import { drawVariation } from '../../backbones/image/variations.js';
 import { AppError } from '../../errors.js';
-import type { DatasetEntry } from '../../schemas/datasets.js';
+import type { LabelledExample } from '../../schemas/datasets.js';
 import { type ExtractOptions, extractFeatures } from './extract-features.js';
 
 /** Images at a time: what reaches a cut is many times larger than features, so it is not held but read again. */
@@ -35,7 +35,7 @@ export async function trunkOutputs(options: ExtractOptions, kept: number[]): Pro
     done += part.length + copies * images.length;
     cached += extracted.cached;
   }
-  const keyOf = (entry: DatasetEntry, variation: string) => ({ image: entry.sha256, backbone: sha256, variation });
+  const keyOf = (entry: LabelledExample, variation: string) => ({ image: entry.sha256, backbone: sha256, variation });
   const keys = kept.map((entry) => keyOf(entries[entry]!, ''));
   const inside = new Set(kept);
   for (const entry of augmentation?.images.filter((image) => inside.has(image)) ?? []) {

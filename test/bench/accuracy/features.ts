@@ -10,10 +10,11 @@ import { loadConfig } from '../../../src/config.js';
 import { Datasets } from '../../../src/datasets/datasets.js';
 import { newId } from '../../../src/ids.js';
 import { Registry } from '../../../src/registry/registry.js';
-import type { DatasetEntry } from '../../../src/schemas/datasets.js';
+import type { LabelledExample } from '../../../src/schemas/datasets.js';
 import type { JobSettings } from '../../../src/schemas/jobs.js';
 import type { Report } from '../../../src/schemas/report.js';
 import { FileStorage } from '../../../src/storage/file-storage.js';
+import { labelledExamples } from '../../../src/training/labelled-examples.js';
 import { runTraining } from '../../../src/training/run-training.js';
 import { extractFeatures } from '../../../src/training/stages/extract-features.js';
 import { SHARED } from '../../helpers/shared.js';
@@ -29,7 +30,7 @@ const NETWORKS: { id: string; file: string; preset: string; levels?: number }[] 
 const TENANT = 'bench';
 
 export interface Features {
-  entries: DatasetEntry[];
+  entries: LabelledExample[];
   /** float32 `[N, D]`, raw */
   x: Float32Array;
   dimensions: number;
@@ -66,7 +67,7 @@ export async function openWorkbench(folder: string) {
       }
       const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
       const tar = spawn('tar', ['-c', '-C', join(SHARED, 'datasets'), name], { stdio });
-      return (await datasets.create({ tenant: TENANT, source: tar.stdout, name: `${name}.tar` })).id;
+      return (await datasets.create({ tenant: TENANT, by: 'local', source: tar.stdout, name: `${name}.tar` })).id;
     },
 
     /** A whole job, as a worker runs it. */
@@ -89,11 +90,12 @@ export async function openWorkbench(folder: string) {
 
     /** Features of all images, from the cache after a job. */
     async features(dataset: string, id: string): Promise<Features> {
-      const { entries, readImage } = await datasets.open(TENANT, dataset);
+      const { examples, readContent } = await datasets.open(TENANT, dataset);
+      const entries = labelledExamples(examples);
       const backbone = await backbones.load(id);
       const { x } = await extractFeatures({
         entries,
-        readImage,
+        readImage: readContent,
         backbone,
         cache,
         limits,

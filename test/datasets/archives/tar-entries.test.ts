@@ -10,10 +10,10 @@ const [cat1, cat2, dog] = files as [TarFile, TarFile, TarFile];
 t.test('a tar is read plain, gzipped, and gzipped in several members', async (t) => {
   const { create } = datasetsIn(t.testdir());
   const plain = tar([{ name: './', type: '5' }, { name: 'cat/', type: '5' }, ...files]);
-  t.match(await create(plain), { format: 'tar', examples: 3, refused: [] });
-  t.match(await create(gzipSync(plain)), { format: 'tar.gz', examples: 3, refused: [] });
+  t.match(await create(plain), { archive_format: 'tar', examples: 3, refused: [] });
+  t.match(await create(gzipSync(plain)), { archive_format: 'tar.gz', examples: 3, refused: [] });
   const members = Buffer.concat([gzipSync(plain.subarray(0, 1000)), gzipSync(plain.subarray(1000))]);
-  t.match(await create(members), { format: 'tar.gz', examples: 3, refused: [] });
+  t.match(await create(members), { archive_format: 'tar.gz', examples: 3, refused: [] });
 });
 
 t.test('links, devices and pipes are refused one by one, and a file through a link is only a path', async (t) => {
@@ -108,7 +108,7 @@ t.test('gzip that inflates without end is stopped', async (t) => {
     })(),
   ).pipe(createGzip({ level: 1 }));
   const before = process.memoryUsage().rss;
-  await t.rejects(datasets.create({ tenant: 'default', source: endless, name: null }), {
+  await t.rejects(datasets.create({ tenant: 'default', by: 'local', source: endless, name: null }), {
     code: 'archive_too_large',
     message: /200 times/,
   });
@@ -118,14 +118,13 @@ t.test('gzip that inflates without end is stopped', async (t) => {
 
 t.test('a hundred thousand empty files are read, or refused where fewer are allowed', async (t) => {
   const empty = gzipSync(tar(Array.from({ length: 100_000 }, (_, i) => ({ name: `cat/${i}.png` }))), { level: 1 });
-  const limits = { maxUploadBytes: 1e9, maxEntries: 5000, maxRatio: 200, maxImageBytes: 1e6 };
+  const limits = { maxUploadBytes: 1e9, maxEntries: 5000, maxRatio: 200 };
   await t.rejects(datasetsIn(t.testdir(), { limits }).create(empty), { code: 'archive_too_large' });
   await t.rejects(datasetsIn(t.testdir()).create(empty), { code: 'no_examples', details: { refused_count: 100_000 } });
 });
 
 t.test('a file too large to be an image is refused without being held', async (t) => {
-  const limits = { maxUploadBytes: 1e9, maxEntries: 100, maxRatio: 200, maxImageBytes: 1000 };
-  const { create } = datasetsIn(t.testdir(), { limits });
+  const { create } = datasetsIn(t.testdir(), { images: { maxBytes: 1000 } });
   const dataset = await create(tar([cat1, { name: 'cat/big.png', bytes: Buffer.alloc(5_000_000) }, dog]));
   t.match(dataset.refused, [{ name: 'cat/big.png', code: 'content_too_large' }]);
   t.equal(dataset.examples, 2);

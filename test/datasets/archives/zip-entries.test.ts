@@ -9,7 +9,7 @@ const [cat1, cat2, dog] = files as [ZipFile, ZipFile, ZipFile];
 t.test('stored and deflated files are read, in the order of the directory', async (t) => {
   const { create } = datasetsIn(t.testdir());
   const dataset = await create(zip([cat1, { ...cat2, stored: true }, dog]));
-  t.match(dataset, { format: 'zip', examples: 3, refused: [], class_count: 2 });
+  t.match(dataset, { archive_format: 'zip', examples: 3, refused: [], class_count: 2 });
 });
 
 /** One file that is refused among good ones, which are taken. */
@@ -34,7 +34,7 @@ const refusals: [what: string, file: ZipFile, code: string, reason: RegExp][] = 
   ['an unknown method', { ...cat1, name: 'cat/m.png', says: { method: 12 } }, 'unsupported_compression', /method 12/],
   ['an archive by its name', { name: 'cat/more.zip', bytes: 'x' }, 'nested_archive', /archives in archives/],
   ['an archive by its bytes', { name: 'cat/n.png', bytes: zip([cat1]) }, 'nested_archive', /archives in archives/],
-  ['a text', { name: 'cat/about.txt', bytes: 'x' }, 'not_an_image', /no image/],
+  ['a text', { name: 'cat/about.txt', bytes: 'x' }, 'not_content', /no image/],
   ['an empty file', { name: 'cat/e.png' }, 'content_invalid', /empty/],
   ['a broken image', { name: 'cat/b.png', bytes: randomBytes(500) }, 'content_invalid', /decoded/],
   ['a file too large', { name: 'cat/big.png', bytes: Buffer.alloc(2000) }, 'content_too_large', /2000 bytes.*1000/],
@@ -50,9 +50,7 @@ const refusals: [what: string, file: ZipFile, code: string, reason: RegExp][] = 
 
 for (const [what, file, code, reason] of refusals) {
   t.test(`one bad file is refused by name, and the others are taken: ${what}`, async (t) => {
-    const maxImageBytes = 1000;
-    const limits = { maxUploadBytes: 1e9, maxEntries: 100, maxRatio: 200, maxImageBytes };
-    const { create, leftovers } = datasetsIn(t.testdir(), { limits });
+    const { create, leftovers } = datasetsIn(t.testdir(), { images: { maxBytes: 1000 } });
     const dataset = await create(zip([cat1, cat2, file, dog]));
     t.match(dataset.refused, [{ name: file.name, code, reason }]);
     t.equal(dataset.refused.length, 1);
@@ -145,14 +143,14 @@ t.test('a zip cut off anywhere is refused', async (t) => {
 });
 
 t.test('growth beyond the ratio is refused from the directory, before anything is inflated', async (t) => {
-  const { create } = datasetsIn(t.testdir(), { inspectImage: () => Promise.reject(new Error('was read')) });
+  const { create } = datasetsIn(t.testdir(), { images: { inspect: () => Promise.reject(new Error('was read')) } });
   const zeros = Array.from({ length: 3 }, (_, i) => ({ name: `cat/${i}.png`, bytes: Buffer.alloc(24_000_000) }));
   await t.rejects(create(zip(zeros)), { code: 'archive_too_large', message: /200 times/ });
 });
 
 t.test('too many entries are refused, and a hundred thousand empty ones are read in seconds', async (t) => {
   const empty = zip(Array.from({ length: 60_000 }, (_, i) => ({ name: `cat/${i}.png`, stored: true })));
-  const few = { maxUploadBytes: 1e9, maxEntries: 59_999, maxRatio: 200, maxImageBytes: 1e6 };
+  const few = { maxUploadBytes: 1e9, maxEntries: 59_999, maxRatio: 200 };
   await t.rejects(datasetsIn(t.testdir(), { limits: few }).create(empty), {
     code: 'archive_too_large',
     message: /60000/,

@@ -7,7 +7,12 @@ async function listed(names: string[], files: Record<string, string>) {
   const read = await Promise.all(
     Object.entries(files).map(([name, text]) => readLabelsFile(name, Buffer.from(`file_name,label${text}`))),
   );
-  const found = readListedLabels({ names, files: read, has: (path) => names.includes(path) });
+  const found = readListedLabels({
+    names,
+    files: read,
+    has: (path) => names.includes(path),
+    words: { one: 'image', many: 'images' },
+  });
   const places = found.places.map((place) =>
     'code' in place ? `!${place.code}` : [place.split, place.label].filter(Boolean).join(':'),
   );

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Dataset, DatasetEntry } from '../../../src/schemas/datasets.js';
+import type { Dataset, Example } from '../../../src/schemas/datasets.js';
 import type { VersionManifest } from '../../../src/schemas/versions.js';
 
 /** What a data folder holds, every byte hashed again. */
@@ -76,13 +76,13 @@ async function auditDataset(folder: string, found: Audit): Promise<void> {
     found.torn.push(`${folder} lacks a file`);
     return;
   }
-  const entries = index
+  const examples = index
     .split('\n')
     .filter(Boolean)
-    .map((line) => JSON.parse(line) as DatasetEntry);
-  if (entries.length !== manifest.examples)
-    found.torn.push(`${folder}: ${entries.length} of ${manifest.examples} images`);
-  for (const { name, offset, bytes, sha256 } of entries) {
+    .map((line) => JSON.parse(line) as Example);
+  if (examples.length !== manifest.examples)
+    found.torn.push(`${folder}: ${examples.length} of ${manifest.examples} examples`);
+  for (const { name, offset, bytes, sha256 } of examples) {
     if (digest(pack.subarray(offset, offset + bytes)) !== sha256) found.torn.push(`${folder}: ${name} is not whole`);
   }
 }

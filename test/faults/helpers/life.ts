@@ -11,7 +11,7 @@ import { Registry } from '../../../src/registry/registry.js';
 import type { Storage } from '../../../src/storage/contract.js';
 import { FileStorage } from '../../../src/storage/file-storage.js';
 import { zip } from '../../helpers/archives.js';
-import { image, inspectImage, pieces } from '../../helpers/datasets.js';
+import { IMAGES, image, pieces } from '../../helpers/datasets.js';
 import { FaultyStorage, type Moment } from './faulty-storage.js';
 
 export const JOBS = ['job_00000000000000000000000001', 'job_00000000000000000000000002'];
@@ -24,15 +24,15 @@ export async function life(options: { storage: Storage; root: string; attempt: n
   const datasets = new Datasets({
     storage,
     temporaryFolder: join(root, '.tmp'),
-    inspectImage,
+    modalities: [IMAGES],
     concurrency: 2,
-    limits: { maxUploadBytes: 2 ** 24, maxEntries: 100, maxRatio: 200, maxImageBytes: 2 ** 20 },
+    limits: { maxUploadBytes: 2 ** 24, maxEntries: 100, maxRatio: 200 },
   });
   const store = new JobStore({ storage });
   const registry = new Registry({ storage });
   const names = ['a/1.png', 'a/2.png', 'b/3.png', 'b/4.png'];
   const archive = zip(await Promise.all(names.map(async (name) => ({ name, bytes: await image(name) }))));
-  const dataset = await datasets.create({ tenant: TENANT, source: pieces(archive), name: 'cats' });
+  const dataset = await datasets.create({ tenant: TENANT, by: 'local', source: pieces(archive), name: 'cats' });
   for (const id of JOBS) {
     const record: JobRecord = {
       id,
@@ -45,8 +45,8 @@ export async function life(options: { storage: Storage; root: string; attempt: n
     const known = await store.result(record);
     if (!known) {
       await store.markStarted(record);
-      const { entries, readImage } = await datasets.open(TENANT, dataset.id);
-      for (const entry of entries) await readImage(entry);
+      const { examples, readContent } = await datasets.open(TENANT, dataset.id);
+      for (const example of examples) await readContent(example);
       const { version } = await registry.publish(publication(id, dataset.id, attempt));
       const finished_at = new Date().toISOString();
       await store.finish(record, { status: 'succeeded', version, accuracy: 1, error: null, finished_at, attempt });

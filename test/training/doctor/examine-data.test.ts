@@ -9,7 +9,7 @@ import { decodeImage } from '../../../src/backbones/image/pixels.js';
 import { PACKAGE_ROOT } from '../../../src/config.js';
 import { dense } from '../../../src/numbers/features.js';
 import type { Split } from '../../../src/schemas/common.js';
-import type { DatasetEntry } from '../../../src/schemas/datasets.js';
+import type { LabelledExample } from '../../../src/schemas/datasets.js';
 import { examineData } from '../../../src/training/doctor/examine-data.js';
 import { photo, randomFrom } from '../../helpers/photos.js';
 import { COPIES, foreignPictures, standardised } from '../../helpers/planted.js';
@@ -41,9 +41,9 @@ async function examine(photos: Photo[]) {
   const raw = new Float32Array(photos.length * D);
   for (const [i, { bytes }] of photos.entries()) raw.set(await featuresOf(bytes), i * D);
   return examineData({
-    entries: photos.map(({ name, label, bytes }): DatasetEntry => {
+    entries: photos.map(({ name, label, bytes }): LabelledExample => {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
-      return { name, label, sha256, offset: 0, bytes: bytes.length, width: 1, height: 1 };
+      return { name, label, sha256, offset: 0, bytes: bytes.length, origin: 'upload' };
     }),
     features: dense(standardised(raw, D), D),
     y: Int32Array.from(photos, ({ label }) => labels.indexOf(label)),

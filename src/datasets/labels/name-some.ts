@@ -2,7 +2,7 @@
 const SHOWN = 5;
 
 /** `a, b and 7 more`. */
-export function listOf(names: string[]): string {
+export function nameSome(names: string[]): string {
   const shown = names.slice(0, SHOWN);
   const more = names.length - shown.length;
   return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
