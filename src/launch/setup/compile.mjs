@@ -26,7 +26,7 @@ function fingerprint(root) {
   const hash = createHash('sha256');
   const sources = [
     join(root, 'tsconfig.json'),
-    ...['src', 'test'].flatMap((folder) => files(join(root, folder), '.ts')),
+    ...['src', 'test'].flatMap((folder) => files(join(root, folder), ['.ts', '.tsx', '.mjs'])),
   ];
   for (const path of sources) {
     const { size, mtimeMs } = statSync(path);
@@ -38,20 +38,21 @@ function fingerprint(root) {
 /** The compiler leaves what it made of a source that is gone, and a test that is gone would run on. */
 function removeOrphans(root) {
   for (const folder of ['src', 'test']) {
-    for (const path of files(join(root, 'build', folder), '.js')) {
-      const source = join(root, relative(join(root, 'build'), path)).replace(/\.js$/, '.ts');
-      if (!existsSync(source)) for (const made of [path, `${path}.map`]) rmSync(made, { force: true });
+    for (const path of files(join(root, 'build', folder), ['.js'])) {
+      const source = join(root, relative(join(root, 'build'), path)).replace(/\.js$/, '');
+      if (existsSync(`${source}.ts`) || existsSync(`${source}.tsx`)) continue;
+      for (const made of [path, `${path}.map`]) rmSync(made, { force: true });
     }
   }
 }
 
-function files(folder, ending) {
+function files(folder, endings) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : files(path, ending);
-      return entry.name.endsWith(ending) ? [path] : [];
+      if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : files(path, endings);
+      return endings.some((ending) => entry.name.endsWith(ending)) ? [path] : [];
     });
 }
