@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { BackbonesOptions } from '../backbones/backbones.js';
 import { EmbeddedBackbones } from '../backbones/embedded.js';
-import { mayBeImage } from '../backbones/image/content-names.js';
+import { mayBeImage } from '../backbones/image/names.js';
 import { inspectImage } from '../backbones/image/pixels.js';
 import type { Config } from '../config.js';
 import type { DatasetsOptions } from '../datasets/datasets.js';

@@ -2,9 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
+import { mayBeImage } from '../../src/backbones/image/names.js';
 import { choosePhotos } from '../../src/demo/choose-photos.js';
 import { type PhotoSource, photoSource } from '../../src/demo/photo-source.js';
-import { mayBeImage } from '../../src/backbones/image/content-names.js';
 import type { Dataset } from '../../src/schemas/datasets.js';
 
 const PHOTOS = { mayBePhoto: mayBeImage };

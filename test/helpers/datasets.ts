@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import sharp from 'sharp';
-import { mayBeImage } from '../../src/backbones/image/content-names.js';
+import { mayBeImage } from '../../src/backbones/image/names.js';
 import { Datasets, type DatasetsOptions } from '../../src/datasets/datasets.js';
 import type { DatasetModality } from '../../src/datasets/examine-entry.js';
 import { AppError } from '../../src/errors.js';
