@@ -1,18 +1,16 @@
 /** What several entry points construct in the same way. */
-import { join } from 'node:path';
 import type { BackbonesOptions } from '../backbones/backbones.js';
 import { EmbeddedBackbones } from '../backbones/embedded.js';
 import { mayBeImage } from '../backbones/image/names.js';
 import { inspectImage } from '../backbones/image/pixels.js';
 import type { Config } from '../config.js';
 import type { DatasetsOptions } from '../datasets/datasets.js';
-import type { Storage } from '../storage/contract.js';
+import type { OpenedStorage } from '../storage/open-storage.js';
 
-export function datasetsOptions(config: Config, storage: Storage): DatasetsOptions {
+export function datasetsOptions(config: Config, { storage, temporaryFolder }: OpenedStorage): DatasetsOptions {
   return {
     storage,
-    // Where the storage puts what is half-written: one sweep removes what a crash leaves of either.
-    temporaryFolder: join(config.DATA_DIR, '.tmp'),
+    temporaryFolder,
     limits: {
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
       maxEntries: config.MAX_ARCHIVE_ENTRIES,

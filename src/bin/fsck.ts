@@ -2,13 +2,13 @@
  * Entry point of `npm run fsck [-- --repair] [--json FILE] [--older-than HOURS]`: verifies the data folder.
  * Exit code 0: all is well, or was put right; 1: something is left to do; 2: it could not be checked.
  */
-import { readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.js';
 import { AppError } from '../errors.js';
-import { checkData, strangersAmong } from '../maintenance/check-data.js';
+import { checkData } from '../maintenance/check-data.js';
 import type { Finding } from '../maintenance/finding.js';
-import { FileStorage } from '../storage/file-storage.js';
+import { openStorage } from '../storage/open-storage.js';
 
 const USAGE = `Usage: npm run fsck [-- [--repair] [--json FILE] [--older-than HOURS]]
 
@@ -47,24 +47,8 @@ async function main(): Promise<number> {
     process.stderr.write(`--older-than ${values['older-than']}: expected a number of hours.\n`);
     return 2;
   }
-  const { DATA_DIR } = loadConfig(process.env);
-  const names = await readdir(DATA_DIR).catch(() => undefined);
-  if (!names) {
-    process.stderr.write(`There is no data folder ${DATA_DIR}. Set DATA_DIR to the one to check.\n`);
-    return 2;
-  }
-  const storage = new FileStorage({ root: DATA_DIR });
-  const report = await checkData({
-    storage,
-    leftovers: (age) => storage.leftovers(age),
-    removeLeftovers: (age) => storage.sweep(age),
-    repair: values.repair,
-    olderThanMs: hours * 3600_000,
-  });
-  for (const name of strangersAmong(names)) {
-    const message = 'Nothing of Graft reads this.';
-    report.findings.push({ kind: 'unknown_file', severity: 'unknown', path: name, message, repaired: null });
-  }
+  const { storage, upkeep } = await openStorage(loadConfig(process.env), { mustExist: true });
+  const report = await checkData({ storage, upkeep, repair: values.repair, olderThanMs: hours * 3600_000 });
   for (const finding of report.findings) process.stdout.write(`${inWords(finding)}\n`);
   const { datasets, examples, versions, files, jobs } = report.checked;
   const left = report.findings.filter(({ repaired, severity }) => repaired === null && severity !== 'unknown');

@@ -8,7 +8,7 @@ import { AppError } from '../errors.js';
 import type { JobMessage, RunMessage } from '../jobs/job-messages.js';
 import { standBack } from '../jobs/stand-back.js';
 import { Registry } from '../registry/registry.js';
-import { FileStorage } from '../storage/file-storage.js';
+import { openStorage } from '../storage/open-storage.js';
 import { backbonesOptions, datasetsOptions } from './composition.js';
 
 const tell = (message: JobMessage, then: () => void = () => undefined) => {
@@ -30,15 +30,15 @@ async function run({ tenant, id, dataset, settings }: RunMessage['record']): Pro
     // In its own thread, while this one loads its modules; if it fails, training says so.
     backbones.load(settings.backbone).catch(() => undefined);
     const { runTraining } = await import('../training/run-training.js');
-    const storage = new FileStorage({ root: config.DATA_DIR });
+    const opened = await openStorage(config);
     const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
     const { version, accuracy } = await runTraining({
       tenant,
       job: id,
       dataset,
       settings,
-      datasets: new Datasets(datasetsOptions(config, storage)),
-      registry: new Registry({ storage }),
+      datasets: new Datasets(datasetsOptions(config, opened)),
+      registry: new Registry(opened),
       backbones,
       cache,
       limits: { maxPixels: config.MAX_IMAGE_PIXELS },

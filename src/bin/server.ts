@@ -17,8 +17,7 @@ import { Predictor } from '../prediction/predictor.js';
 import { connectRedis } from '../redis/connect.js';
 import { RateLimits } from '../redis/rate-limits.js';
 import { Registry } from '../registry/registry.js';
-import { prepareDataFolder } from '../storage/data-folder.js';
-import { FileStorage } from '../storage/file-storage.js';
+import { openStorage } from '../storage/open-storage.js';
 import { checkTraining } from '../training/check-training.js';
 import { backbonesOptions, datasetsOptions } from './composition.js';
 
@@ -29,9 +28,9 @@ async function main(config: Config): Promise<void> {
       'A server needs REDIS_URL. `npm start` runs Redis, server and worker together.',
     );
   }
-  await prepareDataFolder(config.DATA_DIR);
+  const opened = await openStorage(config);
+  const { storage } = opened;
   const log = createLog('server', config.LOG_LEVEL);
-  const storage = new FileStorage({ root: config.DATA_DIR });
   const registry = new Registry({ storage });
   const backbones = new Backbones({
     ...backbonesOptions(config),
@@ -73,7 +72,7 @@ async function main(config: Config): Promise<void> {
   const app = await buildApp(
     {
       config,
-      datasets: new Datasets(datasetsOptions(config, storage)),
+      datasets: new Datasets(datasetsOptions(config, opened)),
       jobs: new Jobs({ store: new JobStore({ storage }), queue, live, log, maxOpen: config.MAX_OPEN_JOBS }),
       queue,
       registry,

@@ -12,8 +12,7 @@ import { createLog } from '../log.js';
 import { expire } from '../maintenance/expire.js';
 import { connectRedis } from '../redis/connect.js';
 import { Registry } from '../registry/registry.js';
-import { prepareDataFolder } from '../storage/data-folder.js';
-import { FileStorage } from '../storage/file-storage.js';
+import { openStorage } from '../storage/open-storage.js';
 import { datasetsOptions } from './composition.js';
 
 /** What is half-written longer than this was left by a crash: no upload takes so long (REQUEST_TIMEOUT_SECONDS). */
@@ -28,9 +27,9 @@ async function main(): Promise<void> {
       'A worker needs REDIS_URL. `npm start` runs Redis, server and worker together.',
     );
   }
-  await prepareDataFolder(config.DATA_DIR);
+  const opened = await openStorage(config);
+  const { storage, upkeep } = opened;
   const log = createLog('worker', config.LOG_LEVEL);
-  const storage = new FileStorage({ root: config.DATA_DIR });
   const registry = new Registry({ storage });
   const connect = () => connectRedis(config.REDIS_URL, log);
   const [redis, subscriber, blocking] = [connect(), connect(), connect()];
@@ -69,10 +68,10 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => void stop());
   process.on('disconnect', () => void stop());
 
-  const datasets = new Datasets(datasetsOptions(config, storage));
+  const datasets = new Datasets(datasetsOptions(config, opened));
   const tidy = async () => {
     try {
-      await storage.sweep(HALF_WRITTEN_MS);
+      await upkeep.sweep(HALF_WRITTEN_MS);
       const gone = await expire({
         storage,
         datasets,
@@ -82,7 +81,7 @@ async function main(): Promise<void> {
       });
       if (gone.datasets + gone.jobs > 0) log.info(gone, 'deleted what has reached its age');
     } catch (error) {
-      log.warn({ err: error }, 'tidying the data folder failed; trying again in an hour');
+      log.warn({ err: error }, 'tidying the storage failed; trying again in an hour');
     }
   };
   setInterval(() => void tidy(), SWEEP_MS).unref();

@@ -1,4 +1,5 @@
 import type { Storage } from '../storage/contract.js';
+import type { StorageUpkeep } from '../storage/open-storage.js';
 import { checkDatasets } from './check-datasets.js';
 import { checkJobs, checkMarks } from './check-jobs.js';
 import { checkModels } from './check-models.js';
@@ -6,16 +7,15 @@ import { Findings, type Report } from './finding.js';
 
 export interface CheckOptions {
   storage: Storage;
-  /** Half-written files, by name, that are older than this. */
-  leftovers: (olderThanMs: number) => Promise<string[]>;
-  removeLeftovers: (olderThanMs: number) => Promise<unknown>;
+  /** What its driver gives for that; without it, half-written files and what lies at the top are not looked at. */
+  upkeep?: StorageUpkeep;
   /** Collect garbage, and put back what can be put back. */
   repair: boolean;
   /** What is younger may still be under way, and is left alone. */
   olderThanMs: number;
 }
 
-/** What may lie in the data folder: storage, the caches, the Redis of `npm start`, and what was put aside. */
+/** What may lie at the top: what is stored, the caches, the Redis of `npm start`, and what was put aside. */
 const AT_THE_TOP = ['.tmp', 'cache', 'pending', 'quarantine', 'redis', 'tenants'];
 const OF_A_TENANT = ['datasets', 'idempotency', 'jobs', 'models'];
 
@@ -27,7 +27,7 @@ const OF_A_TENANT = ['datasets', 'idempotency', 'jobs', 'models'];
  * Damage is only reported: what is lost can come from a backup only. The cost is one read of everything.
  */
 export async function checkData(options: CheckOptions): Promise<Report> {
-  const { storage, repair, olderThanMs, leftovers, removeLeftovers } = options;
+  const { storage, upkeep, repair, olderThanMs } = options;
   const findings = new Findings({ repair });
   for (const name of await storage.list('tenants')) {
     const context = { storage, tenant: name, findings, olderThanMs };
@@ -41,16 +41,18 @@ export async function checkData(options: CheckOptions): Promise<Report> {
     }
   }
   await checkMarks({ storage, findings, olderThanMs });
-  for (const name of await leftovers(olderThanMs)) {
-    await findings.add('temporary_leftover', `.tmp/${name}`, 'A process that died left this half-written file.', {
-      done: 'It was deleted.',
-      apply: async () => void (await removeLeftovers(olderThanMs)),
-    });
-  }
+  if (upkeep) await checkTop(upkeep, findings, olderThanMs);
   return findings.report;
 }
 
-/** Names at the top of the data folder that are not Graft's. */
-export function strangersAmong(names: string[]): string[] {
-  return names.filter((name) => !AT_THE_TOP.includes(name));
+async function checkTop(upkeep: StorageUpkeep, findings: Findings, olderThanMs: number): Promise<void> {
+  for (const name of await upkeep.leftovers(olderThanMs)) {
+    await findings.add('temporary_leftover', `.tmp/${name}`, 'A process that died left this half-written file.', {
+      done: 'It was deleted.',
+      apply: async () => void (await upkeep.sweep(olderThanMs)),
+    });
+  }
+  for (const name of await upkeep.topNames()) {
+    if (!AT_THE_TOP.includes(name)) await findings.add('unknown_file', name, 'Nothing of Graft reads this.');
+  }
 }

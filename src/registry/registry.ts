@@ -250,7 +250,7 @@ export class Registry {
 
   /** The aliases that hold; revision 0 where none was ever set. */
   async aliases(tenant: string, model: string): Promise<Aliases> {
-    const revisions = await this.#storage.list(`${modelKey(tenant, model)}/aliases`, { few: true });
+    const revisions = await this.#storage.list(`${modelKey(tenant, model)}/aliases`);
     for (const name of revisions.reverse()) {
       const stored = await readJson<{ aliases: [string, number][] }>(
         this.#storage,
@@ -380,7 +380,7 @@ export class Registry {
 
   /** Numbers ever taken, highest first. */
   async #numbers(tenant: string, model: string): Promise<number[]> {
-    const names = await this.#storage.list(`${modelKey(tenant, model)}/versions`, { few: true });
+    const names = await this.#storage.list(`${modelKey(tenant, model)}/versions`);
     return names.map(Number).sort((a, b) => b - a);
   }
 

@@ -2,17 +2,32 @@ import { createReadStream, readdirSync, statSync } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { Readable } from 'node:stream';
+import { LRUCache } from 'lru-cache';
 import { ulid } from 'ulid';
 import { AppError, isErrno } from '../errors.js';
-import type { ByteRange, ListOptions, ObjectHead, PutOptions, Storage, StoredObject } from './contract.js';
+import {
+  type ByteRange,
+  checkKey,
+  checkRange,
+  type ListOptions,
+  type ObjectHead,
+  type PutOptions,
+  type Storage,
+  type StoredObject,
+} from './contract.js';
 
 /** Folder for half-written objects and for what is being removed; `sweep` empties it. */
-const TEMPORARY = '.tmp';
+export const TEMPORARY = '.tmp';
 
 const WRITE_BYTES = 1024 * 1024;
 
 /** A folder may be deleted between its making and its use; that often in a row it is something else. */
 const MAX_TRIES = 10;
+
+/** A folder that had this many names at most the last time is read without leaving the thread. */
+const SHORT_LISTING = 256;
+/** Folders whose length is remembered, about 200 bytes each. */
+const MAX_REMEMBERED = 20_000;
 
 /**
  * The file driver. A put
@@ -23,6 +38,7 @@ const MAX_TRIES = 10;
  */
 export class FileStorage implements Storage {
   readonly #root: string;
+  readonly #lengths = new LRUCache<string, number>({ max: MAX_REMEMBERED });
   #prepared: Promise<unknown> | undefined;
 
   constructor(options: { root: string }) {
@@ -35,6 +51,7 @@ export class FileStorage implements Storage {
     { ifAbsent = false }: PutOptions = {},
   ): Promise<{ created: boolean }> {
     const target = this.#path(key);
+    if (ifAbsent && body instanceof Readable) throw new TypeError('ifAbsent is for bodies in memory.');
     const temporary = await this.#temporary();
     try {
       const file = await open(temporary, 'wx');
@@ -73,11 +90,14 @@ export class FileStorage implements Storage {
 
   async get(key: string, range?: ByteRange): Promise<StoredObject | undefined> {
     const path = this.#path(key);
+    if (range) checkRange(range);
     try {
       const file = await open(path, 'r');
       try {
-        const { size } = await file.stat();
-        return { stream: createReadStream('', { fd: file, ...range }), bytes: size };
+        const found = await file.stat();
+        if (found.isFile()) return { stream: createReadStream('', { fd: file, ...range }), bytes: found.size };
+        await file.close();
+        return undefined;
       } catch (error) {
         await file.close();
         throw error;
@@ -90,19 +110,26 @@ export class FileStorage implements Storage {
 
   /** In this thread: it takes 10 µs, and a hop to the thread pool 100 to 300 where its threads sleep. */
   async head(key: string): Promise<ObjectHead | undefined> {
-    const found = statSync(this.#path(key), { bigint: true, throwIfNoEntry: false });
-    if (!found?.isFile()) return undefined;
-    return {
-      bytes: Number(found.size),
-      modifiedAt: found.mtime,
-      etag: `${found.ino}-${found.mtimeNs}-${found.size}`,
-    };
+    const path = this.#path(key);
+    try {
+      const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+      if (!found?.isFile()) return undefined;
+      const { ino, mtime, mtimeNs, size } = found;
+      return { bytes: Number(size), modifiedAt: mtime, etag: `${ino}-${mtimeNs}-${size}` };
+    } catch (error) {
+      if (isErrno(error, 'ENOTDIR')) return undefined; // what should be a folder is an object
+      throw error;
+    }
   }
 
-  async list(prefix: string, { after, few = false }: ListOptions = {}): Promise<string[]> {
+  /** A short listing in this thread, for the same reason; a long one, and one that nobody has asked for yet, in the pool. */
+  async list(prefix: string, { after }: ListOptions = {}): Promise<string[]> {
+    const path = this.#path(prefix);
     try {
-      const path = this.#path(prefix);
-      const names = (few ? readdirSync(path) : await readdir(path)).sort();
+      const isShort = (this.#lengths.get(path) ?? Number.POSITIVE_INFINITY) <= SHORT_LISTING;
+      const names = isShort ? readdirSync(path) : await readdir(path);
+      this.#lengths.set(path, names.length);
+      names.sort();
       return after === undefined ? names : names.filter((name) => name > after);
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
@@ -140,12 +167,14 @@ export class FileStorage implements Storage {
     return old.length;
   }
 
+  /** Names in the root, also of what is not ours. */
+  topNames(): Promise<string[]> {
+    return readdir(this.#root);
+  }
+
   #path(key: string): string {
-    const segments = key.split('/');
-    if (!segments.every((segment) => /^[A-Za-z0-9._-]+$/.test(segment) && segment !== '.' && segment !== '..')) {
-      throw new TypeError(`Not a storage key: ${JSON.stringify(key)}`);
-    }
-    return join(this.#root, segments.join(sep));
+    checkKey(key);
+    return join(this.#root, key.replaceAll('/', sep));
   }
 
   async #temporary(): Promise<string> {

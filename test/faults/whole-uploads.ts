@@ -112,13 +112,7 @@ async function leftOf({ dataDir }: TestService, wrong: (what: string) => void, l
   await until(async () => (await left()).length === 0, { timeoutMs: 10_000 }).catch(() => undefined);
   const temporary = await left();
   for (const path of temporary) log(`left: .tmp/${path}`);
-  const { checked, findings } = await checkData({
-    storage,
-    leftovers: async () => [],
-    removeLeftovers: async () => undefined,
-    repair: false,
-    olderThanMs: 0,
-  });
+  const { checked, findings } = await checkData({ storage, repair: false, olderThanMs: 0 });
   for (const { path, message } of findings) wrong(`${path}: ${message}`);
   return { datasets: checked.datasets, temporary: temporary.length };
 }

@@ -83,8 +83,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
 async function fsck(storage: FileStorage): Promise<Finding[]> {
   const { findings } = await checkData({
     storage,
-    leftovers: (olderThanMs) => storage.leftovers(olderThanMs),
-    removeLeftovers: (olderThanMs) => storage.sweep(olderThanMs),
+    upkeep: storage,
     repair: true,
     olderThanMs: 0,
   });

@@ -60,8 +60,7 @@ async function soundFolder(t: Test) {
   const check = async (options: { repair?: boolean; olderThanMs?: number } = {}) =>
     checkData({
       storage,
-      leftovers: (age) => storage.leftovers(age),
-      removeLeftovers: (age) => storage.sweep(age),
+      upkeep: storage,
       repair: false,
       olderThanMs: DAY_MS,
       ...options,

@@ -13,7 +13,7 @@ import { Registry } from '../../../src/registry/registry.js';
 import type { LabelledExample } from '../../../src/schemas/datasets.js';
 import type { JobSettings } from '../../../src/schemas/jobs.js';
 import type { Report } from '../../../src/schemas/report.js';
-import { FileStorage } from '../../../src/storage/file-storage.js';
+import { openStorage } from '../../../src/storage/open-storage.js';
 import { labelledExamples } from '../../../src/training/labelled-examples.js';
 import { runTraining } from '../../../src/training/run-training.js';
 import { extractFeatures } from '../../../src/training/stages/extract-features.js';
@@ -39,8 +39,9 @@ export interface Features {
 /** The parts of Graft that train, over a folder that is thrown away. Says what is missing. */
 export async function openWorkbench(folder: string) {
   const config = loadConfig({ DATA_DIR: folder, MODELS_DIR: join(folder, 'models') });
-  const storage = new FileStorage({ root: folder });
-  const datasets = new Datasets(datasetsOptions(config, storage));
+  const opened = await openStorage(config);
+  const { storage } = opened;
+  const datasets = new Datasets(datasetsOptions(config, opened));
   const registry = new Registry({ storage });
   const cache = await FeatureCache.open({ folder, maxBytes: config.FEATURE_CACHE_BYTES });
   const limits = { maxPixels: config.MAX_IMAGE_PIXELS };
