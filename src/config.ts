@@ -1,5 +1,5 @@
 /**
- * Every setting of the service, in one described object. `loadConfig` reads the environment and reports all faults
+ * Every setting, in groups, as one described object. `loadConfig` reads the environment and reports all faults
  * together; `settingsTable` prints the README's table. Only entry points call these.
  */
 import { availableParallelism } from 'node:os';
@@ -16,145 +16,172 @@ const positive = (description: string, value: number) => Type.Integer({ descript
 const seconds = (description: string, value: number) =>
   Type.Integer({ description, default: value, minimum: 1, maximum: 2_147_483 });
 
+/** Where the service listens, who may ask, what it logs. */
+const service = {
+  HOST: Type.String({
+    description: 'Address to listen on. Any but loopback needs an API key.',
+    default: '127.0.0.1',
+    minLength: 1,
+  }),
+  PORT: Type.Integer({ description: 'Port; 0 takes a free one.', default: 8080, minimum: 0, maximum: 65535 }),
+  API_KEYS: Type.String({
+    description: 'API keys as `tenant:sha256-of-the-key`, separated by commas (`npm run keys` makes one).',
+    default: '',
+    pattern: '^\\s*([a-z0-9][a-z0-9-]{0,62}:[0-9a-f]{64}\\s*(,\\s*|$))*$',
+  }),
+  LOG_LEVEL: Type.Union(
+    (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map((level) => Type.Literal(level)),
+    { description: 'Least level that is logged (trace, debug, info, warn, error, fatal, silent).', default: 'info' },
+  ),
+  REDIS_URL: Type.String({
+    description: 'Redis for the job queue, `redis://…`, `rediss://…` or `unix:///…`. Default: `npm start` runs one.',
+    default: '',
+    pattern: '^((rediss?|unix)://.+)?$',
+  }),
+  MAX_CONNECTIONS: positive('Most connections that one server keeps open; more are closed at once.', 10_000),
+  MAX_HEADER_BYTES: Type.Integer({
+    description: 'Largest headers of a request, all together.',
+    default: 16 * 1024,
+    minimum: 1024,
+    maximum: MiB,
+  }),
+  HEADERS_TIMEOUT_SECONDS: seconds('Longest time the headers of a request may take to arrive.', 20),
+  STALL_TIMEOUT_SECONDS: seconds('Longest time a body may go without a byte before its request is answered 408.', 60),
+  KEEP_ALIVE_SECONDS: seconds('Time an idle connection is kept open; longer than that of a proxy in front.', 72),
+  REQUEST_TIMEOUT_SECONDS: seconds('Longest time a request may take to arrive.', 3600),
+  SHUTDOWN_SECONDS: seconds('Longest time to finish open requests when stopping.', 20),
+};
+
+/** Where data lie, and how long they stay. */
+const storage = {
+  DATA_DIR: Type.String({
+    description: 'Folder for data sets, jobs and models: all that is worth a backup.',
+    default: 'data',
+    minLength: 1,
+  }),
+  CACHE_DIR: Type.String({
+    description: 'Folder for cached features; safe to delete. Default: `cache/` in `DATA_DIR`.',
+    default: '',
+  }),
+  FEATURE_CACHE_BYTES: positive('Size at which the feature cache is emptied and starts anew.', 20 * GiB),
+  DATASET_RETENTION_DAYS: Type.Integer({
+    description: 'Age at which a data set is deleted, unless a job that has not ended needs it. 0: never.',
+    default: 0,
+    minimum: 0,
+    maximum: 36_500,
+  }),
+  JOB_RETENTION_DAYS: Type.Integer({
+    description: 'Time after its end at which a job is deleted; its version stays. 0: never.',
+    default: 0,
+    minimum: 0,
+    maximum: 36_500,
+  }),
+};
+
+/** Which backbones there are, and what they run on. */
+const backbones = {
+  MODELS_DIR: Type.String({ description: 'Folder of the backbones. Default: `models/` of Graft.', default: '' }),
+  BACKBONE_MIRROR: Type.String({
+    description: 'Address from which `npm run backbones -- pull` fetches instead of `https://huggingface.co`.',
+    default: '',
+    pattern: '^(https?://[^@?#\\s]+)?$',
+  }),
+  DEFAULT_BACKBONE: Type.String({
+    description: 'Backbone of a job that names none.',
+    default: 'rootstock_s',
+    minLength: 1,
+  }),
+  EXECUTION_PROVIDER: Type.Union(
+    (['auto', 'cpu', 'cuda', 'webgpu'] as const).map((provider) => Type.Literal(provider)),
+    {
+      description: 'What backbones run on (auto, cpu, cuda, webgpu); auto: CUDA where it is installed, else the CPU.',
+      default: 'auto',
+    },
+  ),
+  BACKBONE_THREADS: Type.Integer({
+    description: 'Cores for the backbone, shared out between sessions; 0: all.',
+    default: 0,
+    minimum: 0,
+    maximum: 256,
+  }),
+};
+
+/** Predictions: batches, queue, memory. */
+const prediction = {
+  PREDICT_BATCH: Type.Integer({
+    description: 'Most examples in one pass of the backbone when predicting; 0: 2 on a CPU, 32 on a GPU.',
+    default: 0,
+    minimum: 0,
+    maximum: 1024,
+  }),
+  PREDICT_QUEUE: positive(
+    'Most examples waiting for a prediction, of one tenant of several at most half; beyond that requests are answered 429.',
+    512,
+  ),
+  HEAD_CACHE_BYTES: positive('Memory for the heads of recently used models.', 512 * MiB),
+  MAX_PREDICT_BYTES: positive('Largest body of a prediction.', 64 * MiB),
+  MAX_PREDICT_EXAMPLES: positive('Most examples in one prediction request.', 256),
+  PREDICT_MEMORY_BYTES: positive(
+    'Most bytes of prediction bodies in memory at once; beyond that requests are answered 429.',
+    GiB,
+  ),
+};
+
+/** Jobs and the processes that run them. */
+const jobs = {
+  WORKER_CONCURRENCY: Type.Integer({
+    description: 'Jobs that one worker runs at once.',
+    default: 1,
+    minimum: 1,
+    maximum: 64,
+  }),
+  JOB_NICE: Type.Integer({
+    description: 'How far jobs stand back for predictions on the same cores; 0: not at all, 19: as far as they can.',
+    default: 10,
+    minimum: 0,
+    maximum: 19,
+  }),
+  JOB_ATTEMPTS: Type.Integer({
+    description: 'Times a job is started again after its process died.',
+    default: 3,
+    minimum: 1,
+    maximum: 20,
+  }),
+  JOB_TIMEOUT_SECONDS: seconds('Longest time one job may run.', 6 * 3600),
+  JOB_MEMORY_MB: positive('JavaScript heap of the process that runs a job.', 4096),
+};
+
+/** What one upload or body may hold. */
+const uploads = {
+  MAX_UPLOAD_BYTES: positive('Largest archive.', 16 * GiB),
+  MAX_ARCHIVE_ENTRIES: positive('Most files in one archive.', 500_000),
+  MAX_ARCHIVE_RATIO: positive('Most times an archive may grow when unpacked; beyond 64 MiB.', 200),
+  MAX_CLASSES: positive('Most classes of one data set.', 10_000),
+  UNPACK_CONCURRENCY: positive('Archives unpacked at once by one server; more wait.', 4),
+  MAX_EXAMPLE_BYTES: positive('Largest file of one example.', 32 * MiB),
+  MAX_IMAGE_PIXELS: positive('Largest image, width times height.', 50_000_000),
+  MAX_JSON_BYTES: positive('Largest JSON body of any other request.', MiB),
+  MAX_FORM_FIELDS: positive('Most fields of a form beside its files.', 50),
+  MAX_FIELD_BYTES: positive('Largest field of a form.', MiB / 4),
+};
+
+/** What one tenant or key may have. */
+const quotas = {
+  RATE_LIMIT_PER_SECOND: Type.Integer({
+    description:
+      'Most requests a second of one API key, over 10 s and all servers together; beyond that they are answered 429. 0: no limit.',
+    default: 1000,
+    minimum: 0,
+  }),
+  MAX_DATASETS: positive('Most data sets of one tenant.', 10_000),
+  MAX_MODELS: positive('Most models of one tenant.', 10_000),
+  MAX_OPEN_JOBS: positive('Most jobs of one tenant that have not ended.', 1000),
+  MAX_EVENT_STREAMS: positive('Most streams of events of one tenant that one server keeps open.', 100),
+};
+
 /** Names are environment variables. An empty default means: not set. */
 export const ConfigSchema = Type.Object(
-  {
-    HOST: Type.String({
-      description: 'Address to listen on. Any but loopback needs an API key.',
-      default: '127.0.0.1',
-      minLength: 1,
-    }),
-    PORT: Type.Integer({ description: 'Port; 0 takes a free one.', default: 8080, minimum: 0, maximum: 65535 }),
-    DATA_DIR: Type.String({
-      description: 'Folder for data sets, jobs and models: all that is worth a backup.',
-      default: 'data',
-      minLength: 1,
-    }),
-    MODELS_DIR: Type.String({ description: 'Folder of the backbones. Default: `models/` of Graft.', default: '' }),
-    BACKBONE_MIRROR: Type.String({
-      description: 'Address from which `npm run backbones -- pull` fetches instead of `https://huggingface.co`.',
-      default: '',
-      pattern: '^(https?://[^@?#\\s]+)?$',
-    }),
-    CACHE_DIR: Type.String({
-      description: 'Folder for cached features; safe to delete. Default: `cache/` in `DATA_DIR`.',
-      default: '',
-    }),
-    REDIS_URL: Type.String({
-      description: 'Redis for the job queue, `redis://…`, `rediss://…` or `unix:///…`. Default: `npm start` runs one.',
-      default: '',
-      pattern: '^((rediss?|unix)://.+)?$',
-    }),
-    API_KEYS: Type.String({
-      description: 'API keys as `tenant:sha256-of-the-key`, separated by commas (`npm run keys` makes one).',
-      default: '',
-      pattern: '^\\s*([a-z0-9][a-z0-9-]{0,62}:[0-9a-f]{64}\\s*(,\\s*|$))*$',
-    }),
-    LOG_LEVEL: Type.Union(
-      (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map((level) => Type.Literal(level)),
-      { description: 'Least level that is logged (trace, debug, info, warn, error, fatal, silent).', default: 'info' },
-    ),
-    DEFAULT_BACKBONE: Type.String({
-      description: 'Backbone of a job that names none.',
-      default: 'rootstock_s',
-      minLength: 1,
-    }),
-    EXECUTION_PROVIDER: Type.Union(
-      (['auto', 'cpu', 'cuda', 'webgpu'] as const).map((provider) => Type.Literal(provider)),
-      {
-        description: 'What backbones run on (auto, cpu, cuda, webgpu); auto: CUDA where it is installed, else the CPU.',
-        default: 'auto',
-      },
-    ),
-    BACKBONE_THREADS: Type.Integer({
-      description: 'Cores for the backbone, shared out between sessions; 0: all.',
-      default: 0,
-      minimum: 0,
-      maximum: 256,
-    }),
-    PREDICT_BATCH: Type.Integer({
-      description: 'Most images in one pass of the backbone when predicting; 0: 2 on a CPU, 32 on a GPU.',
-      default: 0,
-      minimum: 0,
-      maximum: 1024,
-    }),
-    PREDICT_QUEUE: positive(
-      'Most images waiting for a prediction, of one tenant of several at most half; beyond that requests are answered 429.',
-      512,
-    ),
-    HEAD_CACHE_BYTES: positive('Memory for the heads of recently used models.', 512 * MiB),
-    WORKER_CONCURRENCY: Type.Integer({
-      description: 'Jobs that one worker runs at once.',
-      default: 1,
-      minimum: 1,
-      maximum: 64,
-    }),
-    JOB_NICE: Type.Integer({
-      description: 'How far jobs stand back for predictions on the same cores; 0: not at all, 19: as far as they can.',
-      default: 10,
-      minimum: 0,
-      maximum: 19,
-    }),
-    JOB_ATTEMPTS: Type.Integer({
-      description: 'Times a job is started again after its process died.',
-      default: 3,
-      minimum: 1,
-      maximum: 20,
-    }),
-    FEATURE_CACHE_BYTES: positive('Size at which the feature cache is emptied and starts anew.', 20 * GiB),
-    JOB_TIMEOUT_SECONDS: seconds('Longest time one job may run.', 6 * 3600),
-    JOB_MEMORY_MB: positive('JavaScript heap of the process that runs a job.', 4096),
-    MAX_UPLOAD_BYTES: positive('Largest archive.', 16 * GiB),
-    MAX_ARCHIVE_ENTRIES: positive('Most files in one archive.', 500_000),
-    MAX_ARCHIVE_RATIO: positive('Most times an archive may grow when unpacked; beyond 64 MiB.', 200),
-    MAX_CLASSES: positive('Most classes of one data set.', 10_000),
-    UNPACK_CONCURRENCY: positive('Archives unpacked at once by one server; more wait.', 4),
-    MAX_EXAMPLE_BYTES: positive('Largest image file.', 32 * MiB),
-    MAX_IMAGE_PIXELS: positive('Largest image, width times height.', 50_000_000),
-    MAX_PREDICT_BYTES: positive('Largest body of a prediction.', 64 * MiB),
-    MAX_PREDICT_EXAMPLES: positive('Most images in one prediction request.', 256),
-    PREDICT_MEMORY_BYTES: positive(
-      'Most bytes of prediction bodies in memory at once; beyond that requests are answered 429.',
-      GiB,
-    ),
-    MAX_JSON_BYTES: positive('Largest JSON body of any other request.', MiB),
-    MAX_FORM_FIELDS: positive('Most fields of a form beside its files.', 50),
-    MAX_FIELD_BYTES: positive('Largest field of a form.', MiB / 4),
-    MAX_HEADER_BYTES: Type.Integer({
-      description: 'Largest headers of a request, all together.',
-      default: 16 * 1024,
-      minimum: 1024,
-      maximum: MiB,
-    }),
-    MAX_CONNECTIONS: positive('Most connections that one server keeps open; more are closed at once.', 10_000),
-    RATE_LIMIT_PER_SECOND: Type.Integer({
-      description:
-        'Most requests a second of one API key, over 10 s and all servers together; beyond that they are answered 429. 0: no limit.',
-      default: 1000,
-      minimum: 0,
-    }),
-    MAX_DATASETS: positive('Most data sets of one tenant.', 10_000),
-    MAX_MODELS: positive('Most models of one tenant.', 10_000),
-    MAX_OPEN_JOBS: positive('Most jobs of one tenant that have not ended.', 1000),
-    MAX_EVENT_STREAMS: positive('Most streams of events of one tenant that one server keeps open.', 100),
-    DATASET_RETENTION_DAYS: Type.Integer({
-      description: 'Age at which a data set is deleted, unless a job that has not ended needs it. 0: never.',
-      default: 0,
-      minimum: 0,
-      maximum: 36_500,
-    }),
-    JOB_RETENTION_DAYS: Type.Integer({
-      description: 'Time after its end at which a job is deleted; its version stays. 0: never.',
-      default: 0,
-      minimum: 0,
-      maximum: 36_500,
-    }),
-    HEADERS_TIMEOUT_SECONDS: seconds('Longest time the headers of a request may take to arrive.', 20),
-    STALL_TIMEOUT_SECONDS: seconds('Longest time a body may go without a byte before its request is answered 408.', 60),
-    KEEP_ALIVE_SECONDS: seconds('Time an idle connection is kept open; longer than that of a proxy in front.', 72),
-    REQUEST_TIMEOUT_SECONDS: seconds('Longest time a request may take to arrive.', 3600),
-    SHUTDOWN_SECONDS: seconds('Longest time to finish open requests when stopping.', 20),
-  },
+  { ...service, ...storage, ...backbones, ...prediction, ...jobs, ...uploads, ...quotas },
   { additionalProperties: false },
 );
 
