@@ -100,22 +100,6 @@ const BORROWED = new Set<string>([
   'backbones/backbones → type backbones/image/thread',
   'backbones/backbones → type top/weights',
   'backbones/feature-cache → backbones/image/pixels',
-  'http/app → http/native/dataset-routes',
-  'http/app → http/native/job-routes',
-  'http/app → http/native/model-routes',
-  'http/app → http/native/prediction-routes',
-  'http/app → http/native/system-routes',
-  'http/dependencies → type artifacts/artifacts',
-  'http/dependencies → type backbones/backbones',
-  'http/dependencies → type datasets/datasets',
-  'http/dependencies → type jobs/job-queue',
-  'http/dependencies → type jobs/jobs',
-  'http/dependencies → type prediction/predictor',
-  'http/dependencies → type registry/registry',
-  'http/native/explanation → type prediction/explainer',
-  'http/native/model-routes → type registry/registry',
-  'http/native/prediction-routes → type registry/registry',
-  'http/send-file → type storage/contract',
   'outbound/addresses → type backbones/catalog/catalog',
   'prediction/explainer → backbones/image/class-activation-map',
   'prediction/explainer → backbones/image/map-pictures',
@@ -134,7 +118,7 @@ const BORROWED = new Set<string>([
   'training/stages/trunk-outputs → backbones/image/variations',
 ]);
 /** Rooms that are being built. */
-const PLANNED = ['access', 'operations'];
+const PLANNED: string[] = [];
 
 /** Folders whose files stand side by side: none imports another. What two of them need lies in a room below. */
 const SIDE_BY_SIDE = ['training/stages'];

@@ -1,5 +1,6 @@
 /** Entry point of a server: the API and the predictor. */
 import { availableParallelism } from 'node:os';
+import { apiKeys } from '../access/api-keys.js';
 import { Artifacts } from '../artifacts/artifacts.js';
 import { Backbones } from '../backbones/backbones.js';
 import { type Config, loadConfig } from '../config.js';
@@ -8,11 +9,13 @@ import { AppError, isErrno } from '../errors.js';
 import { buildApp } from '../http/app.js';
 import { drainable } from '../http/drain.js';
 import { addGauge, createMetrics } from '../http/metrics.js';
+import { native } from '../http/native/dialect.js';
 import { JobQueue } from '../jobs/job-queue.js';
 import { JobStore } from '../jobs/job-store.js';
 import { Jobs } from '../jobs/jobs.js';
 import { LiveState } from '../jobs/live-jobs.js';
 import { createLog } from '../log.js';
+import { createOperations } from '../operations/operations.js';
 import { Predictor } from '../prediction/predictor.js';
 import { connectRedis } from '../redis/connect.js';
 import { RateLimits } from '../redis/rate-limits.js';
@@ -69,22 +72,26 @@ async function main(config: Config): Promise<void> {
       return (await queue.counts().catch(() => undefined))?.[state] ?? Number.NaN;
     });
   }
-  const app = await buildApp(
-    {
-      config,
-      datasets: new Datasets(datasetsOptions(config, opened)),
-      jobs: new Jobs({ store: new JobStore({ storage }), queue, live, log, maxOpen: config.MAX_OPEN_JOBS }),
-      queue,
-      registry,
-      backbones,
-      predictor,
-      artifacts: new Artifacts({ registry, backbones }),
-      metrics,
-      ...(rateLimits && { rateLimits }),
-      checkTraining,
-    },
-    { log },
-  );
+  const operations = createOperations({
+    datasets: new Datasets(datasetsOptions(config, opened)),
+    jobs: new Jobs({ store: new JobStore({ storage }), queue, live, log, maxOpen: config.MAX_OPEN_JOBS }),
+    queue,
+    registry,
+    backbones,
+    predictor,
+    artifacts: new Artifacts({ registry, backbones }),
+    checkTraining,
+    limits: config,
+  });
+  const app = await buildApp({
+    config,
+    operations,
+    dialects: [native],
+    identify: apiKeys(config.API_KEYS),
+    metrics,
+    rateLimits,
+    log,
+  });
 
   const drain = drainable(app.server);
   let stopping = false;

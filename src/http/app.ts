@@ -1,41 +1,104 @@
 import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
-import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { type FastifyInstance, type FastifySchema, fastify, LogController } from 'fastify';
+import { type FastifyInstance, type FastifyPluginAsync, fastify, LogController } from 'fastify';
+import type { Identify } from '../access/api-keys.js';
+import type { Config } from '../config.js';
 import type { Log } from '../log.js';
+import type { Operations } from '../operations/operations.js';
+import type { RateLimits } from '../redis/rate-limits.js';
 import { authenticate } from './authenticate.js';
-import type { ApiDependencies } from './dependencies.js';
-import { measureRequests } from './metrics.js';
-import { datasetRoutes } from './native/dataset-routes.js';
-import { jobRoutes } from './native/job-routes.js';
-import { modelRoutes } from './native/model-routes.js';
-import { predictionRoutes } from './native/prediction-routes.js';
-import { backboneRoutes, healthRoutes, metricsRoute } from './native/system-routes.js';
-import { handleErrors, Problem, refuseConnection, refuseStalled, refuseUrl } from './problem.js';
+import { BEARER_HINT, bearerKey } from './bearer-key.js';
+import { ByteBudget } from './byte-budget.js';
+import { describeApi } from './describe-api.js';
+import { type Dialect, dialectOf } from './dialect.js';
+import { followRoutes, handleErrors, sendError } from './handle-errors.js';
+import { logRequests } from './log-requests.js';
+import { type Metrics, measureRequests } from './metrics.js';
+import { renderProblem } from './problem.js';
 import { limitRates } from './rate-limit.js';
-import { DOCS_POLICY, secureHeaders } from './security-headers.js';
+import { refuseConnection, refuseStalled } from './refuse-connection.js';
+import { secureHeaders } from './security-headers.js';
+import { healthRoutes, metricsRoute } from './service-routes.js';
 import { limitStalls } from './stalled-bodies.js';
+import { translateError } from './translate-error.js';
 import { validateStrictly } from './validation.js';
+
+export interface AppOptions {
+  config: Config;
+  operations: Operations;
+  dialects: Dialect[];
+  identify: Identify;
+  metrics: Metrics;
+  /** Without them every key may send as much as it likes. */
+  rateLimits?: Pick<RateLimits, 'quota' | 'windowSeconds' | 'take'> | undefined;
+  log?: Log;
+}
 
 /** How often Node looks for requests that take too long. */
 const CONNECTIONS_CHECK_MS = 5000;
 
 /** The whole HTTP service as a function of what it needs; `app.inject` or `app.listen` does the rest. */
-export async function buildApp(dependencies: ApiDependencies, options: { log?: Log } = {}): Promise<FastifyInstance> {
-  const { config, metrics } = dependencies;
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { config, operations, dialects, metrics } = options;
+  const app = createServer(options);
+  const renderOf = (url: string) => (dialectOf(dialects, url) ?? { renderError: renderProblem }).renderError;
+  const methodsOf = followRoutes(app);
+  validateStrictly(app);
+  handleErrors(app, renderProblem, methodsOf);
+  measureRequests(app, metrics);
+  secureHeaders(app);
+  limitStalls(app, config.STALL_TIMEOUT_SECONDS * 1000, (socket, { url }) => refuseStalled(socket, renderOf(url)));
+  logRequests(app);
+  await app.register(multipart, { throwFileSizeLimit: false });
+  await describeApi(app);
+
+  const closing = new AbortController();
+  app.addHook('preClose', async () => closing.abort());
+  const context = { config, predictionBodies: new ByteBudget(config.PREDICT_MEMORY_BYTES), closing: closing.signal };
+  await app.register(healthRoutes(operations));
+  await app.register(withKey({ key: bearerKey, keyHint: BEARER_HINT }, metricsRoute(metrics), options));
+  for (const dialect of dialects) {
+    await app.register(
+      async (scope) => {
+        handleErrors(scope, dialect.renderError, methodsOf);
+        await scope.register(withKey(dialect, dialect.routes(operations, context), options));
+      },
+      { prefix: dialect.prefix },
+    );
+  }
+  return app;
+}
+
+/** Routes that need a key and count for its rate. In a scope of their own: paths that are not there need none. */
+function withKey(
+  dialect: Pick<Dialect, 'key' | 'keyHint'>,
+  routes: FastifyPluginAsync,
+  { identify, rateLimits }: Pick<AppOptions, 'identify' | 'rateLimits'>,
+): FastifyPluginAsync {
+  return async (scope) => {
+    authenticate(scope, identify, dialect);
+    if (rateLimits) limitRates(scope, rateLimits);
+    await scope.register(routes);
+  };
+}
+
+function createServer({ config, dialects, log }: AppOptions): FastifyInstance {
   const app = fastify({
-    ...(options.log ? { loggerInstance: options.log } : { logger: false }),
+    ...(log ? { loggerInstance: log } : { logger: false }),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: () => randomUUID(),
     requestTimeout: config.REQUEST_TIMEOUT_SECONDS * 1000,
     keepAliveTimeout: config.KEEP_ALIVE_SECONDS * 1000,
     bodyLimit: config.MAX_JSON_BYTES,
     forceCloseConnections: 'idle',
-    return503OnClosing: false, // whoever was let in is answered as always
+    return503OnClosing: false, // a request that was let in is answered as always
     routerOptions: { maxParamLength: 300 },
-    frameworkErrors: refuseUrl,
+    // A URL that cannot be read is refused before any hook or handler runs.
+    frameworkErrors: (error, request, reply) => {
+      const { renderError } = dialectOf(dialects, request.url) ?? { renderError: renderProblem };
+      sendError(request, reply.header('x-request-id', request.id), translateError(error), renderError);
+    },
     clientErrorHandler: refuseConnection(config.MAX_HEADER_BYTES),
     // Given to Node as well: below its limit for headers (60 s), one that is set after creation alone never fires.
     http: {
@@ -47,86 +110,5 @@ export async function buildApp(dependencies: ApiDependencies, options: { log?: L
     },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as FastifyInstance;
   app.server.maxConnections = config.MAX_CONNECTIONS;
-  validateStrictly(app);
-  handleErrors(app);
-  measureRequests(app, metrics);
-  secureHeaders(app);
-  limitStalls(app, config.STALL_TIMEOUT_SECONDS * 1000, refuseStalled);
-  app.addHook('onResponse', async (request, reply) => {
-    const route = request.routeOptions.url;
-    const level = route === '/livez' || route === '/readyz' || route === '/metrics' ? 'debug' : 'info';
-    request.log[level](
-      // Without the query: whoever puts a key there by mistake shall not find it in a log.
-      {
-        method: request.method,
-        path: request.url.split('?')[0],
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime),
-      },
-      'request',
-    );
-  });
-  await app.register(multipart, { throwFileSizeLimit: false });
-  await describeApi(app);
-  await app.register(healthRoutes(dependencies));
-  await app.register(async (scope) => {
-    authenticate(scope, config.API_KEYS);
-    if (dependencies.rateLimits) limitRates(scope, dependencies.rateLimits);
-    for (const routes of [datasetRoutes, jobRoutes, modelRoutes, predictionRoutes, backboneRoutes, metricsRoute]) {
-      await scope.register(routes(dependencies));
-    }
-  });
   return app;
-}
-
-/** OpenAPI from the schemas, at /openapi.json and, to read and try, at /docs. */
-async function describeApi(app: FastifyInstance): Promise<void> {
-  app.addSchema(Problem);
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Graft',
-        version: '1',
-        description:
-          'Fine-tune and serve image classifiers: photos in, a trained, versioned, served model out. Errors are `application/problem+json` with a stable `code`.',
-        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-      },
-      tags: ['Data sets', 'Jobs', 'Models', 'Predictions', 'Backbones', 'Service'].map((name) => ({ name })),
-      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
-      security: [{ key: [] }, {}],
-    },
-    transform: ({ schema, url, route }) => {
-      const described = { ...(schema as FastifySchema & { response?: Record<string, unknown> }) };
-      if (route.config?.body) described.body = { content: route.config.body };
-      const { produces } = described as { produces?: string[] };
-      described.response = {
-        ...(produces && {
-          200: {
-            description: 'The file',
-            content: Object.fromEntries(
-              produces.map((type) => [
-                type,
-                { schema: type.startsWith('text/') ? { type: 'string' } : { type: 'string', format: 'binary' } },
-              ]),
-            ),
-          },
-        }),
-        ...described.response,
-        default: {
-          description: 'A problem',
-          content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
-        },
-      };
-      return { schema: described, url };
-    },
-    refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`) },
-  });
-  const css = '.swagger-ui .topbar { display: none }';
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: DOCS_POLICY,
-    theme: { title: 'Graft API', css: [{ filename: 'graft.css', content: css }] },
-  });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 }

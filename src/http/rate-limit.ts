@@ -1,13 +1,18 @@
 import type { FastifyInstance } from 'fastify';
+import { LOCAL } from '../access/api-keys.js';
 import { AppError } from '../errors.js';
 import type { RateLimits } from '../redis/rate-limits.js';
 
-/** Count every request for its API key, and refuse what is beyond the key's rate, before anything is read. */
-export function limitRates(app: FastifyInstance, limits: RateLimits): void {
+/**
+ * Count every request for its API key, and refuse what is beyond the key's rate, before anything is read. Without keys
+ * nothing is counted. After `authenticate`.
+ */
+export function limitRates(scope: FastifyInstance, limits: Pick<RateLimits, 'quota' | 'windowSeconds' | 'take'>): void {
   const { quota, windowSeconds } = limits;
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.apiKey === undefined) return;
-    const { allowed, remaining, waitSeconds } = limits.take(request.apiKey);
+  scope.addHook('onRequest', async (request, reply) => {
+    const { by } = request.caller;
+    if (by === LOCAL.by) return;
+    const { allowed, remaining, waitSeconds } = limits.take(by);
     reply
       .header('ratelimit-policy', `"key";q=${quota};w=${windowSeconds}`)
       .header('ratelimit', `"key";r=${remaining};t=${waitSeconds}`);

@@ -1,20 +1,10 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
-import type { ByteRange } from '../storage/contract.js';
-
-export interface SentFile {
-  bytes: number;
-  /** Hexadecimal; the ETag and `Repr-Digest` (RFC 9530). */
-  sha256: string;
-  type: string;
-  /** Name to save it under; shown in the browser without one. */
-  filename?: string;
-  open: (range: ByteRange | undefined) => Promise<Readable> | Readable;
-}
+import type { ByteRange, Download } from '../operations/versions.js';
 
 /** Answer with an immutable file: `ETag`, `If-None-Match`, `Range`, `If-Range`, `Repr-Digest`. */
-export async function sendFile(request: FastifyRequest, reply: FastifyReply, file: SentFile): Promise<FastifyReply> {
+export async function sendFile(request: FastifyRequest, reply: FastifyReply, file: Download): Promise<FastifyReply> {
   const etag = `"${file.sha256}"`;
   reply
     .header('etag', etag)
@@ -46,17 +36,4 @@ function parseRange(header: string | undefined, bytes: number): ByteRange | unde
   const end = first === '' || last === '' ? bytes - 1 : Math.min(Number(last), bytes - 1);
   if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
   return start >= bytes || start > end ? 'unsatisfiable' : { start, end };
-}
-
-/** Pieces of memory as one stream, or a range of it. */
-export function streamPieces(pieces: Uint8Array[], range: ByteRange | undefined): Readable {
-  const [start, end] = [range?.start ?? 0, range?.end ?? Number.POSITIVE_INFINITY];
-  let offset = 0;
-  const parts: Uint8Array[] = [];
-  for (const piece of pieces) {
-    const part = piece.subarray(Math.max(0, start - offset), Math.max(0, end + 1 - offset));
-    if (part.length > 0) parts.push(part);
-    offset += piece.length;
-  }
-  return Readable.from(parts, { objectMode: false });
 }

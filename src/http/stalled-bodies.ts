@@ -1,12 +1,16 @@
 import type { Socket } from 'node:net';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /**
  * Give up on a request whose body stands still: without this a body of one byte a minute may hold its connection as long
  * as the largest upload may take. What happens after the last byte takes as long as it takes.
  * @param refuse answers on the bare socket and closes it
  */
-export function limitStalls(app: FastifyInstance, ms: number, refuse: (socket: Socket) => void): void {
+export function limitStalls(
+  app: FastifyInstance,
+  ms: number,
+  refuse: (socket: Socket, request: FastifyRequest) => void,
+): void {
   app.addHook('onRequest', async (request, reply) => {
     const { raw } = request;
     if (raw.complete || raw.headers['content-length'] === '0') return;
@@ -14,7 +18,7 @@ export function limitStalls(app: FastifyInstance, ms: number, refuse: (socket: S
     const { socket } = raw;
     // On the request: what nobody there takes care of, Node ends without a word.
     raw.setTimeout(ms, () => {
-      if (!raw.complete && !reply.raw.headersSent) refuse(socket);
+      if (!raw.complete && !reply.raw.headersSent) refuse(socket, request);
       else socket.destroy();
     });
     const done = () => {

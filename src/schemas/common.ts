@@ -9,7 +9,8 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 /** No property but those named. */
 export const strict = { additionalProperties: false } as const;
 /** The schema, or null. */
-export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const nullable = <T extends TSchema>(schema: T, options: { description?: string } = {}) =>
+  Type.Union([schema, Type.Null()], options);
 /** One of these texts, as an `enum`. */
 export const literals = <const T extends string[]>(...values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: values });

@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { BackboneCut } from './backbones.js';
 import {
+  AliasName,
   BackboneId,
   DatasetId,
   HeadKind,
@@ -48,3 +49,48 @@ export const VersionManifest = Type.Object(
   strict,
 );
 export type VersionManifest = Static<typeof VersionManifest>;
+
+/** A model and what it has. */
+export const Model = Type.Object(
+  {
+    name: ModelName,
+    latest: VersionManifest,
+    versions: Type.Array(VersionNumber, { description: 'Newest first' }),
+    aliases: Type.Array(Type.Object({ alias: AliasName, version: VersionNumber })),
+  },
+  strict,
+);
+export type Model = Static<typeof Model>;
+
+/** An alias after it was set. */
+export const Alias = Type.Object(
+  {
+    alias: AliasName,
+    version: VersionNumber,
+    previous: nullable(VersionNumber, { description: 'What it pointed at before; null: nothing' }),
+  },
+  strict,
+);
+export type Alias = Static<typeof Alias>;
+
+export const SetAlias = Type.Object(
+  {
+    version: VersionNumber,
+    expected: Type.Optional(
+      nullable(VersionNumber, {
+        description: 'Change it only if it points here now (null: only if it does not exist); else 412',
+      }),
+    ),
+  },
+  strict,
+);
+export type SetAlias = Static<typeof SetAlias>;
+
+export const ArtifactFormat = Type.Unsafe<'bundle' | 'onnx' | 'tfjs'>({
+  type: 'string',
+  enum: ['bundle', 'onnx', 'tfjs'],
+  default: 'bundle',
+  description:
+    'bundle: a zip of manifest, labels, head, report and model card; onnx: one file, uint8 image in, probabilities out; tfjs: a zip with the head as TensorFlow.js layers files',
+});
+export type ArtifactFormat = Static<typeof ArtifactFormat>;

@@ -186,7 +186,7 @@ await t.test('a prediction of a million images in JSON is refused by their numbe
     body,
     headers: as('alice', 'application/json'),
   });
-  t.match(isProblem(t, answer, 413, 'too_large').detail, /1000000 images in one request; at most 4/);
+  t.match(isProblem(t, answer, 413, 'too_large').detail, /1000000 examples in one request; at most 4/);
   t.ok(answer.text.length < 1000 && Date.now() - began < 5000);
   const many = JSON.stringify({ images: [1, 2, 3, 4] });
   const few = await send(url, '/v1/models/mine/predict', {

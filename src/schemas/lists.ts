@@ -1,4 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox';
+import { strict } from './common.js';
 
 /** `limit` and `after` of every list. */
 export const ListQuery = Type.Object(
@@ -8,8 +9,9 @@ export const ListQuery = Type.Object(
       Type.String({ maxLength: 200, description: 'The last row of the page before: its id or name' }),
     ),
   },
-  { additionalProperties: false },
+  strict,
 );
 
+/** One page of a list of `schema`. */
 export const listOf = <T extends TSchema>(schema: T) =>
-  Type.Object({ data: Type.Array(schema), has_more: Type.Boolean() }, { additionalProperties: false });
+  Type.Object({ data: Type.Array(schema), has_more: Type.Boolean() }, strict);

@@ -5,25 +5,20 @@ import type { Datasets } from '../datasets/datasets.js';
 import type { JobQueue } from '../jobs/job-queue.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { Predictor } from '../prediction/predictor.js';
-import type { RateLimits } from '../redis/rate-limits.js';
 import type { Registry } from '../registry/registry.js';
 import type { Dataset } from '../schemas/datasets.js';
 import type { JobSettings } from '../schemas/jobs.js';
-import type { Metrics } from './metrics.js';
 
-/** All that routes need; the entry point makes it. */
-export interface ApiDependencies {
-  config: Config;
-  datasets: Datasets;
-  jobs: Jobs;
-  queue: JobQueue;
+/** What the use cases work with; the entry point makes it. */
+export interface OperationsDependencies {
+  datasets: Pick<Datasets, 'create' | 'get' | 'list' | 'delete'>;
+  jobs: Pick<Jobs, 'submit' | 'get' | 'list' | 'cancel' | 'events' | 'follow' | 'uses'>;
+  queue: Pick<JobQueue, 'evictionPolicy'>;
   registry: Registry;
-  backbones: Backbones;
-  predictor: Predictor;
-  artifacts: Artifacts;
-  metrics: Metrics;
-  /** Without them every key may send as much as it likes. */
-  rateLimits?: RateLimits;
+  backbones: Pick<Backbones, 'card' | 'list' | 'load' | 'loaded'>;
+  predictor: Pick<Predictor, 'predict'>;
+  artifacts: Pick<Artifacts, 'create'>;
   /** Refuses settings that do not fit the data set. */
   checkTraining: (dataset: Dataset, settings: JobSettings) => void;
+  limits: Pick<Config, 'DEFAULT_BACKBONE' | 'MAX_MODELS' | 'MAX_PREDICT_EXAMPLES' | 'MAX_EVENT_STREAMS'>;
 }

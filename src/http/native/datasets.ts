@@ -1,31 +1,22 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import type { FastifyRequest } from 'fastify';
-import { AppError } from '../../errors.js';
+import type { Operations } from '../../operations/operations.js';
 import { DatasetId } from '../../schemas/common.js';
 import { Dataset, DatasetSummary } from '../../schemas/datasets.js';
+import { ListQuery, listOf } from '../../schemas/lists.js';
+import { takeRawBodies } from '../bodies.js';
 import { clientLeft } from '../client-signal.js';
-import type { ApiDependencies } from '../dependencies.js';
-import { archiveBody, takeRawBodies } from '../raw-bodies.js';
-import { claimedDigest, rawName } from '../upload.js';
-import { ListQuery, listOf } from './list.js';
-import { receiveArchive } from './receive-archive.js';
+import type { DialectContext } from '../dialect.js';
+import { archiveBody, archiveOf, readArchiveForm } from './archive-form.js';
 
 const Parameters = Type.Object({ id: DatasetId });
 
-export function datasetRoutes({ datasets, jobs, config }: ApiDependencies): FastifyPluginAsyncTypebox {
-  const createFromBody = (request: FastifyRequest, signal: AbortSignal) => {
-    const expectedSha256 = claimedDigest(request);
-    const by = request.apiKey ?? 'local';
-    const upload = { tenant: request.tenant, by, source: request.raw, name: rawName(request), signal };
-    return datasets.create({ ...upload, ...(expectedSha256 && { expectedSha256 }) });
-  };
-
+export function datasetRoutes({ datasets }: Operations, context: DialectContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     takeRawBodies(app);
 
     app.post(
-      '/v1/datasets',
+      '/datasets',
       {
         schema: {
           tags: ['Data sets'],
@@ -37,16 +28,20 @@ export function datasetRoutes({ datasets, jobs, config }: ApiDependencies): Fast
         config: { body: archiveBody() },
       },
       async (request, reply) => {
+        const { caller } = request;
         const signal = clientLeft(reply);
         const dataset = request.isMultipart()
-          ? (await receiveArchive(request, { datasets, config }, signal)).dataset
-          : await createFromBody(request, signal);
-        return reply.status(201).header('location', `/v1/datasets/${dataset.id}`).send(dataset);
+          ? await datasets.createFromForm({
+              caller,
+              receive: (take) => readArchiveForm(request, context, signal, take),
+            })
+          : await datasets.create({ caller, archive: archiveOf(request, signal) });
+        return reply.status(201).header('location', `${app.prefix}/datasets/${dataset.id}`).send(dataset);
       },
     );
 
     app.get(
-      '/v1/datasets',
+      '/datasets',
       {
         schema: {
           tags: ['Data sets'],
@@ -55,17 +50,17 @@ export function datasetRoutes({ datasets, jobs, config }: ApiDependencies): Fast
           response: { 200: listOf(DatasetSummary) },
         },
       },
-      ({ tenant, query }) => datasets.list(tenant, query),
+      ({ caller, query }) => datasets.list({ caller, ...query }),
     );
 
     app.get(
-      '/v1/datasets/:id',
+      '/datasets/:id',
       { schema: { tags: ['Data sets'], summary: 'Show a data set', params: Parameters, response: { 200: Dataset } } },
-      ({ tenant, params }) => datasets.get(tenant, params.id),
+      ({ caller, params }) => datasets.get({ caller, ...params }),
     );
 
     app.delete(
-      '/v1/datasets/:id',
+      '/datasets/:id',
       {
         schema: {
           tags: ['Data sets'],
@@ -74,15 +69,8 @@ export function datasetRoutes({ datasets, jobs, config }: ApiDependencies): Fast
           response: { 204: Type.Null() },
         },
       },
-      async ({ tenant, params }, reply) => {
-        await datasets.get(tenant, params.id);
-        if (await jobs.uses(tenant, params.id)) {
-          throw new AppError(
-            'dataset_in_use',
-            `A job that has not ended needs data set '${params.id}'. Cancel it, or wait for its end.`,
-          );
-        }
-        await datasets.delete(tenant, params.id);
+      async ({ caller, params }, reply) => {
+        await datasets.delete({ caller, ...params });
         return reply.status(204).send(null);
       },
     );

@@ -1,0 +1,80 @@
+import type { Readable } from 'node:stream';
+import { type TSchema, Type } from '@sinclair/typebox';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { AppError } from '../errors.js';
+import type { ByteShare } from './byte-budget.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Bodies that are read as streams, for OpenAPI: media type → schema. */
+    body?: Record<string, { schema: TSchema }>;
+  }
+}
+
+const MAX_NAME = 255;
+
+/** In this scope bodies of any type, and without one, are left to the handler as the stream `request.raw`. */
+export function takeRawBodies(scope: FastifyInstance): void {
+  scope.removeContentTypeParser(['application/json', 'text/plain']);
+  scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+}
+
+/** Schema of a body, or a part of one, that is a file. */
+export const fileSchema = (description: string) => Type.Unsafe({ type: 'string', format: 'binary', description });
+
+/** The media type of a body, in small letters and without parameters; empty where the request names none. */
+export function mediaType({ headers }: FastifyRequest): string {
+  return (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+}
+
+/** The SHA-256 that a client says its body has (`Repr-Digest`, RFC 9530), hexadecimal. */
+export function claimedDigest({ headers }: FastifyRequest): string | undefined {
+  const header = headers['repr-digest'];
+  if (header === undefined) return undefined;
+  const [, base64] = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):/.exec(String(header)) ?? [];
+  const digest = Buffer.from(base64 ?? '', 'base64');
+  if (digest.length !== 32) {
+    throw new AppError('invalid_request', 'Repr-Digest must be `sha-256=:<base64 of 32 bytes>:`.');
+  }
+  return digest.toString('hex');
+}
+
+/** A name for an upload that came as a raw body, from `Content-Disposition`. */
+export function rawName({ headers }: FastifyRequest): string | null {
+  const [, name] = /filename="?([^";]+)"?/.exec(headers['content-disposition'] ?? '') ?? [];
+  return fileName(name) ?? null;
+}
+
+/** A name as a client gave it, to be shown again: without control characters, and not longer than file systems take. */
+export function fileName(name: string | undefined): string | undefined {
+  return name?.replace(/\p{Cc}/gu, '').slice(0, MAX_NAME);
+}
+
+/**
+ * A whole body, up to a size; `limit` says in a few words where the size comes from.
+ * @throws AppError `too_large`; `overloaded` where its share of memory has no more
+ */
+export async function readBody(source: Readable, maxBytes: number, limit: string, share?: ByteShare): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    share?.take(chunk.length);
+    if (bytes > maxBytes) {
+      throw new AppError('too_large', `The body is larger than ${maxBytes} bytes (${limit}).`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** @throws AppError `invalid_json` */
+export function parseJson(body: Buffer): unknown {
+  const text = body.toString('utf8');
+  if (/^\s*$/.test(text)) throw new AppError('invalid_json', 'The body is empty where JSON was expected.');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new AppError('invalid_json', `The body is not valid JSON: ${(error as Error).message.slice(0, 200)}.`);
+  }
+}

@@ -1,0 +1,94 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
+import type { FastifyRequest } from 'fastify';
+import { AppError } from '../../errors.js';
+import type { Operations } from '../../operations/operations.js';
+import { CreateJob, Job, JobSettings } from '../../schemas/jobs.js';
+import { mediaType, parseJson, readBody, takeRawBodies } from '../bodies.js';
+import { clientLeft } from '../client-signal.js';
+import type { DialectContext } from '../dialect.js';
+import { compileCheck } from '../validation.js';
+import { archiveBody, readArchiveForm } from './archive-form.js';
+
+const Headers = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'The same key and request again answer with the same job',
+    }),
+  ),
+});
+/** Fields of a form that are written as JSON; the others are text. */
+const JSON_FIELDS = new Set(['hyperparameters', 'seed', 'validation_fraction', 'test_fraction']);
+
+const checkCreateJob = compileCheck(CreateJob);
+const checkSettings = compileCheck(JobSettings);
+
+export function trainRoutes({ train }: Operations, context: DialectContext): FastifyPluginAsyncTypebox {
+  const { config } = context;
+
+  const readSettings = async (request: FastifyRequest): Promise<CreateJob> => {
+    if (!/^application\/([\w.+-]+\+)?json$/.test(mediaType(request))) {
+      throw new AppError(
+        'unsupported_media_type',
+        'Send the settings as application/json, or archive and settings as multipart/form-data.',
+      );
+    }
+    const body = await readBody(request.raw, config.MAX_JSON_BYTES, 'MAX_JSON_BYTES');
+    return checkCreateJob(parseJson(body), 'body');
+  };
+
+  return async (app) => {
+    takeRawBodies(app);
+
+    app.post(
+      '/jobs',
+      {
+        schema: {
+          tags: ['Jobs'],
+          summary: 'Train a model',
+          description:
+            'JSON that names a data set, or a form with the archive itself as `file` and the same fields (objects as JSON). 202 promises that the job will run, whatever is restarted meanwhile.',
+          headers: Headers,
+          response: { 202: Job },
+        },
+        config: { body: { 'application/json': { schema: CreateJob }, ...archiveBody(JobSettings.properties) } },
+      },
+      async (request, reply) => {
+        const common = { caller: request.caller, idempotencyKey: request.headers['idempotency-key'] };
+        const signal = clientLeft(reply);
+        const submit = async () => {
+          const { dataset, ...settings } = await readSettings(request);
+          return train.onDataset({ ...common, dataset, settings });
+        };
+        const { job, replayed } = request.isMultipart()
+          ? await train.onForm({
+              ...common,
+              receive: async (take) =>
+                checkSettings(settingsOf(await readArchiveForm(request, context, signal, take)), 'form'),
+            })
+          : await submit();
+        if (replayed) reply.header('idempotency-replayed', 'true');
+        return reply.status(202).header('location', `${app.prefix}/jobs/${job.id}`).send(job);
+      },
+    );
+  };
+}
+
+/** Fields of a form as settings, not yet checked. */
+function settingsOf(fields: Map<string, string>): Record<string, unknown> {
+  return Object.fromEntries(
+    [...fields].map(([name, text]) => {
+      if (!JSON_FIELDS.has(name)) return [name, text];
+      try {
+        return [name, JSON.parse(text)];
+      } catch {
+        throw new AppError(
+          'invalid_request',
+          `form: ${name} must be ${name === 'hyperparameters' ? 'JSON' : 'a number'}.`,
+        );
+      }
+    }),
+  );
+}

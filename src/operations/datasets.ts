@@ -1,0 +1,46 @@
+import { AppError } from '../errors.js';
+import type { Dataset, DatasetSummary } from '../schemas/datasets.js';
+import type { Caller, PageOf } from './caller.js';
+import type { OperationsDependencies } from './dependencies.js';
+import { type Archive, type ReceiveForm, receiveForm } from './receive-form.js';
+
+/** Data sets: taken in, listed, deleted. */
+export function datasetOperations({ datasets, jobs }: Pick<OperationsDependencies, 'datasets' | 'jobs'>) {
+  return {
+    /** @throws AppError what `Datasets.create` throws */
+    create({ caller, archive }: { caller: Caller; archive: Archive }): Promise<Dataset> {
+      return datasets.create({ tenant: caller.tenant, by: caller.by, ...archive });
+    },
+
+    /** A fault behind the archive, such as a second one, leaves no data set. @throws AppError `missing_file`, and as `create` */
+    createFromForm(form: { caller: Caller; receive: ReceiveForm<unknown> }): Promise<Dataset> {
+      return receiveForm({ datasets }, form, async (dataset) => dataset);
+    },
+
+    /** @throws AppError `dataset_not_found` */
+    get({ caller, id }: { caller: Caller; id: string }): Promise<Dataset> {
+      return datasets.get(caller.tenant, id);
+    },
+
+    /** Newest first. */
+    list({ caller, limit, after }: { caller: Caller } & PageOf): Promise<{
+      data: DatasetSummary[];
+      has_more: boolean;
+    }> {
+      return datasets.list(caller.tenant, { limit, ...(after !== undefined && { after }) });
+    },
+
+    /** @throws AppError `dataset_not_found`; `dataset_in_use` where a job that has not ended needs it */
+    async delete({ caller, id }: { caller: Caller; id: string }): Promise<void> {
+      const { tenant } = caller;
+      await datasets.get(tenant, id);
+      if (await jobs.uses(tenant, id)) {
+        throw new AppError(
+          'dataset_in_use',
+          `A job that has not ended needs data set '${id}'. Cancel it, or wait for its end.`,
+        );
+      }
+      await datasets.delete(tenant, id);
+    },
+  };
+}

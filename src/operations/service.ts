@@ -1,0 +1,43 @@
+import type { OperationsDependencies } from './dependencies.js';
+
+export interface Readiness {
+  ready: boolean;
+  /** `ok`, or what is wrong. */
+  checks: { backbone: string; redis: string };
+  /** Why the default backbone does not load; for the log. */
+  fault?: Error;
+}
+
+/** The service itself. */
+export function serviceOperations({
+  backbones,
+  queue,
+  limits,
+}: Pick<OperationsDependencies, 'backbones' | 'queue' | 'limits'>) {
+  return {
+    /**
+     * Whether requests may be sent here. Predictions need the default backbone. Without Redis they go on, and new jobs are
+     * refused; a Redis that may throw jobs away is never ready.
+     */
+    async readiness(): Promise<Readiness> {
+      const [fault, policy] = await Promise.all([
+        backbones.load(limits.DEFAULT_BACKBONE).then(
+          () => undefined,
+          (error: Error) => error,
+        ),
+        queue.evictionPolicy().catch(() => 'away'),
+      ]);
+      const checks = {
+        backbone: fault ? 'does not load; the log says why' : 'ok',
+        redis:
+          policy === 'noeviction'
+            ? 'ok'
+            : policy === 'away'
+              ? 'does not answer: no new jobs'
+              : `maxmemory-policy is ${policy}; it must be noeviction, or jobs may be lost`,
+      };
+      const ready = !fault && (policy === 'noeviction' || policy === 'away');
+      return { ready, checks, ...(fault && { fault }) };
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import type { Dataset } from '../schemas/datasets.js';
+import type { Job, JobSettings } from '../schemas/jobs.js';
+import type { Caller } from './caller.js';
+import type { OperationsDependencies } from './dependencies.js';
+import { type ReceiveForm, receiveForm } from './receive-form.js';
+
+/** A job, and whether the same request had made it before. */
+export interface Submitted {
+  job: Job;
+  replayed: boolean;
+}
+
+interface Common {
+  caller: Caller;
+  /** The same key and the same request again answer with the same job. */
+  idempotencyKey?: string | undefined;
+}
+
+/**
+ * Training becomes a job. Settings are checked against the data set first, and so is the number of the tenant's models.
+ * All throw AppError: `dataset_not_found`, `backbone_not_found`, `quota_exceeded`, `too_many_jobs`, `queue_unavailable`,
+ * `idempotency_key_reused`, and what is wrong with the settings.
+ */
+export function trainOperations({
+  datasets,
+  jobs,
+  registry,
+  backbones,
+  checkTraining,
+  limits,
+}: Pick<OperationsDependencies, 'datasets' | 'jobs' | 'registry' | 'backbones' | 'checkTraining' | 'limits'>) {
+  const submit = async (
+    { caller, idempotencyKey }: Common,
+    { dataset, settings, content }: { dataset: Dataset; settings: JobSettings; content?: string },
+  ): Promise<Submitted> => {
+    const { tenant, requestId } = caller;
+    const { id: backbone } = await backbones.card(settings.backbone ?? limits.DEFAULT_BACKBONE);
+    checkTraining(dataset, settings);
+    await registry.refuseMoreThan(limits.MAX_MODELS, tenant, settings.model);
+    return jobs.submit({
+      tenant,
+      requestId,
+      dataset: dataset.id,
+      settings: { ...settings, backbone },
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+      ...(content !== undefined && { content }),
+    });
+  };
+
+  return {
+    /** On a data set that is there. */
+    async onDataset(request: Common & { dataset: string; settings: JobSettings }): Promise<Submitted> {
+      const dataset = await datasets.get(request.caller.tenant, request.dataset);
+      return submit(request, { dataset, settings: request.settings });
+    },
+
+    /** Archive and settings in one form. What does not become a new job leaves no data set behind. */
+    onForm(request: Common & { receive: ReceiveForm<JobSettings> }): Promise<Submitted> {
+      return receiveForm({ datasets }, request, async (dataset, settings) => {
+        const submitted = await submit(request, { dataset, settings, content: dataset.sha256 });
+        // A replay: the job has the data set of the request before.
+        if (submitted.job.dataset !== dataset.id) await datasets.delete(request.caller.tenant, dataset.id);
+        return submitted;
+      });
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import type { Readable } from 'node:stream';
+import { streamPieces } from '../artifacts/stream-pieces.js';
+import { AppError } from '../errors.js';
+import type { ArtifactFormat, VersionManifest } from '../schemas/versions.js';
+import type { ByteRange } from '../storage/contract.js';
+import type { Caller, PageOf } from './caller.js';
+import type { OperationsDependencies } from './dependencies.js';
+
+export type { ByteRange } from '../storage/contract.js';
+
+interface OneVersion {
+  caller: Caller;
+  model: string;
+  version: number;
+}
+
+/** Something to download; it never changes. */
+export interface Download {
+  bytes: number;
+  /** Hexadecimal. */
+  sha256: string;
+  /** Media type. */
+  type: string;
+  /** Name to save it under, where it is made for that. */
+  filename?: string;
+  open: (range: ByteRange | undefined) => Promise<Readable> | Readable;
+}
+
+/** Versions of a model, their files and their artifacts. */
+export function versionOperations({ registry, artifacts }: Pick<OperationsDependencies, 'registry' | 'artifacts'>) {
+  return {
+    /** Newest first. @throws AppError `model_not_found` */
+    async list({
+      caller: { tenant },
+      model,
+      limit,
+      after = Number.POSITIVE_INFINITY,
+    }: { caller: Caller; model: string } & PageOf<number>): Promise<{ data: VersionManifest[]; has_more: boolean }> {
+      const all = await registry.versions(tenant, model);
+      if (all.length === 0) await registry.resolve(tenant, model, 'latest');
+      const rest = all.filter((version) => version < after);
+      const page = rest.slice(0, limit);
+      return {
+        data: await Promise.all(page.map((version) => registry.resolve(tenant, model, { version }))),
+        has_more: rest.length > page.length,
+      };
+    },
+
+    /** @throws AppError `model_not_found`, `version_not_found` */
+    get({ caller, model, version }: OneVersion): Promise<VersionManifest> {
+      return registry.resolve(caller.tenant, model, { version });
+    },
+
+    /** Its number is not used again. @throws AppError `version_in_use` where an alias points at it, and as `get` */
+    delete({ caller, model, version }: OneVersion): Promise<void> {
+      return registry.deleteVersion(caller.tenant, model, version);
+    },
+
+    /** One file of a version, by the path in its manifest. @throws AppError `not_found`, and as `get` */
+    async file({ caller: { tenant }, model, version, path }: OneVersion & { path: string }): Promise<Download> {
+      const manifest = await registry.resolve(tenant, model, { version });
+      const file = manifest.files.find((other) => other.path === path);
+      if (!file) {
+        throw new AppError('not_found', `Version ${version} of '${model}' has no file '${path}'.`, {
+          details: { files: manifest.files.map((other) => other.path) },
+        });
+      }
+      return {
+        bytes: file.bytes,
+        sha256: file.sha256,
+        type: typeOf(path),
+        open: async (range) => (await registry.open(tenant, manifest, path, range)).stream,
+      };
+    },
+
+    /** A version packed for download. @throws AppError `format_unavailable`, `backbone_mismatch`, and as `get` */
+    async artifact({
+      caller: { tenant },
+      model,
+      version,
+      format,
+    }: OneVersion & { format: ArtifactFormat }): Promise<Download> {
+      const manifest = await registry.resolve(tenant, model, { version });
+      const { pieces, ...artifact } = await artifacts.create(tenant, manifest, format);
+      return { ...artifact, open: (range) => streamPieces(pieces, range) };
+    },
+  };
+}
+
+function typeOf(path: string): string {
+  if (path.endsWith('.json')) return 'application/json';
+  if (path.endsWith('.svg')) return 'image/svg+xml';
+  return path.endsWith('.md') ? 'text/markdown; charset=utf-8' : 'application/octet-stream';
+}
