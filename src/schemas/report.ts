@@ -179,7 +179,13 @@ export const Report = Type.Object(
   {
     model: ModelName,
     job: JobId,
-    dataset: Type.Object({ id: DatasetId, sha256: Type.String(), examples: Type.Integer(), classes: Type.Integer() }),
+    dataset: Type.Object({
+      id: DatasetId,
+      sha256: Type.String(),
+      examples: Type.Integer(),
+      conflicts: Type.Integer({ description: 'Of these, examples that took no part: they came under several labels' }),
+      classes: Type.Integer(),
+    }),
     backbone: Type.Object({ id: BackboneId, sha256: Sha256, dimensions: Type.Integer() }),
     engines: Type.Object({ backbone: Type.String(), head: Type.String() }),
     split: Type.Object({
@@ -218,18 +224,6 @@ export const Report = Type.Object(
       ),
     ),
     evaluation: nullable(Evaluation),
-    mistakes: Type.Array(
-      Type.Object(
-        {
-          name: Type.String({ description: 'Path inside the archive' }),
-          label: Type.String(),
-          predicted: Type.String(),
-          score: Type.Number({ description: 'Probability of the predicted class' }),
-        },
-        strict,
-      ),
-      { description: 'Held-out examples that were classified wrongly, the surest first, at most 200' },
-    ),
     data: Type.Optional(DataFindings),
     curves: Type.Array(Curve),
     timings: Type.Object({

@@ -26,7 +26,7 @@ import type { Split } from '../../src/schemas/common.js';
 import type { LabelledExample } from '../../src/schemas/datasets.js';
 import { examineData } from '../../src/training/doctor/examine-data.js';
 import { outOfFold } from '../../src/training/doctor/out-of-fold.js';
-import { extractFeatures } from '../../src/training/stages/extract-features.js';
+import { extractFeatures } from '../../src/training/extract/extract-features.js';
 import { COPIES, foreignPictures, standardised } from '../helpers/planted.js';
 import { SHARED } from '../helpers/shared.js';
 

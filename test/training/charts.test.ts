@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import type { Curve } from '../../src/schemas/report.js';
 import { confusionSvg, curvesSvg } from '../../src/training/charts.js';
-import { evaluate } from '../../src/training/stages/evaluate.js';
+import { figuresOf } from '../../src/training/figures.js';
 
 function curve(epoch: number, held = true): Curve {
   const value = held ? 1 / epoch : null;
@@ -19,7 +19,7 @@ function evaluationOf(labels: string[]) {
   const K = labels.length;
   const y = Int32Array.from({ length: 2 * K }, (_, i) => i % K);
   const logits = Float32Array.from({ length: y.length * K }, (_, i) => (i % K === (Math.floor(i / K) * 7) % K ? 3 : 0));
-  return evaluate({ logits, y, classes: K }, { on: 'test', labels, trainCounts: labels.map(() => 1), temperature: 1 });
+  return figuresOf({ logits, y, classes: K }, { on: 'test', labels, trainCounts: labels.map(() => 1), temperature: 1 });
 }
 
 /** libvips' own SVG reader checks it: strict XML, and something is drawn. */

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { BackboneCard } from '../../src/schemas/backbones.js';
 import type { Report } from '../../src/schemas/report.js';
 import { modelCard } from '../../src/training/model-card.js';
-import { evaluate } from '../../src/training/stages/evaluate.js';
+import { figuresOf } from '../../src/training/figures.js';
 
 const BACKBONE: BackboneCard = {
   id: 'rootstock_s',
@@ -25,16 +25,15 @@ function report(change: Partial<Report> = {}): Report {
   return {
     model: 'pets',
     job: 'job_x',
-    dataset: { id: 'ds_x', sha256: 'd'.repeat(64), examples: 7, classes: 2 },
+    dataset: { id: 'ds_x', sha256: 'd'.repeat(64), examples: 7, conflicts: 0, classes: 2 },
     backbone: { id: 'rootstock_s', sha256: BACKBONE.sha256, dimensions: 4 },
     engines: { backbone: 'ort', head: 'tfjs' },
     split: { source: 'seeded', train: 5, validation: 0, test: 2, folds: 5, final_fit: 5 },
     settings: { head: 'linear', weight_decay: 0.1 },
     candidates: [],
-    evaluation: evaluate(scored, { on: 'cross_validation', labels: LABELS, trainCounts: [3, 2], temperature: 1 }),
+    evaluation: figuresOf(scored, { on: 'cross_validation', labels: LABELS, trainCounts: [3, 2], temperature: 1 }),
     curves: [],
     timings: { features_seconds: 1, examples_per_second: 1, examples_cached: 0, head_seconds: 1, total_seconds: 2 },
-    mistakes: [],
     skipped: [],
     warnings: [],
     created_at: '2026-01-02T03:04:05.000Z',

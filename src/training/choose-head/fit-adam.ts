@@ -65,7 +65,12 @@ export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<F
   });
   const heldOut =
     held.length > 0
-      ? { logits: headLogits({ engine, layers: watched.layers, features, rows: heldRows }), y: truth, classes: K }
+      ? {
+          logits: headLogits({ engine, layers: watched.layers, features, rows: heldRows }),
+          y: truth,
+          classes: K,
+          examples: held,
+        }
       : undefined;
   const same = options.finalFit.length === fit.length && held.length === 0;
   const final = same

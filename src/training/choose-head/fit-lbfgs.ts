@@ -62,7 +62,7 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
     kind: 'linear',
     layers: [{ inputs: D, units: K, kernel, bias: final.bias.slice(), activation: 'softmax' }],
     temperature: chosen ? fitTemperature(chosen.scored) : 1,
-    heldOut: chosen?.scored,
+    heldOut: chosen && { ...chosen.scored, examples: held },
     settings: { head: 'linear', optimizer: 'lbfgs', weight_decay: weightDecay, epochs: final.iterations },
     candidates: tried.map((row) => ({
       head: 'linear',

@@ -39,7 +39,7 @@ export async function fitPrototypes(options: HeadOptions): Promise<FittedHead> {
     kind: 'prototype',
     layers: [layer],
     temperature: held.length > 0 ? fitTemperature(scored) : 1,
-    heldOut: held.length > 0 ? scored : undefined,
+    heldOut: held.length > 0 ? { ...scored, examples: held } : undefined,
     settings: { head: 'prototype' },
     candidates:
       held.length > 0

@@ -30,13 +30,19 @@ export interface HeadOptions {
 
 export type HeadCandidate = Report['candidates'][number];
 
+/** Scores of examples that the fit which scored them had not seen. */
+export interface HeldOut extends Scored {
+  /** The example of each row. */
+  examples: number[];
+}
+
 export interface FittedHead {
   kind: HeadKind;
   /** Of the final fit; take standardised features. */
   layers: DenseLayer[];
   temperature: number;
-  /** Scores of images that the fit that scored them did not see; none where there was nothing to hold out. */
-  heldOut: Scored | undefined;
+  /** undefined: there was nothing to hold out. */
+  heldOut: HeldOut | undefined;
   settings: Record<string, unknown>;
   candidates: Report['candidates'];
   curves: Curve[];

@@ -1,60 +1,26 @@
-import { accuracy, argMax, logLoss, probabilities, type Scored } from '../../numbers/scores.js';
-import type { Evaluation } from '../../schemas/report.js';
+import { measure } from '../measure.js';
+import type { ExtractedExamples, Measured, Run, Trained } from '../run.js';
 
-const CALIBRATION_BINS = 10;
+/** With fewer, one example more or less moves the accuracy by more than 3 points. */
+const MIN_TO_BE_SURE = 30;
 
-/** All figures of a report, from held-out images. */
-export function evaluate(
-  scored: Scored,
-  options: { on: Evaluation['on']; labels: string[]; trainCounts: number[]; temperature: number },
-): Evaluation {
-  const { logits, y, classes: K } = scored;
-  const { labels, trainCounts, temperature } = options;
-  const matrix = Array.from({ length: K }, () => new Array<number>(K).fill(0));
-  const bins = Array.from({ length: CALIBRATION_BINS }, () => ({ confidence: 0, hits: 0, examples: 0 }));
-  let top5 = 0;
-  y.forEach((truth, row) => {
-    const p = probabilities(logits.subarray(row * K, (row + 1) * K), temperature);
-    const guess = argMax(p);
-    matrix[truth]![guess]! += 1;
-    if (p.reduce((better, value) => better + (value > p[truth]! ? 1 : 0), 0) < 5) top5 += 1;
-    const bin = bins[Math.min(CALIBRATION_BINS - 1, Math.floor(p[guess]! * CALIBRATION_BINS))]!;
-    bin.confidence += p[guess]!;
-    bin.examples += 1;
-    if (guess === truth) bin.hits += 1;
-  });
-  const predicted = labels.map((_, k) => matrix.reduce((sum, row) => sum + row[k]!, 0));
-  const classes = labels.map((label, k) => {
-    const [hits, support] = [matrix[k]![k]!, matrix[k]!.reduce((a, b) => a + b, 0)];
-    const precision = predicted[k] ? hits / predicted[k]! : null;
-    const recall = support ? hits / support : null;
-    const f1 = support ? (2 * hits) / (support + predicted[k]!) : null;
-    return { label, precision, recall, f1, support, train_examples: trainCounts[k]! };
-  });
-  const mean = (values: (number | null)[]) => {
-    const known = values.filter((value) => value !== null);
-    return known.reduce((a, b) => a + b, 0) / Math.max(1, known.length);
-  };
-  return {
-    on: options.on,
-    examples: y.length,
-    accuracy: accuracy(scored),
-    top_5_accuracy: top5 / Math.max(1, y.length),
-    balanced_accuracy: mean(classes.map(({ recall }) => recall)),
-    macro_f1: mean(classes.map(({ f1 }) => f1)),
-    log_loss: logLoss(scored, temperature),
-    classes,
-    confusion: { labels, matrix },
-    calibration: {
-      temperature,
-      expected_error: bins.reduce((sum, { confidence, hits }) => sum + Math.abs(confidence - hits), 0) / y.length,
-      bins: bins
-        .filter(({ examples }) => examples > 0)
-        .map(({ confidence, hits, examples }) => ({
-          confidence: confidence / examples,
-          accuracy: hits / examples,
-          examples,
-        })),
-    },
-  };
+/** How good the version is on examples that it has not seen. */
+export function evaluate(run: Run, { samples, parts }: ExtractedExamples, trained: Trained): Measured {
+  const { progress, words } = run;
+  const { fitted, tested, request } = trained;
+  const { train, test } = parts;
+  const measured = measure({ fitted, samples, train, test, tested, folded: request.folds.size > 0 });
+  const { evaluation } = measured;
+  if (evaluation === null) {
+    progress.warn('Nothing could be held out, so the accuracy of this version is not known.');
+  } else if (evaluation.examples < MIN_TO_BE_SURE) {
+    const count = evaluation.examples === 1 ? `one ${words.one}` : `${evaluation.examples} ${words.many}`;
+    progress.warn(`Accuracy was measured on ${count} only; take it as a hint.`);
+  }
+  const figure = evaluation
+    ? `, accuracy ${(evaluation.accuracy * 100).toFixed(1)} % on ${evaluation.examples} unseen ${words.many}`
+    : '';
+  const data = { ...fitted.settings, accuracy: evaluation?.accuracy ?? null };
+  progress.event('selected', `Chose a ${fitted.kind} head${figure}`, data);
+  return measured;
 }

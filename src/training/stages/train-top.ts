@@ -1,203 +1,131 @@
-/**
- * Train the top of a backbone with its head.
- *  1. The head starts where it is fitted on the frozen features of the images that are trained on.
- *  2. A watched training finds the number of epochs, on images that it does not see.
- *  3. The final one takes as many epochs, on the images that `refit` names.
- */
-
-import type { DenseLayer } from '../../heads/head.js';
-import { seededRandom } from '../../numbers/random.js';
-import type { FloatConstant } from '../../onnx/float-constant.js';
-import type { Hyperparameters } from '../../schemas/jobs.js';
-import type { Curve } from '../../schemas/report.js';
-import { fitHead } from '../choose-head/fit-head.js';
-import { fixedTo } from '../choose-head/fixed-to.js';
-import { type FittedHead, type HeadOptions, heldOutImages, rowWeights } from '../choose-head/head-fit.js';
+import { dense } from '../../numbers/features.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
-import { fitNetwork, TopHead, topLogits } from '../../top/fit-network.js';
-import { TopNetwork } from '../../top/network.js';
-import type { TopProgram } from '../../top/program.js';
+import { standardise } from '../../numbers/standardise.js';
+import type { TrainableTop } from '../../top/cut-backbone.js';
+import { type FittedTop, fitTop } from '../../top/fit-top.js';
+import { randomStart } from '../../top/random-start.js';
+import { writeTopWeights } from '../../top/weights.js';
+import { type FittedHead, heldOutImages, rowWeights } from '../choose-head/head-fit.js';
+import { fitRequest } from '../fit-request.js';
+import type { ExtractedExamples, Run, Trained } from '../run.js';
 
-export interface TopOptions {
-  program: TopProgram;
-  /** Where the top starts. */
-  weights: Map<string, FloatConstant>;
-  /** What the trunk answered for a row, `[T]`. */
-  read: (row: number) => Float32Array;
-  trunkDimensions: number;
-  /** Of the features at the start; the samples of `request` are standardised so. */
-  mean: Float32Array;
-  deviation: Float32Array;
-  /** How the head was fitted on the features of the start. */
-  request: HeadOptions;
-  start: FittedHead;
-  /** The user's, of the training of the top. */
-  hyperparameters: Hyperparameters;
-  onEpoch: (curve: Curve) => void;
-  /** Share of the work done, 0 to 1. */
-  onProgress: (share: number) => void;
-}
+/** Where a top starts, and a head fitted on the features there. */
+type Start = Pick<Trained, 'fitted' | 'request' | 'mean' | 'deviation'> & {
+  weights: TrainableTop['program']['weights'];
+  headOn: Parameters<typeof fitTop>[0]['headOn'];
+};
 
-/** A trained top and head. */
-export interface TrainedTop {
-  layers: DenseLayer[];
-  weights: Map<string, FloatConstant>;
-  /** Scores of images through top and head. */
-  score: (images: number[]) => Promise<Scored>;
-}
-
-export interface FittedTop extends TrainedTop {
-  /** Best on the held-out images; 0: no epoch was better than the frozen backbone. */
-  epochs: number;
-  fitted: FittedHead;
-  /** The same training on other images. */
-  again: (images: number[]) => Promise<TrainedTop>;
-}
-
-const DEFAULTS = { epochs: 8, batch_size: 32, learning_rate: 1e-4, early_stopping: 3 };
-/** Epochs where nothing can be held out to choose them. */
-const BLIND_EPOCHS = 3;
-
-/** @throws AppError `training_diverged` */
-export async function fitTop(options: TopOptions): Promise<FittedTop> {
-  const { request, start } = options;
-  const { samples, train, finalFit } = request;
-  const K = samples.labels.length;
-  const settings = settingsOf(options.hyperparameters);
+/**
+ * Train the top of the backbone with its head.
+ * @param frozen what was fitted on the frozen backbone; it stays where no epoch is better on held-out examples
+ * @throws AppError `training_diverged`
+ */
+export async function trainTop(
+  run: Run,
+  extracted: ExtractedExamples,
+  top: TrainableTop,
+  frozen: Trained,
+): Promise<Trained> {
+  const { settings, seed, progress } = run;
+  const { samples, parts } = extracted;
+  const start = await startOf(run, extracted, top, frozen);
+  const { request, mean, deviation } = start;
+  const message = `Training ${top.blocks === 1 ? 'the top block' : `the top ${top.blocks} blocks`} of the backbone`;
+  progress.event('phase', message, { phase: 'training', cut: top.program.cut.tensor });
   const held = heldOutImages(request);
   const out = new Set(held);
-  const fit = train.filter((image) => !out.has(image));
-  const truth = Int32Array.from(held, (image) => samples.y[image]!);
-  const curves: Curve[] = [];
-  const same = finalFit.length === fit.length;
-  const watched = await training(options, settings, {
-    images: fit,
+  const tuned = await fitTop({
+    engine: request.engine,
+    program: top.program,
+    weights: start.weights,
+    read: extracted.readTrunk!,
+    trunkDimensions: top.split.card.features.dimensions,
+    y: samples.y,
+    origin: samples.origin,
+    classes: samples.labels.length,
+    fit: request.train.filter((example) => !out.has(example)),
     held,
-    epochs: held.length > 0 ? settings.epochs : Math.min(settings.epochs, BLIND_EPOCHS),
-    onStep: (share) => options.onProgress(same ? share : share / 2),
-    onEpoch: ({ epoch, trainLoss, trainAccuracy, validationLogits }) => {
-      const scored = { logits: validationLogits, y: truth, classes: K };
-      const curve = {
-        epoch,
-        train_loss: trainLoss,
-        train_accuracy: trainAccuracy,
-        validation_loss: held.length > 0 ? logLoss(scored) : null,
-        validation_accuracy: held.length > 0 ? accuracy(scored) : null,
-      };
-      curves.push(curve);
-      options.onEpoch(curve);
-    },
+    finalFit: request.finalFit,
+    mean,
+    deviation,
+    headOn: start.headOn,
+    weightDecay: Number(start.fitted.settings.weight_decay),
+    rowWeights: (examples) => rowWeights(request, examples),
+    hyperparameters: settings.hyperparameters ?? {},
+    seed,
+    onEpoch: (curve) => progress.epoch(start.fitted.kind, curve),
+    onProgress: (share) => progress.training(0.1 + 0.9 * share),
   });
-  const again = async (images: number[]) =>
-    training(options, settings, {
-      images,
-      held: [],
-      epochs: watched.epochs,
-      onStep: (share) => options.onProgress(0.5 + share / 2),
-      onEpoch: () => undefined,
-    });
-  const final = same || watched.epochs === 0 ? watched : await again(finalFit);
-  const heldOut = held.length > 0 ? { logits: watched.validationLogits, y: truth, classes: K } : undefined;
-  const weightDecay = Number(start.settings.weight_decay);
-  const fitted: FittedHead = {
-    kind: start.kind,
-    layers: final.layers,
-    temperature: heldOut ? fitTemperature(heldOut) : 1,
-    heldOut,
-    settings: { ...start.settings, ...settings, optimizer: 'adam', epochs: watched.epochs, schedule: settings.epochs },
-    candidates: heldOut
-      ? [
-          {
-            head: start.kind,
-            weight_decay: weightDecay,
-            accuracy: accuracy(heldOut),
-            log_loss: logLoss(heldOut),
-            trainable: 'top',
-          },
-        ]
-      : [],
-    curves,
-  };
-  return { ...final, epochs: watched.epochs, fitted, again };
-}
-
-type Settings = typeof DEFAULTS;
-
-/** What the user set, else the defaults. */
-function settingsOf(wanted: Hyperparameters): Settings {
-  const names = Object.keys(DEFAULTS) as (keyof Settings)[];
-  return Object.fromEntries(
-    names.map((name) => [name, typeof wanted[name] === 'number' ? wanted[name] : DEFAULTS[name]]),
-  ) as Settings;
-}
-
-async function training(
-  options: TopOptions,
-  settings: Settings,
-  run: { images: number[]; held: number[]; epochs: number } & Pick<
-    Parameters<typeof fitNetwork>[0],
-    'onEpoch' | 'onStep'
-  >,
-): Promise<TrainedTop & { epochs: number; validationLogits: Float32Array }> {
-  const { request, start, program, read, mean, deviation, trunkDimensions: dimensions } = options;
-  const { engine, samples } = request;
-  const { images, held } = run;
-  const { layers } = await fitHead({
-    ...request,
-    ...fixedTo(start, request.hyperparameters),
-    train: images,
-    finalFit: images,
-    validation: [],
-    folds: new Map(),
-    onEpoch: () => undefined,
-    onProgress: () => undefined,
-  });
-  const network = new TopNetwork(engine, program, options.weights);
-  const inside = new Set(images);
-  const shared = { engine, read, dimensions, mean, deviation, weightDecay: Number(start.settings.weight_decay) };
-  try {
-    const fit = await fitNetwork({
-      ...shared,
-      network,
-      head: layers,
-      y: samples.y,
-      classes: samples.labels.length,
-      train: Int32Array.from(samples.origin.keys()).filter((row) => inside.has(samples.origin[row]!)),
-      validation: Int32Array.from(held),
-      rowWeights: rowWeights(request, images),
-      learningRate: settings.learning_rate,
-      pull: 0,
-      batchSize: settings.batch_size,
-      schedule: settings.epochs,
-      epochs: run.epochs,
-      // Confidence is set right by the temperature afterwards, so it does not count here.
-      judge: (logits) => {
-        const scored = {
-          logits,
-          y: Int32Array.from(held, (image) => samples.y[image]!),
-          classes: samples.labels.length,
-        };
-        return logLoss(scored, fitTemperature(scored));
-      },
-      patience: settings.early_stopping,
-      random: seededRandom(request.seed, 'top'),
-      ...(run.onEpoch && { onEpoch: run.onEpoch }),
-      ...(run.onStep && { onStep: run.onStep }),
-    });
-    const weights = network.weights();
-    const score = async (rows: number[]) => {
-      const trained = new TopNetwork(engine, program, weights);
-      const head = new TopHead({ ...shared, head: fit.head });
-      try {
-        const logits = await topLogits({ ...shared, network: trained, head, rows });
-        return { logits, y: Int32Array.from(rows, (row) => samples.y[row]!), classes: samples.labels.length };
-      } finally {
-        trained.dispose();
-        head.dispose();
-      }
-    };
-    return { layers: fit.head, weights, score, epochs: fit.bestEpoch, validationLogits: fit.validationLogits };
-  } finally {
-    network.dispose();
+  const tested = frozen.tested && (await tuned.score(parts.test));
+  const fitted = fittedWith(tuned, start.fitted, held);
+  const candidates = [...markTested(frozen.fitted, frozen.tested), ...markTested(fitted, tested)];
+  if (tuned.epochs === 0 && settings.weights !== 'random') {
+    progress.warn('Training the top did not lower the loss on held-out examples: the backbone stays as it is.');
+    return { ...frozen, fitted: { ...frozen.fitted, candidates } };
   }
+  const cut = { cut: top.program.cut, blocks: top.blocks, weights: settings.weights ?? 'pretrained' };
+  return {
+    ...frozen,
+    fitted: { ...fitted, candidates },
+    mean,
+    deviation,
+    tested,
+    top: { cut, files: writeTopWeights(tuned.weights) },
+    again: async (examples) => {
+      const { layers, weights } = await tuned.again(examples);
+      return { layers, top: { cut, files: writeTopWeights(weights) } };
+    },
+  };
+}
+
+async function startOf(run: Run, extracted: ExtractedExamples, top: TrainableTop, frozen: Trained): Promise<Start> {
+  const { program, split } = top;
+  const { samples, readTrunk, parts } = extracted;
+  if (run.settings.weights !== 'random') {
+    return { ...frozen, weights: program.weights, headOn: async (examples) => (await frozen.again(examples)).layers };
+  }
+  const { weights, x } = await randomStart({
+    engine: frozen.request.engine,
+    program,
+    read: readTrunk!,
+    dimensions: split.card.features.dimensions,
+    rows: samples.y.length,
+    features: samples.features.columns,
+    seed: run.seed,
+  });
+  const features = dense(x, samples.features.columns);
+  const standard = standardise(features, [...parts.train, ...parts.validation]);
+  const request = { ...frozen.request, samples: { ...samples, features } };
+  const { fitted, again } = await fitRequest(request);
+  return { ...standard, weights, request, fitted, headOn: again };
+}
+
+/** The head of a trained top, as if it had been chosen like any other. */
+function fittedWith(tuned: FittedTop, start: FittedHead, held: number[]): FittedHead {
+  const { heldOut } = tuned;
+  const candidate = heldOut && {
+    head: start.kind,
+    weight_decay: Number(start.settings.weight_decay),
+    accuracy: accuracy(heldOut),
+    log_loss: logLoss(heldOut),
+    trainable: 'top' as const,
+  };
+  return {
+    kind: start.kind,
+    layers: tuned.layers,
+    temperature: heldOut ? fitTemperature(heldOut) : 1,
+    heldOut: heldOut && { ...heldOut, examples: held },
+    settings: { ...start.settings, optimizer: 'adam', ...tuned.settings },
+    candidates: candidate ? [candidate] : [],
+    curves: tuned.curves,
+  };
+}
+
+/** The candidates of a fit, the chosen one with its accuracy on the test part. */
+function markTested({ candidates, settings }: FittedHead, tested: Scored | undefined): FittedHead['candidates'] {
+  return candidates.map((row) =>
+    tested && row.weight_decay === settings.weight_decay && row.head === settings.head
+      ? { ...row, test_accuracy: accuracy(tested) }
+      : row,
+  );
 }

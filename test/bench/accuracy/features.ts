@@ -16,7 +16,7 @@ import type { Report } from '../../../src/schemas/report.js';
 import { openStorage } from '../../../src/storage/open-storage.js';
 import { labelledExamples } from '../../../src/training/labelled-examples.js';
 import { runTraining } from '../../../src/training/run-training.js';
-import { extractFeatures } from '../../../src/training/stages/extract-features.js';
+import { extractFeatures } from '../../../src/training/extract/extract-features.js';
 import { SHARED } from '../../helpers/shared.js';
 
 /** Real networks as they are imported by default, and one by its last layer alone, for comparison. */

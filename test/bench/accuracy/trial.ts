@@ -6,7 +6,7 @@ import { standardise } from '../../../src/numbers/standardise.js';
 import type { JobSettings } from '../../../src/schemas/jobs.js';
 import { fitHead } from '../../../src/training/choose-head/fit-head.js';
 import { accuracy, argMax } from '../../../src/numbers/scores.js';
-import { dealFolds } from '../../../src/training/stages/split.js';
+import { dealFolds } from '../../../src/training/parts.js';
 import type { Features } from './features.js';
 
 export interface Rows {

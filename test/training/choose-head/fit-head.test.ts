@@ -6,7 +6,7 @@ import { seededRandom } from '../../../src/numbers/random.js';
 import { fitHead } from '../../../src/training/choose-head/fit-head.js';
 import type { HeadOptions } from '../../../src/training/choose-head/head-fit.js';
 import type { Samples } from '../../../src/training/choose-head/samples.js';
-import { dealFolds } from '../../../src/training/stages/split.js';
+import { dealFolds } from '../../../src/training/parts.js';
 
 const engine = await loadEngine();
 const D = 6;

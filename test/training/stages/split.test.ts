@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Split } from '../../../src/schemas/common.js';
-import { dealFolds, splitDataset } from '../../../src/training/stages/split.js';
+import { dealFolds } from '../../../src/training/parts.js';
+import { splitDataset } from '../../../src/training/stages/split.js';
 
 type Entry = { label: string; split?: Split };
 
@@ -64,6 +65,8 @@ t.test('splits that came with the images stay', (t) => {
     train: [0, 1, 2, 3, 4, 5],
     validation: [6, 7],
     test: [8, 9, 10, 11],
+    testFraction: null,
+    validationFraction: 0.5,
   });
   t.end();
 });

@@ -1,4 +1,4 @@
-import { seededRandom, shuffled } from '../../numbers/random.js';
+import { seededRandom, shuffled } from '../numbers/random.js';
 
 /** 1 byte per feature: 4,369 images on 1,920 features. More would make a version larger than what it is for. */
 const MAX_BYTES = 8 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { seededRandom } from '../../../src/numbers/random.js';
-import { accuracy, fitTemperature, logLoss } from '../../../src/numbers/scores.js';
-import { evaluate } from '../../../src/training/stages/evaluate.js';
+import { seededRandom } from '../../src/numbers/random.js';
+import { accuracy, fitTemperature, logLoss } from '../../src/numbers/scores.js';
+import { figuresOf } from '../../src/training/figures.js';
 
 const near = (a: number, b: number, tolerance = 1e-6) => Math.abs(a - b) < tolerance;
 
@@ -22,7 +22,7 @@ const FOUR = scored(
 const OPTIONS = { on: 'test' as const, labels: ['cat', 'dog', 'emu'], trainCounts: [5, 6, 7], temperature: 1 };
 
 t.test('the figures are those computed by hand', (t) => {
-  const report = evaluate(FOUR, OPTIONS);
+  const report = figuresOf(FOUR, OPTIONS);
   t.same(report.confusion.matrix, [
     [1, 0, 0],
     [1, 2, 0],
@@ -52,13 +52,13 @@ t.test('the figures are those computed by hand', (t) => {
 t.test('top-5 counts a truth with fewer than five better ones', (t) => {
   const row = [0.3, 0.25, 0.2, 0.1, 0.08, 0.07];
   const six = scored([row, row], [4, 5]);
-  t.equal(evaluate(six, { ...OPTIONS, labels: [...'abcdef'], trainCounts: [1, 1, 1, 1, 1, 1] }).top_5_accuracy, 0.5);
+  t.equal(figuresOf(six, { ...OPTIONS, labels: [...'abcdef'], trainCounts: [1, 1, 1, 1, 1, 1] }).top_5_accuracy, 0.5);
   t.end();
 });
 
 t.test('a temperature changes the confidence and never the class', (t) => {
-  const cool = evaluate(FOUR, { ...OPTIONS, temperature: 4 });
-  t.same(cool.confusion, evaluate(FOUR, OPTIONS).confusion);
+  const cool = figuresOf(FOUR, { ...OPTIONS, temperature: 4 });
+  t.same(cool.confusion, figuresOf(FOUR, OPTIONS).confusion);
   t.ok(cool.calibration.bins[0]!.confidence < 0.5);
   t.ok(near(logLoss(FOUR, 1e6), Math.log(3), 1e-4));
   t.equal(accuracy(FOUR), 0.75);

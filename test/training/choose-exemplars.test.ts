@@ -1,5 +1,5 @@
 import t from 'tap';
-import { chooseExemplars } from '../../../src/training/stages/choose-exemplars.js';
+import { chooseExemplars } from '../../src/training/choose-exemplars.js';
 
 t.test('few images are all remembered', (t) => {
   t.same(chooseExemplars([3, 5, 9], new Int32Array(10), 2000, 0), [3, 5, 9]);

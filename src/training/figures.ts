@@ -1,0 +1,60 @@
+import { accuracy, argMax, logLoss, probabilities, type Scored } from '../numbers/scores.js';
+import type { Evaluation } from '../schemas/report.js';
+
+const CALIBRATION_BINS = 10;
+
+/** All figures of a report, from held-out images. */
+export function figuresOf(
+  scored: Scored,
+  options: { on: Evaluation['on']; labels: string[]; trainCounts: number[]; temperature: number },
+): Evaluation {
+  const { logits, y, classes: K } = scored;
+  const { labels, trainCounts, temperature } = options;
+  const matrix = Array.from({ length: K }, () => new Array<number>(K).fill(0));
+  const bins = Array.from({ length: CALIBRATION_BINS }, () => ({ confidence: 0, hits: 0, examples: 0 }));
+  let top5 = 0;
+  y.forEach((truth, row) => {
+    const p = probabilities(logits.subarray(row * K, (row + 1) * K), temperature);
+    const guess = argMax(p);
+    matrix[truth]![guess]! += 1;
+    if (p.reduce((better, value) => better + (value > p[truth]! ? 1 : 0), 0) < 5) top5 += 1;
+    const bin = bins[Math.min(CALIBRATION_BINS - 1, Math.floor(p[guess]! * CALIBRATION_BINS))]!;
+    bin.confidence += p[guess]!;
+    bin.examples += 1;
+    if (guess === truth) bin.hits += 1;
+  });
+  const predicted = labels.map((_, k) => matrix.reduce((sum, row) => sum + row[k]!, 0));
+  const classes = labels.map((label, k) => {
+    const [hits, support] = [matrix[k]![k]!, matrix[k]!.reduce((a, b) => a + b, 0)];
+    const precision = predicted[k] ? hits / predicted[k]! : null;
+    const recall = support ? hits / support : null;
+    const f1 = support ? (2 * hits) / (support + predicted[k]!) : null;
+    return { label, precision, recall, f1, support, train_examples: trainCounts[k]! };
+  });
+  const mean = (values: (number | null)[]) => {
+    const known = values.filter((value) => value !== null);
+    return known.reduce((a, b) => a + b, 0) / Math.max(1, known.length);
+  };
+  return {
+    on: options.on,
+    examples: y.length,
+    accuracy: accuracy(scored),
+    top_5_accuracy: top5 / Math.max(1, y.length),
+    balanced_accuracy: mean(classes.map(({ recall }) => recall)),
+    macro_f1: mean(classes.map(({ f1 }) => f1)),
+    log_loss: logLoss(scored, temperature),
+    classes,
+    confusion: { labels, matrix },
+    calibration: {
+      temperature,
+      expected_error: bins.reduce((sum, { confidence, hits }) => sum + Math.abs(confidence - hits), 0) / y.length,
+      bins: bins
+        .filter(({ examples }) => examples > 0)
+        .map(({ confidence, hits, examples }) => ({
+          confidence: confidence / examples,
+          accuracy: hits / examples,
+          examples,
+        })),
+    },
+  };
+}

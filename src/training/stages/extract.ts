@@ -1,0 +1,57 @@
+import { dense } from '../../numbers/features.js';
+import { standardise } from '../../numbers/standardise.js';
+import type { LabelledExample } from '../../schemas/datasets.js';
+import { classWithoutTrainingImages } from '../check-training.js';
+import { extractFeatures } from '../extract/extract-features.js';
+import { trunkOutputs } from '../extract/trunk-outputs.js';
+import type { ExtractedExamples, Networks, Parts, Run } from '../run.js';
+
+/**
+ * Features of all examples, standardised on those that are trained on or choose settings. Content that cannot be read is
+ * left out and named; what is left of the parts is what counts.
+ * @throws AppError `no_examples`, or `class_without_training_examples` where none of a class can be read
+ */
+export async function extract(run: Run, split: Parts, { backbone, top }: Networks): Promise<ExtractedExamples> {
+  const { dataset, labels, augmentation, progress, words } = run;
+  const entries = run.examples;
+  const passes = top ? 2 : 1;
+  const options = {
+    entries,
+    readImage: (entry: LabelledExample) => dataset.readContent(entry),
+    backbone,
+    cache: run.cache,
+    limits: run.limits,
+    augmentation: augmentation && { settings: augmentation, images: split.train },
+    onProgress: progress.extracting(0, passes),
+    onCacheError: () =>
+      progress.warn('Features could not be cached (is the disk full?): the next job computes them again.'),
+  };
+  const { x, kept, origin, skipped, ...figures } = await extractFeatures(options);
+  const trunk = top && { ...options, backbone: top.split, onProgress: progress.extracting(1, passes) };
+  const readTrunk = trunk && (await trunkOutputs(trunk, kept));
+  if (skipped.length > 0) {
+    progress.warn(
+      `${skipped.length} ${words.many} could not be decoded and were left out, such as ${skipped[0]!.name}.`,
+    );
+  }
+  const examples = kept.map((index) => entries[index]!);
+  const parts = partsOf(split, kept);
+  const trained = new Set(parts.train.map((example) => examples[example]!.label));
+  const untrained = labels.filter((label) => !trained.has(label));
+  if (untrained.length > 0) throw classWithoutTrainingImages(untrained);
+
+  progress.phase('training', 'Fitting the head');
+  const index = new Map(labels.map((label, k) => [label, k]));
+  const features = dense(x, backbone.card.features.dimensions);
+  const { mean, deviation } = standardise(features, [...parts.train, ...parts.validation]);
+  const y = Int32Array.from(origin, (example) => index.get(examples[example]!.label)!);
+  const samples = { features, y, origin, labels };
+  return { examples, parts, samples, mean, deviation, readTrunk, skipped, ...figures };
+}
+
+/** The parts of what could be read, as places in `kept`. */
+function partsOf({ train, validation, test }: Parts, kept: number[]): ExtractedExamples['parts'] {
+  const place = new Map(kept.map((entry, row) => [entry, row]));
+  const placesOf = (entries: number[]) => entries.flatMap((entry) => place.get(entry) ?? []);
+  return { train: placesOf(train), validation: placesOf(validation), test: placesOf(test) };
+}

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { AppError } from '../../errors.js';
+import { writeExemplars } from '../../heads/exemplars.js';
+import { folded, type Head } from '../../heads/head.js';
+import { writeTfjsLayers } from '../../heads/tfjs-layers.js';
+import { onlyDense } from '../../numbers/features.js';
+import type { Report } from '../../schemas/report.js';
+import type { VersionManifest } from '../../schemas/versions.js';
+import { chooseExemplars } from '../choose-exemplars.js';
+import { modelCard } from '../model-card.js';
+import type { ExtractedExamples, Networks, Run, Trained } from '../run.js';
+
+type Files = Map<string, Uint8Array | string>;
+
+/**
+ * Write the files of the version and publish it.
+ * @throws AppError `training_diverged`, or what the registry throws
+ */
+export async function publish(
+  run: Run,
+  { backbone }: Networks,
+  extracted: ExtractedExamples,
+  trained: Trained,
+  report: Report,
+): Promise<VersionManifest> {
+  const { tenant, job, settings, labels, dataset, registry, progress } = run;
+  const { fitted, top } = trained;
+  const { mean, deviation } = trained;
+  const whole = folded({ layers: fitted.layers }, { mean, deviation, temperature: fitted.temperature });
+  const head = await writeTfjsLayers(finite(whole));
+  const files: Files = new Map<string, Uint8Array | string>([
+    ['README.md', modelCard(report, labels, backbone.card)],
+    ['labels.json', JSON.stringify(labels)],
+    ['head/model.json', head.model],
+    ['head/weights.bin', head.weights],
+    ['report.json', JSON.stringify(report)],
+    // A trained top makes other features than those at hand: such a version remembers no examples.
+    ...(top ? [] : exemplarsOf(run, extracted, trained)),
+    ...(await chartsOf(report)),
+    ...(top ? topFiles(top.files) : []),
+  ]);
+  progress.phase('publishing', 'Publishing the version');
+  return registry.publish({
+    tenant,
+    job,
+    model: settings.model,
+    files,
+    manifest: {
+      model: settings.model,
+      job,
+      dataset: dataset.manifest.id,
+      backbone: report.backbone,
+      head: fitted.kind,
+      ...(top && { top: top.cut }),
+      labels,
+      accuracy: report.evaluation?.accuracy ?? null,
+      description: settings.description ?? null,
+      digest: digestOf(labels, backbone.card.sha256, head, top),
+    },
+  });
+}
+
+function finite(head: Head): Head {
+  if (head.layers.every(({ kernel, bias }) => kernel.every(Number.isFinite) && bias.every(Number.isFinite))) {
+    return head;
+  }
+  throw new AppError('training_diverged', 'The training diverged: weights became infinite. Lower learning_rate.');
+}
+
+/** Of everything that answers depend on: equal digests, equal models. */
+function digestOf(
+  labels: string[],
+  backbone: string,
+  head: { model: string; weights: Uint8Array },
+  top: Trained['top'],
+): string {
+  return createHash('sha256')
+    .update(JSON.stringify({ labels, backbone, model: head.model }))
+    .update(head.weights)
+    .update(top ? JSON.stringify(top.cut) : '')
+    .update(top?.files.weights ?? '')
+    .digest('hex');
+}
+
+function exemplarsOf(
+  run: Run,
+  { examples, samples }: ExtractedExamples,
+  trained: Trained,
+): [string, Uint8Array | string][] {
+  const { fittedOn, mean, deviation } = trained;
+  const remembered = chooseExemplars(fittedOn, samples.y, samples.features.columns, run.seed);
+  const exemplars = writeExemplars({
+    images: remembered.map((example) => {
+      const { sha256, name, label } = examples[example]!;
+      return { sha256, name, label };
+    }),
+    rows: remembered,
+    of: fittedOn.length,
+    x: onlyDense(samples.features).values,
+    mean,
+    deviation,
+  });
+  return [
+    ['exemplars/features.bin', exemplars.features],
+    ['exemplars/images.json', exemplars.images],
+  ];
+}
+
+async function chartsOf({ curves, evaluation }: Report): Promise<[string, string][]> {
+  const { confusionSvg, curvesSvg } = await import('../charts.js');
+  return [
+    ...(curves.length > 0 ? [['report/curves.svg', await curvesSvg(curves)] as [string, string]] : []),
+    ...(evaluation ? [['report/confusion.svg', await confusionSvg(evaluation)] as [string, string]] : []),
+  ];
+}
+
+function topFiles(files: { index: string; weights: Uint8Array }): [string, Uint8Array | string][] {
+  return [
+    ['top/weights.json', files.index],
+    ['top/weights.bin', files.weights],
+  ];
+}
