@@ -33,12 +33,17 @@ export async function checkDatasets(options: {
         names.map((name) => `${folder}/${name}`),
       );
       if (age === undefined || age < olderThanMs) continue; // it is being uploaded
-      await findings.add('dataset_unfinished', folder, 'An upload that never ended left this behind; nobody sees it.', {
-        done: 'It was deleted.',
-        apply: async () => {
-          if (!(await storage.head(`${folder}/manifest.json`))) await storage.delete(folder);
+      await findings.add(
+        'dataset_unfinished',
+        folder,
+        'An upload or a deletion that never ended left this behind; nobody sees it.',
+        {
+          done: 'It was deleted.',
+          apply: async () => {
+            if (!(await storage.head(`${folder}/manifest.json`))) await storage.delete(folder);
+          },
         },
-      });
+      );
       continue;
     }
     findings.count('datasets');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
+import type { DatasetModality } from '../../src/datasets/examine-entry.js';
 import { AppError } from '../../src/errors.js';
 import { Dataset, type Example } from '../../src/schemas/datasets.js';
 import type { Storage } from '../../src/storage/contract.js';
@@ -115,6 +116,65 @@ t.test('an example is its content: one row with all labels that it came under', 
   t.equal(pack?.bytes, a!.bytes.length + b!.bytes.length);
 });
 
+/** Bytes of text, of files that end in .txt. */
+const TEXTS: DatasetModality = {
+  id: 'text',
+  words: { one: 'text', many: 'texts' },
+  maxBytes: 100,
+  mayBeContent: (name) => name.endsWith('.txt'),
+  inspect: async (content) => {
+    if (content.includes(0)) throw new AppError('content_invalid', 'It is no text.');
+    return { length: content.length };
+  },
+};
+
+t.test('a data set holds one kind of content: the first for which a file is taken', async (t) => {
+  const { create, datasets, leftovers } = datasetsIn(t.testdir(), { modalities: [IMAGES, TEXTS] });
+  const texts = [
+    { name: 'cat/1.txt', bytes: 'meow' },
+    { name: 'dog/1.txt', bytes: 'woof' },
+    { name: 'dog/2.txt', bytes: 'a\0' },
+    { name: 'dog/3.txt', bytes: 'x'.repeat(101) },
+    { name: 'dog/about.md', bytes: '# dogs' },
+  ];
+  for (const archive of [zip(texts), tar(texts)]) {
+    const dataset = await create(archive);
+    t.match(dataset, {
+      modality: 'text',
+      examples: 2,
+      stored_bytes: 8,
+      refused: [
+        { name: 'dog/2.txt', code: 'content_invalid', reason: 'It is no text.' },
+        { name: 'dog/3.txt', code: 'content_too_large', reason: /101 bytes; texts may have at most 100/ },
+        { name: 'dog/about.md', code: 'not_content', reason: /no text/ },
+      ],
+      warnings: [/Classes with fewer than 5 texts/],
+    });
+    const { examples, readContent } = await datasets.open('default', dataset.id);
+    t.match(examples[1], { name: 'dog/1.txt', facts: { length: 4 }, labels: ['dog'] });
+    t.equal(String(await readContent(examples[1]!)), 'woof');
+    await datasets.delete('default', dataset.id);
+  }
+  const mixed = await create(zip([...texts, ...(await images('cat/1.png'))]));
+  t.match(mixed, { modality: 'image', examples: 1 });
+  t.match(mixed.refused[0], { name: 'cat/1.txt', code: 'other_modality', reason: /holds images\. Send texts as/ });
+  t.match(mixed.refused.at(-1), { name: 'dog/about.md', code: 'not_content', reason: /no image/ });
+  await datasets.delete('default', mixed.id);
+  await t.rejects(
+    create(
+      zip([
+        { name: 'cat/a.md', bytes: 'x' },
+        { name: 'cat/b.png', bytes: 'x' },
+      ]),
+    ),
+    {
+      code: 'no_examples',
+      message: /No image could be taken from the archive; 2 files were refused/,
+    },
+  );
+  t.same(await leftovers(), []);
+});
+
 t.test('a labels file decides, wherever in the archive it stands', async (t) => {
   const { create } = datasetsIn(t.testdir());
   const files = await images('x/a.png', 'x/b.png', 'x/c.png', 'x/cat/d.png');
@@ -196,6 +256,30 @@ t.test('what is deleted, or of another tenant, or no id, is not found', async (t
   }
   await t.rejects(readContent(examples[0]!), { code: 'dataset_not_found' });
   t.same(await leftovers(), []);
+});
+
+t.test('the manifest goes first, so that what is half deleted is nowhere', async (t) => {
+  const calls: string[] = [];
+  const storage = counting(new FileStorage({ root: join(t.testdir(), 'data') }), calls);
+  const { create, datasets } = datasetsIn(t.testdir(), { storage });
+  const { id } = await create(small);
+  calls.length = 0;
+  await datasets.delete('default', id);
+  const folder = `tenants/default/datasets/${id}`;
+  t.same(
+    calls.filter((call) => call.startsWith('delete')),
+    [`delete ${folder}/manifest.json`, `delete ${folder}`],
+  );
+});
+
+t.test('a list asks storage once a row', async (t) => {
+  const calls: string[] = [];
+  const storage = counting(new FileStorage({ root: join(t.testdir(), 'data') }), calls);
+  const { create, datasets } = datasetsIn(t.testdir(), { storage });
+  for (let i = 0; i < 3; i += 1) await create(small);
+  calls.length = 0;
+  t.equal((await datasets.list('default', { limit: 10 })).data.length, 3);
+  t.equal(calls.length, 1 + 3, calls.join());
 });
 
 t.test('an upload with another digest than announced is refused', async (t) => {
@@ -339,3 +423,20 @@ t.test('an archive of more classes than are taken is refused, and a tenant has s
   await create(zip(await images('a/1.png', 'b/1.png')));
   await t.rejects(create(zip(await images('a/2.png', 'b/2.png'))), { code: 'quota_exceeded' });
 });
+
+/** A storage that notes who asks for what. */
+function counting(storage: Storage, calls: string[]): Storage {
+  const noted = <A extends [string, ...unknown[]], R>(name: string, call: (...args: A) => R) => {
+    return (...args: A): R => {
+      calls.push(`${name} ${args[0]}`);
+      return call(...args);
+    };
+  };
+  return {
+    get: noted('get', storage.get.bind(storage)),
+    head: noted('head', storage.head.bind(storage)),
+    list: noted('list', storage.list.bind(storage)),
+    delete: noted('delete', storage.delete.bind(storage)),
+    put: noted('put', storage.put.bind(storage)),
+  };
+}

@@ -1,3 +1,7 @@
+/**
+ * labels/ decides label and split of each file, from folders or from a table, by names alone. Whether a file is content,
+ * and what equal contents become, is for datasets/; how an archive is read, for archives/.
+ */
 import type { Modality } from '../../backbones/modality.js';
 import type { DatasetLayout, RefusedFile } from '../../schemas/datasets.js';
 import type { Refusal } from '../archives/archive.js';
