@@ -258,6 +258,33 @@ t.test('what is deleted, or of another tenant, or no id, is not found', async (t
   t.same(await leftovers(), []);
 });
 
+t.test('contents are read forward in few reads, in any order, and again', async (t) => {
+  const calls: string[] = [];
+  const storage = counting(new FileStorage({ root: join(t.testdir(), 'data') }), calls);
+  const { create, datasets } = datasetsIn(t.testdir(), { storage });
+  const { id } = await create(zip(await images(...Array.from({ length: 40 }, (_, i) => `${i % 2}/${i}.png`))));
+  const { examples, readForward } = await datasets.open('default', id);
+  const digestsOf = async (wanted: Example[]) => {
+    calls.length = 0;
+    const digests: string[] = [];
+    for await (const bytes of readForward(wanted)) digests.push(createHash('sha256').update(bytes).digest('hex'));
+    t.same(
+      digests,
+      wanted.map(({ sha256 }) => sha256),
+    );
+    return calls.length;
+  };
+  t.equal(await digestsOf(examples), 1);
+  t.equal(await digestsOf([...examples, ...examples.slice(3, 5), examples[4]!, examples[4]!]), 2);
+  t.equal(await digestsOf(examples.slice(0, 3).reverse()), 3);
+  t.equal(await digestsOf([]), 0);
+  const reader = readForward(examples);
+  t.ok((await reader.next()).value);
+  await reader.return();
+  await datasets.delete('default', id);
+  await t.rejects(readForward(examples).next(), { code: 'dataset_not_found' });
+});
+
 t.test('the manifest goes first, so that what is half deleted is nowhere', async (t) => {
   const calls: string[] = [];
   const storage = counting(new FileStorage({ root: join(t.testdir(), 'data') }), calls);
