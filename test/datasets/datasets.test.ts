@@ -10,111 +10,118 @@ import { Dataset, type Example } from '../../src/schemas/datasets.js';
 import type { Storage } from '../../src/storage/contract.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 import { tar, zip } from '../helpers/archives.js';
+import { counting } from '../helpers/counting-storage.js';
 import { datasetsIn, IMAGES, images, pieces, sharedFolder } from '../helpers/datasets.js';
+import { MemoryStorage } from '../helpers/memory-storage.js';
+import { DRIVERS } from '../helpers/storages.js';
 
 const small = zip(await images('cat/1.png', 'dog/1.png'));
 
-t.test('an archive becomes a pack, an index and a manifest', async (t) => {
-  const { create, datasets, storage } = datasetsIn(t.testdir());
-  const files = await images('pets/cat/1.png', 'pets/cat/2.png', 'pets/dog/1.png', 'pets/cover.png');
-  const archive = zip([...files, { name: 'pets/.DS_Store' }, { name: '__MACOSX/pets/._1.png', bytes: 'x' }]);
-  const dataset = await create(archive);
-  t.match(dataset, {
-    id: /^ds_[0-9a-z]{26}$/,
-    name: 'test',
-    format: 1,
-    archive_format: 'zip',
-    modality: 'image',
-    by: 'local',
-    bytes: archive.length,
-    sha256: createHash('sha256').update(archive).digest('hex'),
-    examples: 3,
-    conflicts: 0,
-    stored_bytes: files.reduce((sum, { bytes }) => sum + bytes.length, 0),
-    splits: null,
-    layout: { kind: 'class_folders', root: 'pets' },
-    class_count: 2,
-    classes: [
-      { label: 'cat', examples: 2 },
-      { label: 'dog', examples: 1 },
-    ],
-    refused_count: 1,
-    refused: [{ name: 'pets/cover.png', code: 'no_class_folder' }],
-    duplicate_count: 0,
-    ignored: 2,
-    warnings: [/fewer than 5 images: "cat" \(2\), "dog" \(1\)/],
-  });
-  t.ok(Date.parse(dataset.created_at));
-  t.same(Object.keys(dataset).sort(), Object.keys(Dataset.properties).sort());
-  t.same(await datasets.get('default', dataset.id), dataset);
-
-  const prefix = `tenants/default/datasets/${dataset.id}`;
-  t.same(await storage.list(prefix), ['index.ndjson', 'manifest.json', 'pack']);
-  const index = await text((await storage.get(`${prefix}/index.ndjson`))!.stream);
-  const examples: Example[] = index
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  const opened = await datasets.open('default', dataset.id);
-  t.same(opened.manifest, dataset);
-  t.same(opened.examples, examples);
-  for (const [i, example] of examples.entries()) {
-    const bytes = await opened.readContent(example);
-    t.ok(bytes.equals(files[i]!.bytes), example.name);
-    t.match(example, {
-      name: files[i]!.name,
-      labels: [i < 2 ? 'cat' : 'dog'],
-      bytes: bytes.length,
-      facts: { width: 6, height: 4 },
-      origin: 'upload',
+for (const [driver, open] of Object.entries(DRIVERS)) {
+  t.test(`an archive becomes a pack, an index and a manifest (${driver})`, async (t) => {
+    const { create, datasets, storage } = datasetsIn(t.testdir(), { storage: open(t) });
+    const files = await images('pets/cat/1.png', 'pets/cat/2.png', 'pets/dog/1.png', 'pets/cover.png');
+    const archive = zip([...files, { name: 'pets/.DS_Store' }, { name: '__MACOSX/pets/._1.png', bytes: 'x' }]);
+    const dataset = await create(archive);
+    t.match(dataset, {
+      id: /^ds_[0-9a-z]{26}$/,
+      name: 'test',
+      format: 1,
+      archive_format: 'zip',
+      modality: 'image',
+      by: 'local',
+      bytes: archive.length,
+      sha256: createHash('sha256').update(archive).digest('hex'),
+      examples: 3,
+      conflicts: 0,
+      stored_bytes: files.reduce((sum, { bytes }) => sum + bytes.length, 0),
+      splits: null,
+      layout: { kind: 'class_folders', root: 'pets' },
+      class_count: 2,
+      classes: [
+        { label: 'cat', examples: 2 },
+        { label: 'dog', examples: 1 },
+      ],
+      refused_count: 1,
+      refused: [{ name: 'pets/cover.png', code: 'no_class_folder' }],
+      duplicate_count: 0,
+      ignored: 2,
+      warnings: [/fewer than 5 images: "cat" \(2\), "dog" \(1\)/],
     });
-    t.equal(example.sha256, createHash('sha256').update(bytes).digest('hex'));
-  }
-});
+    t.ok(Date.parse(dataset.created_at));
+    t.same(Object.keys(dataset).sort(), Object.keys(Dataset.properties).sort());
+    t.same(await datasets.get('default', dataset.id), dataset);
 
-t.test('an example is its content: one row with all labels that it came under', async (t) => {
-  const { create, datasets, storage } = datasetsIn(t.testdir());
-  const [a, b] = await images('a', 'b');
-  const dataset = await create(
-    zip([
-      { ...a!, name: 'train/cat/1.png' },
-      { ...a!, name: 'test/cat/2.png' },
-      { ...a!, name: 'train/dog/3.png' },
-      { ...b!, name: 'train/dog/4.png' },
-      { ...b!, name: 'train/dog/5.png' },
-    ]),
-  );
-  t.same(dataset.duplicates, [
-    { name: 'train/cat/1.png', same_as: 'test/cat/2.png', kind: 'across_splits' },
-    { name: 'train/dog/3.png', same_as: 'test/cat/2.png', kind: 'other_label' },
-    { name: 'train/dog/5.png', same_as: 'train/dog/4.png', kind: 'same_class' },
-  ]);
-  t.match(dataset, {
-    examples: 2,
-    conflicts: 1,
-    duplicate_count: 3,
-    splits: { train: 1, validation: 0, test: 1 },
-    classes: [
-      { label: 'cat', examples: 0 },
-      { label: 'dog', examples: 1 },
-    ],
+    const prefix = `tenants/default/datasets/${dataset.id}`;
+    t.same(await storage.list(prefix), ['index.ndjson', 'manifest.json', 'pack']);
+    const index = await text((await storage.get(`${prefix}/index.ndjson`))!.stream);
+    const examples: Example[] = index
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const opened = await datasets.open('default', dataset.id);
+    t.same(opened.manifest, dataset);
+    t.same(opened.examples, examples);
+    for (const [i, example] of examples.entries()) {
+      const bytes = await opened.readContent(example);
+      t.ok(bytes.equals(files[i]!.bytes), example.name);
+      t.match(example, {
+        name: files[i]!.name,
+        labels: [i < 2 ? 'cat' : 'dog'],
+        bytes: bytes.length,
+        facts: { width: 6, height: 4 },
+        origin: 'upload',
+      });
+      t.equal(example.sha256, createHash('sha256').update(bytes).digest('hex'));
+    }
   });
-  t.match(
-    dataset.warnings.join(),
-    /1 image has several labels: test\/cat\/2\.png \("cat", "dog"\)\. It is left out of training/,
-  );
-  const { examples, readContent } = await datasets.open('default', dataset.id);
-  t.same(
-    examples.map(({ name, offset, labels, split, conflict }) => [name, offset, labels, split, conflict]),
-    [
-      ['test/cat/2.png', 0, ['cat', 'dog'], 'test', true],
-      ['train/dog/4.png', a!.bytes.length, ['dog'], 'train', undefined],
-    ],
-  );
-  for (const example of examples) t.equal((await readContent(example)).length, example.bytes);
-  const pack = await storage.head(`tenants/default/datasets/${dataset.id}/pack`);
-  t.equal(pack?.bytes, a!.bytes.length + b!.bytes.length);
-});
+}
+
+for (const [driver, open] of Object.entries(DRIVERS)) {
+  t.test(`an example is its content: one row with all labels that it came under (${driver})`, async (t) => {
+    const { create, datasets, storage } = datasetsIn(t.testdir(), { storage: open(t) });
+    const [a, b] = await images('a', 'b');
+    const dataset = await create(
+      zip([
+        { ...a!, name: 'train/cat/1.png' },
+        { ...a!, name: 'test/cat/2.png' },
+        { ...a!, name: 'train/dog/3.png' },
+        { ...b!, name: 'train/dog/4.png' },
+        { ...b!, name: 'train/dog/5.png' },
+      ]),
+    );
+    t.same(dataset.duplicates, [
+      { name: 'train/cat/1.png', same_as: 'test/cat/2.png', kind: 'across_splits' },
+      { name: 'train/dog/3.png', same_as: 'test/cat/2.png', kind: 'other_label' },
+      { name: 'train/dog/5.png', same_as: 'train/dog/4.png', kind: 'same_class' },
+    ]);
+    t.match(dataset, {
+      examples: 2,
+      conflicts: 1,
+      duplicate_count: 3,
+      splits: { train: 1, validation: 0, test: 1 },
+      classes: [
+        { label: 'cat', examples: 0 },
+        { label: 'dog', examples: 1 },
+      ],
+    });
+    t.match(
+      dataset.warnings.join(),
+      /1 image has several labels: test\/cat\/2\.png \("cat", "dog"\)\. It is left out of training/,
+    );
+    const { examples, readContent } = await datasets.open('default', dataset.id);
+    t.same(
+      examples.map(({ name, offset, labels, split, conflict }) => [name, offset, labels, split, conflict]),
+      [
+        ['test/cat/2.png', 0, ['cat', 'dog'], 'test', true],
+        ['train/dog/4.png', a!.bytes.length, ['dog'], 'train', undefined],
+      ],
+    );
+    for (const example of examples) t.equal((await readContent(example)).length, example.bytes);
+    const pack = await storage.head(`tenants/default/datasets/${dataset.id}/pack`);
+    t.equal(pack?.bytes, a!.bytes.length + b!.bytes.length);
+  });
+}
 
 /** Bytes of text, of files that end in .txt. */
 const TEXTS: DatasetModality = {
@@ -243,24 +250,25 @@ t.test('a list is newest first, in pages, and skips what has no manifest', async
   t.notOk('refused' in (await datasets.list('default', { limit: 1 })).data[0]!, 'a summary is short');
 });
 
-t.test('what is deleted, or of another tenant, or no id, is not found', async (t) => {
-  const { create, datasets, leftovers } = datasetsIn(t.testdir());
-  const { id } = await create(small);
-  const { examples, readContent } = await datasets.open('default', id);
-  await t.rejects(datasets.get('other', id), { code: 'dataset_not_found' });
-  await datasets.delete('default', id);
-  for (const gone of [id, '../../x', 'ds_', '']) {
-    await t.rejects(datasets.get('default', gone), { code: 'dataset_not_found' });
-    await t.rejects(datasets.open('default', gone), { code: 'dataset_not_found' });
-    await t.rejects(datasets.delete('default', gone), { code: 'dataset_not_found' });
-  }
-  await t.rejects(readContent(examples[0]!), { code: 'dataset_not_found' });
-  t.same(await leftovers(), []);
-});
+for (const [driver, open] of Object.entries(DRIVERS)) {
+  t.test(`what is deleted, or of another tenant, or no id, is not found (${driver})`, async (t) => {
+    const { create, datasets, leftovers } = datasetsIn(t.testdir(), { storage: open(t) });
+    const { id } = await create(small);
+    const { examples, readContent } = await datasets.open('default', id);
+    await t.rejects(datasets.get('other', id), { code: 'dataset_not_found' });
+    await datasets.delete('default', id);
+    for (const gone of [id, '../../x', 'ds_', '']) {
+      await t.rejects(datasets.get('default', gone), { code: 'dataset_not_found' });
+      await t.rejects(datasets.open('default', gone), { code: 'dataset_not_found' });
+      await t.rejects(datasets.delete('default', gone), { code: 'dataset_not_found' });
+    }
+    await t.rejects(readContent(examples[0]!), { code: 'dataset_not_found' });
+    t.same(await leftovers(), []);
+  });
+}
 
 t.test('contents are read forward in few reads, in any order, and again', async (t) => {
-  const calls: string[] = [];
-  const storage = counting(new FileStorage({ root: join(t.testdir(), 'data') }), calls);
+  const { storage, calls } = counting(new MemoryStorage());
   const { create, datasets } = datasetsIn(t.testdir(), { storage });
   const { id } = await create(zip(await images(...Array.from({ length: 40 }, (_, i) => `${i % 2}/${i}.png`))));
   const { examples, readForward } = await datasets.open('default', id);
@@ -286,8 +294,7 @@ t.test('contents are read forward in few reads, in any order, and again', async 
 });
 
 t.test('the manifest goes first, so that what is half deleted is nowhere', async (t) => {
-  const calls: string[] = [];
-  const storage = counting(new FileStorage({ root: join(t.testdir(), 'data') }), calls);
+  const { storage, calls } = counting(new MemoryStorage());
   const { create, datasets } = datasetsIn(t.testdir(), { storage });
   const { id } = await create(small);
   calls.length = 0;
@@ -300,8 +307,7 @@ t.test('the manifest goes first, so that what is half deleted is nowhere', async
 });
 
 t.test('a list asks storage once a row', async (t) => {
-  const calls: string[] = [];
-  const storage = counting(new FileStorage({ root: join(t.testdir(), 'data') }), calls);
+  const { storage, calls } = counting(new MemoryStorage());
   const { create, datasets } = datasetsIn(t.testdir(), { storage });
   for (let i = 0; i < 3; i += 1) await create(small);
   calls.length = 0;
@@ -450,20 +456,3 @@ t.test('an archive of more classes than are taken is refused, and a tenant has s
   await create(zip(await images('a/1.png', 'b/1.png')));
   await t.rejects(create(zip(await images('a/2.png', 'b/2.png'))), { code: 'quota_exceeded' });
 });
-
-/** A storage that notes who asks for what. */
-function counting(storage: Storage, calls: string[]): Storage {
-  const noted = <A extends [string, ...unknown[]], R>(name: string, call: (...args: A) => R) => {
-    return (...args: A): R => {
-      calls.push(`${name} ${args[0]}`);
-      return call(...args);
-    };
-  };
-  return {
-    get: noted('get', storage.get.bind(storage)),
-    head: noted('head', storage.head.bind(storage)),
-    list: noted('list', storage.list.bind(storage)),
-    delete: noted('delete', storage.delete.bind(storage)),
-    put: noted('put', storage.put.bind(storage)),
-  };
-}

@@ -37,6 +37,8 @@ t.test('a class without training images is refused by name', (t) => {
   ];
   const refusal = { code: 'class_without_training_examples', details: { classes: ['dog', 'emu'] } };
   t.throws(check({}, { classes }), refusal);
+  const conflicts = { classes: [...TWO.classes, { label: 'emu', examples: 0 }] };
+  t.throws(check({}, conflicts), { code: 'class_without_training_examples', details: { classes: ['emu'] } });
   t.end();
 });
 
