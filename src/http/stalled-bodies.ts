@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /**
@@ -16,6 +16,7 @@ export function limitStalls(
     if (raw.complete || raw.headers['content-length'] === '0') return;
     if (raw.headers['content-length'] === undefined && raw.headers['transfer-encoding'] === undefined) return;
     const { socket } = raw;
+    if (!(socket instanceof Socket)) return; // given by hand: there is no connection that could stand still
     // On the request: what nobody there takes care of, Node ends without a word.
     raw.setTimeout(ms, () => {
       if (!raw.complete && !reply.raw.headersSent) refuse(socket, request);

@@ -1,0 +1,38 @@
+/** A dialect that nobody speaks: its own place for the key, its own errors, one route. All that it needs lies in this folder. */
+
+import { readBody, takeRawBodies } from '../../../src/http/bodies.js';
+import type { Dialect } from '../../../src/http/dialect.js';
+
+export const fake: Dialect = {
+  prefix: '/fake',
+  key: ({ headers }) => headers['x-fake-key']?.toString(),
+  keyHint: '`X-Fake-Key: <key>`',
+  renderError: ({ status, code, message }, requestId) => ({
+    status,
+    headers: { 'x-oops': code },
+    type: 'text/plain; charset=utf-8',
+    body: `oops ${code}: ${message} (${requestId})`,
+  }),
+  routes:
+    ({ classify }, { config, predictionBodies }) =>
+    async (app) => {
+      takeRawBodies(app);
+      app.post('/classify/:model', { schema: { hide: true } }, async (request) => {
+        const share = predictionBodies.open();
+        try {
+          const { results } = await classify({
+            caller: request.caller,
+            model: (request.params as { model: string }).model,
+            reference: 'latest',
+            topK: 1,
+            examples: async () => [
+              { name: 'it', bytes: await readBody(request.raw, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share) },
+            ],
+          });
+          return { is: results[0]!.predictions[0]!.label };
+        } finally {
+          share.close();
+        }
+      });
+    },
+};
