@@ -60,7 +60,8 @@ const storage = {
     minLength: 1,
   }),
   CACHE_DIR: Type.String({
-    description: 'Folder for cached features; safe to delete. Default: `cache/` in `DATA_DIR`.',
+    description:
+      'Folder for cached features, copies of installed backbones and interrupted downloads; safe to delete. Default: `cache/` in `DATA_DIR`.',
     default: '',
   }),
   FEATURE_CACHE_BYTES: positive('Size at which the feature cache is emptied and starts anew.', 20 * GiB),
@@ -80,7 +81,10 @@ const storage = {
 
 /** Which backbones there are, and what they run on. */
 const backbones = {
-  MODELS_DIR: Type.String({ description: 'Folder of the backbones. Default: `models/` of Graft.', default: '' }),
+  MODELS_DIR: Type.String({
+    description: 'Folder of the backbones that Graft comes with; it is only read. Default: `models/` of Graft.',
+    default: '',
+  }),
   BACKBONE_MIRROR: Type.String({
     description: 'Address from which `npm run backbones -- pull` fetches instead of `https://huggingface.co`.',
     default: '',

@@ -58,6 +58,7 @@ export const ERRORS = {
   // backbones
   backbone_not_found: { status: 404, title: 'No such backbone', retryable: false },
   backbone_invalid: { status: 422, title: 'The backbone cannot be used', retryable: false },
+  backbone_in_use: { status: 409, title: 'The backbone is in use', retryable: false },
   backbone_mismatch: { status: 409, title: 'The version was trained on another backbone', retryable: false },
   download_failed: { status: 502, title: 'A file could not be fetched', retryable: true },
   // limits of a tenant or key

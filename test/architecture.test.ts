@@ -104,7 +104,6 @@ const BORROWED = new Set<string>([
   'backbones/backbones → type backbones/image/thread',
   'backbones/backbones → type top/weights',
   'backbones/feature-cache → backbones/image/pixels',
-  'outbound/addresses → type backbones/catalog/catalog',
   'prediction/explainer → backbones/image/class-activation-map',
   'prediction/explainer → backbones/image/map-pictures',
   'prediction/predictor → backbones/image/pixels',

@@ -11,9 +11,9 @@ import { sessionPool } from './image/session-pool.js';
 import type {
   EmbedRequest,
   FeatureMap,
-  TopRequest,
   ThreadData,
   ThreadMessage,
+  TopRequest,
   WeightsMessage,
 } from './image/thread.js';
 import { type BackboneSource, isNotFound } from './source.js';

@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { Value } from '@sinclair/typebox/value';
 import { AppError, isErrno } from '../errors.js';
 import { BackboneCard } from '../schemas/backbones.js';
@@ -46,7 +49,22 @@ export class EmbeddedBackbones implements BackboneSource {
 
   async file({ id, file }: BackboneCard): Promise<string> {
     const path = join(this.#folder, id, file);
-    if (!(await stat(path).catch(() => undefined))?.isFile()) throw backboneNotFound(id);
-    return path;
+    if ((await stat(path).catch(() => undefined))?.isFile()) return path;
+    await this.card(id);
+    throw new AppError('backbone_invalid', `The file ${path} is missing: restore it.`, { details: { backbone: id } });
+  }
+
+  async verify(id: string): Promise<void> {
+    const card = await this.card(id);
+    const path = await this.file(card);
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(path), hash);
+    const found = hash.digest('hex');
+    if (found === card.sha256) return;
+    throw new AppError(
+      'backbone_invalid',
+      `The file ${path} is damaged: its sha256 is ${found}, its card says ${card.sha256}.`,
+      { details: { backbone: id } },
+    );
   }
 }

@@ -1,83 +1,139 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { createHash } from 'node:crypto';
 import { Value } from '@sinclair/typebox/value';
-import { AppError, isErrno } from '../errors.js';
-import { BackboneCard } from '../schemas/backbones.js';
+import { AppError } from '../errors.js';
+import { type BackboneCard, InstalledBackbone } from '../schemas/backbones.js';
 import { BackboneId } from '../schemas/common.js';
+import { readJson, type Storage, writeJson } from '../storage/contract.js';
+import { LocalCopies } from './local-copies.js';
+import { type BackboneSource, backboneNotFound } from './source.js';
 
-/**
- * The card of one backbone.
- * @throws AppError `backbone_not_found` when there is none, `backbone_invalid` when its card cannot be used.
- */
-export async function readCard(modelsDir: string, id: string): Promise<BackboneCard> {
-  const missing = () =>
-    new AppError('backbone_not_found', `There is no backbone ${JSON.stringify(id)} in ${modelsDir}.`);
-  if (!Value.Check(BackboneId, id)) throw missing();
-  let card: unknown;
-  try {
-    card = JSON.parse(await readFile(join(modelsDir, id, 'backbone.json'), 'utf8'));
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw missing();
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  // A file elsewhere is none of the backbone's: the card's name of it must be a plain one.
-  if (!Value.Check(BackboneCard, card) || card.id !== id || /[/\\]|^\.*$/.test(card.file)) {
-    throw new AppError(
-      'backbone_invalid',
-      `The card ${join(modelsDir, id, 'backbone.json')} is not valid: import the backbone again.`,
-    );
-  }
-  return card;
-}
-
-/** Ids of the backbones in a folder, sorted; none where the folder is missing. Their cards may still be invalid. */
-export async function listBackbones(modelsDir: string): Promise<string[]> {
-  try {
-    const entries = await readdir(modelsDir, { withFileTypes: true });
-    const folders = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
-    const ids = folders.map(({ name }) => name).filter((name) => Value.Check(BackboneId, name));
-    return ids.sort();
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  }
+/** What an installation writes. */
+export interface NewBackbone {
+  card: BackboneCard;
+  /** By name; the one that the card names is among them. */
+  files: Map<string, Uint8Array | string>;
 }
 
 /**
- * Compare the bytes of a backbone with its card.
- * @throws AppError `backbone_invalid` when they differ or the file is missing.
+ * The backbones that were installed: content in storage, shared by all tenants, servers and workers.
+ *
+ *   backbones/<id>/files/<sha256>  its files, named by content
+ *   backbones/<id>/card.json       written last: the backbone exists exactly when this does
+ *
+ * A file is fetched to a local folder when it is first needed, and kept there under its digest.
  */
-export async function verifyBackbone(modelsDir: string, id: string): Promise<BackboneCard> {
-  const card = await readCard(modelsDir, id);
-  const file = join(modelsDir, id, card.file);
-  const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(file), hash);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'EISDIR')) throw error;
-    throw new AppError('backbone_invalid', `The file ${file} is missing: import the backbone again.`, { cause: error });
+export class InstalledBackbones implements BackboneSource {
+  readonly #storage: Storage;
+  readonly #copies: LocalCopies;
+
+  /** @param options folder: for local copies of files; may be deleted at any time */
+  constructor(options: { storage: Storage; folder: string }) {
+    this.#storage = options.storage;
+    this.#copies = new LocalCopies({ folder: options.folder });
   }
-  const sha256 = hash.digest('hex');
-  if (sha256 !== card.sha256) {
-    throw new AppError(
-      'backbone_invalid',
-      `The file ${file} is damaged: its sha256 is ${sha256}, its card says ${card.sha256}.`,
-    );
+
+  /** Folders in storage; what a removal or an interrupted installation left has no card. */
+  async ids(): Promise<string[]> {
+    return (await this.#storage.list('backbones')).filter((name) => Value.Check(BackboneId, name));
   }
-  return card;
+
+  async card(id: string): Promise<BackboneCard> {
+    return (await this.#installed(id)).card;
+  }
+
+  /** The local copy is compared with its digest every time; a damaged one is fetched anew. */
+  async file({ id, sha256 }: BackboneCard): Promise<string> {
+    const path = await this.#copies.path(sha256, async () => (await this.#storage.get(fileKey(id, sha256)))?.stream);
+    if (path !== undefined) return path;
+    const card = await this.card(id);
+    throw card.sha256 === sha256 ? unusable(id, 'its file is missing in storage') : backboneNotFound(id);
+  }
+
+  /** @throws AppError `invalid_request` where there is a backbone of this id */
+  async install({ card, files }: NewBackbone): Promise<void> {
+    const { id } = card;
+    await this.refuseTaken(id);
+    const rows: InstalledBackbone['files'] = [];
+    for (const [path, content] of files) {
+      const bytes = Buffer.from(content as Uint8Array);
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      await this.#storage.put(fileKey(id, sha256), bytes);
+      rows.push({ path, bytes: bytes.length, sha256 });
+    }
+    const record: InstalledBackbone = { format: 1, card, files: rows };
+    if (!(await writeJson(this.#storage, cardKey(id), record, { ifAbsent: true })).created) throw taken(id);
+  }
+
+  /** @throws AppError `invalid_request` where there is a backbone of this id */
+  async refuseTaken(id: string): Promise<void> {
+    if (await this.#storage.head(cardKey(id))) throw taken(id);
+  }
+
+  /** Reads all files in storage; local copies are not looked at. */
+  async verify(id: string): Promise<void> {
+    const { files } = await this.#installed(id);
+    for (const { path, sha256 } of files) {
+      const object = await this.#storage.get(fileKey(id, sha256));
+      if (!object) throw unusable(id, `its file ${path} is missing in storage`);
+      const hash = createHash('sha256');
+      for await (const piece of object.stream) hash.update(piece as Buffer);
+      const found = hash.digest('hex');
+      if (found !== sha256) {
+        throw unusable(id, `its file ${path} is damaged: the sha256 is ${found} instead of ${sha256}`);
+      }
+    }
+  }
+
+  /**
+   * Delete a backbone, also one whose card is damaged or whose installation was interrupted. Whether versions need it is not
+   * asked here.
+   * @throws AppError `backbone_not_found`
+   */
+  async remove(id: string): Promise<void> {
+    if (!(await this.ids()).includes(id)) throw backboneNotFound(id);
+    const files = await this.#storage.list(`backbones/${id}/files`);
+    if (files.length === 0 && !(await this.#storage.head(cardKey(id)))) throw backboneNotFound(id);
+    await this.#storage.delete(cardKey(id));
+    await this.#storage.delete(`backbones/${id}`);
+    for (const sha256 of files) await this.#copies.forget(sha256);
+  }
+
+  async #installed(id: string): Promise<InstalledBackbone> {
+    if (!Value.Check(BackboneId, id)) throw backboneNotFound(id);
+    let record: unknown;
+    try {
+      record = await readJson(this.#storage, cardKey(id));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      record = null;
+    }
+    if (record === undefined) throw backboneNotFound(id);
+    if (!Value.Check(InstalledBackbone, record) || record.card.id !== id) {
+      throw unusable(id, `${cardKey(id)} in storage is not valid`);
+    }
+    return record;
+  }
 }
 
-/**
- * Delete a backbone. Models that were trained on it cannot answer without it.
- * @throws AppError `backbone_not_found`
- */
-export async function removeBackbone(modelsDir: string, id: string): Promise<void> {
-  if (!(await listBackbones(modelsDir)).includes(id)) await readCard(modelsDir, id);
-  // Renamed first, so that nobody finds half of it.
-  const gone = join(modelsDir, `.removed-${randomBytes(6).toString('hex')}`);
-  await rename(join(modelsDir, id), gone);
-  await rm(gone, { recursive: true, force: true });
+function cardKey(id: string): string {
+  return `backbones/${id}/card.json`;
+}
+
+function fileKey(id: string, sha256: string): string {
+  return `backbones/${id}/files/${sha256}`;
+}
+
+function taken(id: string): AppError {
+  return new AppError(
+    'invalid_request',
+    `There is a backbone ${id} already: take another id, or remove that one first (npm run backbones -- remove ${id}).`,
+  );
+}
+
+function unusable(id: string, reason: string): AppError {
+  return new AppError(
+    'backbone_invalid',
+    `Backbone '${id}' cannot be used: ${reason}. Remove it and install it again, or restore it from a backup.`,
+    { details: { backbone: id } },
+  );
 }

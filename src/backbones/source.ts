@@ -19,6 +19,11 @@ export interface BackboneSource {
    * @throws AppError `backbone_not_found` where this source has no such file, or `backbone_invalid` where it is damaged
    */
   file(card: BackboneCard): Promise<string>;
+  /**
+   * Compare the bytes of this backbone with its digests.
+   * @throws AppError `backbone_not_found`, or `backbone_invalid` where they differ or a file is missing
+   */
+  verify(id: string): Promise<void>;
 }
 
 /** Several sources as one, asked in this order: of two backbones with one id the first holds. */
@@ -37,6 +42,7 @@ export function sourcesInOrder(sources: BackboneSource[]): BackboneSource {
     ids: async () => [...new Set((await Promise.all(sources.map((source) => source.ids()))).flat())].sort(),
     card: (id) => first((source) => source.card(id), id),
     file: (card) => first((source) => source.file(card), card.id),
+    verify: (id) => first((source) => source.verify(id), id),
   };
 }
 

@@ -1,21 +1,35 @@
 /**
  * The command `npm run backbones`: pull a public network or import an ONNX file as a backbone, list, verify and remove
- * them. Prints a sentence and exits with 1 when something is wrong.
+ * them. They are installed in storage, where every server and worker finds them. Prints a sentence and exits with 1 when
+ * something is wrong.
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { Value } from '@sinclair/typebox/value';
 import { readCatalog } from '../backbones/catalog/catalog.js';
 import { isInstalled, pullBackbone } from '../backbones/catalog/pull-backbone.js';
 import { importBackbone } from '../backbones/image/import/import-backbone.js';
 import type { ImportedBackbone } from '../backbones/image/import/imported-backbone.js';
-import { listBackbones, readCard, removeBackbone, verifyBackbone } from '../backbones/installed.js';
-import { loadConfig, PACKAGE_ROOT } from '../config.js';
+import type { BackboneSource } from '../backbones/source.js';
+import { type Config, loadConfig, PACKAGE_ROOT } from '../config.js';
 import { AppError } from '../errors.js';
+import { JobStore } from '../jobs/job-store.js';
+import {
+  type BackboneOwners,
+  installBackbone,
+  refuseTakenId,
+  removeBackbone,
+} from '../operations/installed-backbones.js';
 import { isAddress } from '../outbound/addresses.js';
+import { Registry } from '../registry/registry.js';
+import { BackboneId } from '../schemas/common.js';
+import type { Storage } from '../storage/contract.js';
+import { openStorage } from '../storage/open-storage.js';
 import { formatBytes } from '../terminal/format.js';
 import { createPaint } from '../terminal/paint.js';
 import { createScreen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
+import { backbonesOf } from './composition.js';
 
 const USAGE = `Usage:
   npm run backbones -- catalog                              the public networks that can be pulled
@@ -23,7 +37,7 @@ const USAGE = `Usage:
   npm run backbones -- import FILE.onnx --id ID [options]   make a backbone of an ONNX image network
   npm run backbones -- list                                 the backbones that are here
   npm run backbones -- verify [ID …]                        compare their files with their checksums
-  npm run backbones -- remove ID                            delete one
+  npm run backbones -- remove ID [--force]                  delete one
 
 Options of pull:
   --from FILE|URL      the file, where it was fetched by other means, or another address of it
@@ -36,8 +50,11 @@ Options of import:
   --size PIXELS        width and height where the file leaves them open; 224 by default
   --stretch            stretch photos to the input instead of scaling and taking the centre
   --name, --license, --source TEXT, --top1 PERCENT    for the card
+Option of remove:
+  --force              also where versions or jobs need it
 Everywhere:
-  --models-dir DIR     folder of the backbones; by default MODELS_DIR, or models/ of Graft`;
+  --models-dir DIR     folder of the backbones that Graft comes with; by default MODELS_DIR, or models/ of Graft
+They are installed in DATA_DIR, for every server and worker that uses it.`;
 
 const OPTIONS = {
   from: { type: 'string' },
@@ -52,6 +69,7 @@ const OPTIONS = {
   license: { type: 'string' },
   source: { type: 'string' },
   top1: { type: 'string' },
+  force: { type: 'boolean' },
   'models-dir': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -86,17 +104,25 @@ async function run(args: string[]): Promise<void> {
     return;
   }
   const config = loadConfig(process.env);
-  const modelsDir = values['models-dir'] === undefined ? config.MODELS_DIR : here(values['models-dir']);
-  if (command === 'catalog') await printCatalog(modelsDir);
-  else if (command === 'pull') await pull(operands, values, { modelsDir, mirror: config.BACKBONE_MIRROR });
-  else if (command === 'import') await importFile(operands, values, modelsDir);
-  else if (command === 'list') await list(modelsDir);
-  else if (command === 'verify') await verify(operands, modelsDir);
-  else if (command === 'remove') {
-    if (operands.length !== 1) throw fault('remove takes the id of one backbone');
-    await removeBackbone(modelsDir, operands[0]!);
-    console.log(`Removed ${operands[0]}.`);
-  } else throw fault(`There is no command ${command}`);
+  if (values['models-dir'] !== undefined) config.MODELS_DIR = here(values['models-dir']);
+  const { storage } = await openStorage(config);
+  const scene: Scene = { values, config, storage, ...backbonesOf(config, storage) };
+  if (command === 'catalog') await printCatalog(scene);
+  else if (command === 'pull') await pull(operands, scene);
+  else if (command === 'import') await importFile(operands, scene);
+  else if (command === 'list') await list(scene);
+  else if (command === 'verify') await verify(operands, scene);
+  else if (command === 'remove') await remove(operands, scene);
+  else throw fault(`There is no command ${command}`);
+}
+
+/** What every command is given. */
+interface Scene extends BackboneOwners {
+  values: Values;
+  config: Config;
+  storage: Storage;
+  /** Those that were installed and those that Graft comes with. */
+  source: BackboneSource;
 }
 
 /** npm changes to the project's folder; paths are meant from where it was called. */
@@ -110,7 +136,7 @@ const screen = createScreen({
 });
 const CATALOG = join(PACKAGE_ROOT, 'models', 'catalog.json');
 
-async function printCatalog(modelsDir: string): Promise<void> {
+async function printCatalog({ source }: Scene): Promise<void> {
   const { networks, missing } = await readCatalog(CATALOG);
   const rows = networks.map(async (network) => [
     network.id,
@@ -118,7 +144,7 @@ async function printCatalog(modelsDir: string): Promise<void> {
     `${network.input_px}`,
     network.imagenet_top1?.toFixed(1) ?? '–',
     network.license,
-    (await isInstalled(network, modelsDir).catch(() => false)) ? 'installed' : '',
+    (await isInstalled(network, source).catch(() => false)) ? 'installed' : '',
     network.note ?? '',
   ]);
   printTable(
@@ -138,21 +164,21 @@ async function printCatalog(modelsDir: string): Promise<void> {
   for (const { name, advice } of missing) screen.line(`  ${name}: ${advice}`);
 }
 
-async function pull(
-  operands: string[],
-  values: Values,
-  { modelsDir, mirror }: { modelsDir: string; mirror: string },
-): Promise<void> {
+async function pull(operands: string[], scene: Scene): Promise<void> {
   if (operands.length !== 1) throw fault('pull takes the id of one network');
   const id = operands[0]!;
+  const { values, config } = scene;
   const { from } = values;
+  const mirror = values.mirror ?? config.BACKBONE_MIRROR;
   let told = 0;
   const imported = await pullBackbone({
     catalog: await readCatalog(CATALOG),
     id,
-    modelsDir,
+    source: scene.source,
+    downloads: join(config.CACHE_DIR, 'downloads'),
+    install: (backbone) => installBackbone(scene, backbone),
     from: from === undefined || isAddress(from) ? from : here(from),
-    mirror: values.mirror ?? (mirror === '' ? undefined : mirror),
+    mirror: mirror === '' ? undefined : mirror,
     levels: numberOf(values, 'levels'),
     onNote: (note) => screen.line(note),
     onProgress(done, total) {
@@ -167,13 +193,14 @@ async function pull(
   screen.line(imported === undefined ? `${id} is here already.` : describe(imported));
 }
 
-async function importFile(operands: string[], values: Values, modelsDir: string): Promise<void> {
+async function importFile(operands: string[], scene: Scene): Promise<void> {
   if (operands.length !== 1) throw fault('import takes one ONNX file');
+  const { values } = scene;
   if (values.id === undefined) throw fault('import needs --id');
+  if (Value.Check(BackboneId, values.id)) await refuseTakenId(scene, values.id); // before the work
   const imported = await importBackbone({
     file: here(operands[0]!),
     id: values.id,
-    modelsDir,
     preset: values.preset,
     features: values.features,
     levels: numberOf(values, 'levels'),
@@ -184,15 +211,24 @@ async function importFile(operands: string[], values: Values, modelsDir: string)
     source: values.source,
     imagenetTop1: numberOf(values, 'top1'),
   });
+  await installBackbone(scene, imported);
   console.log(describe(imported));
 }
 
-function describe({ card, folder, preset, presetReason, parts, classes }: ImportedBackbone): string {
+async function remove(operands: string[], { values, storage, ...owners }: Scene): Promise<void> {
+  if (operands.length !== 1) throw fault('remove takes the id of one backbone');
+  const id = operands[0]!;
+  const stores = { storage, registry: new Registry({ storage }), jobs: new JobStore({ storage }) };
+  await removeBackbone({ ...owners, ...stores }, { id, force: values.force });
+  console.log(`Removed ${id}.`);
+}
+
+function describe({ card, preset, presetReason, parts, classes }: ImportedBackbone): string {
   const { levels, vector } = parts;
   const pieces = levels.map(({ channels, height, width }) => `${channels} at ${height}×${width}`);
   if (vector) pieces.push(`${vector.dimensions} of ${vector.name}`);
   return [
-    `Imported ${card.id} to ${folder}`,
+    `Imported ${card.id} to backbones/${card.id}/ in storage`,
     `  features         ${card.features.dimensions} (${pieces.join(', ')})`,
     `  input            ${card.input.width}×${card.input.height} pixels`,
     `  pre-processing   ${preset}: ${presetReason}`,
@@ -202,12 +238,12 @@ function describe({ card, folder, preset, presetReason, parts, classes }: Import
   ].join('\n');
 }
 
-async function list(modelsDir: string): Promise<void> {
-  const ids = await listBackbones(modelsDir);
-  if (ids.length === 0) console.log(`There are no backbones in ${modelsDir}.`);
+async function list({ source }: Scene): Promise<void> {
+  const ids = await source.ids();
+  if (ids.length === 0) console.log('There are no backbones.');
   for (const id of ids) {
     try {
-      const { bytes, features, input, license } = await readCard(modelsDir, id);
+      const { bytes, features, input, license } = await source.card(id);
       const megabytes = (bytes / 1e6).toFixed(1);
       console.log(
         `${id.padEnd(28)} ${String(features.dimensions).padStart(5)} features  ${input.width}×${input.height} px  ${megabytes.padStart(6)} MB  ${license}`,
@@ -218,12 +254,12 @@ async function list(modelsDir: string): Promise<void> {
   }
 }
 
-async function verify(operands: string[], modelsDir: string): Promise<void> {
-  const ids = operands.length > 0 ? operands : await listBackbones(modelsDir);
+async function verify(operands: string[], { source }: Scene): Promise<void> {
+  const ids = operands.length > 0 ? operands : await source.ids();
   let damaged = 0;
   for (const id of ids) {
     try {
-      await verifyBackbone(modelsDir, id);
+      await source.verify(id);
       console.log(`${id}: ok`);
     } catch (error) {
       damaged++;

@@ -1,10 +1,15 @@
 /** What several entry points construct in the same way. */
+
+import { join } from 'node:path';
 import type { BackbonesOptions } from '../backbones/backbones.js';
 import { EmbeddedBackbones } from '../backbones/embedded.js';
 import { mayBeImage } from '../backbones/image/names.js';
 import { inspectImage } from '../backbones/image/pixels.js';
+import { InstalledBackbones } from '../backbones/installed.js';
+import { sourcesInOrder } from '../backbones/source.js';
 import type { Config } from '../config.js';
 import type { DatasetsOptions } from '../datasets/datasets.js';
+import type { Storage } from '../storage/contract.js';
 import type { OpenedStorage } from '../storage/open-storage.js';
 
 export function datasetsOptions(config: Config, { storage, temporaryFolder }: OpenedStorage): DatasetsOptions {
@@ -32,7 +37,14 @@ export function datasetsOptions(config: Config, { storage, temporaryFolder }: Op
   };
 }
 
-export function backbonesOptions(config: Config): BackbonesOptions {
-  const source = new EmbeddedBackbones({ folder: config.MODELS_DIR });
+/** The backbones that were installed, those that Graft comes with, and both as one. */
+export function backbonesOf(config: Config, storage: Storage) {
+  const installed = new InstalledBackbones({ storage, folder: join(config.CACHE_DIR, 'backbones') });
+  const embedded = new EmbeddedBackbones({ folder: config.MODELS_DIR });
+  return { installed, embedded, source: sourcesInOrder([installed, embedded]) };
+}
+
+export function backbonesOptions(config: Config, storage: Storage): BackbonesOptions {
+  const { source } = backbonesOf(config, storage);
   return { source, threads: config.BACKBONE_THREADS, provider: config.EXECUTION_PROVIDER };
 }

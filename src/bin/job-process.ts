@@ -26,11 +26,11 @@ async function run({ tenant, id, dataset, settings }: RunMessage['record']): Pro
   try {
     const config = loadConfig(process.env);
     standBack(config.JOB_NICE);
-    const backbones = new Backbones(backbonesOptions(config));
+    const opened = await openStorage(config);
+    const backbones = new Backbones(backbonesOptions(config, opened.storage));
     // In its own thread, while this one loads its modules; if it fails, training says so.
     backbones.load(settings.backbone).catch(() => undefined);
     const { runTraining } = await import('../training/run-training.js');
-    const opened = await openStorage(config);
     const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
     const { version, accuracy } = await runTraining({
       tenant,

@@ -36,7 +36,7 @@ async function main(config: Config): Promise<void> {
   const log = createLog('server', config.LOG_LEVEL);
   const registry = new Registry({ storage });
   const backbones = new Backbones({
-    ...backbonesOptions(config),
+    ...backbonesOptions(config, storage),
     onLoad: ({ card, provider, unavailableProviders }) =>
       log.info({ backbone: card.id, provider, unavailableProviders }, 'backbone loaded'),
   });

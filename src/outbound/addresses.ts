@@ -1,4 +1,3 @@
-import type { CatalogNetwork } from '../backbones/catalog/catalog.js';
 import { AppError } from '../errors.js';
 
 export interface Addresses {
@@ -6,15 +5,6 @@ export interface Addresses {
   urls: URL[];
   /** A host that was given on purpose, and may be asked without encryption: the checksum is checked anyway. */
   trustedHost?: string;
-}
-
-/** Where a network's file may lie: at its published addresses, or those on a mirror, or in the mirror's own folder. */
-export function networkAddresses(network: CatalogNetwork, options: { base: string; mirror?: string }): Addresses {
-  const { base, mirror } = options;
-  const below = (root: string, path: string) => new URL(`${root.replace(/\/+$/, '')}/${path}`);
-  if (!mirror) return { urls: network.paths.map((path) => below(base, path)) };
-  const { host } = parseAddress(mirror);
-  return { urls: [...network.paths, network.file].map((path) => below(mirror, path)), trustedHost: host };
 }
 
 /** @throws AppError `invalid_request` when it is not an http(s) address, or carries a password */

@@ -43,3 +43,13 @@ export const BackboneCut = Type.Object(
   strict,
 );
 export type BackboneCut = Static<typeof BackboneCut>;
+
+/** What lies in `backbones/<id>/card.json` in storage. */
+export const InstalledBackbone = Type.Object({
+  format: Type.Literal(1),
+  card: BackboneCard,
+  files: Type.Array(Type.Object({ path: Type.String(), bytes: Type.Integer(), sha256: Sha256 }), {
+    description: 'Its files in storage; the one of the card is among them',
+  }),
+});
+export type InstalledBackbone = Static<typeof InstalledBackbone>;

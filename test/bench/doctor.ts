@@ -17,16 +17,17 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Backbone, Backbones } from '../../src/backbones/backbones.js';
 import { FeatureCache } from '../../src/backbones/feature-cache.js';
-import { importBackbone } from '../../src/backbones/image/import/import-backbone.js';
 import { backbonesOptions } from '../../src/bin/composition.js';
 import { loadConfig } from '../../src/config.js';
 import { dense } from '../../src/numbers/features.js';
 import { seededRandom, shuffled } from '../../src/numbers/random.js';
 import type { Split } from '../../src/schemas/common.js';
 import type { LabelledExample } from '../../src/schemas/datasets.js';
+import { FileStorage } from '../../src/storage/file-storage.js';
 import { examineData } from '../../src/training/doctor/examine-data.js';
 import { outOfFold } from '../../src/training/doctor/out-of-fold.js';
 import { extractFeatures } from '../../src/training/extract/extract-features.js';
+import { importInto } from '../helpers/backbones.js';
 import { COPIES, foreignPictures, standardised } from '../helpers/planted.js';
 import { SHARED } from '../helpers/shared.js';
 
@@ -52,10 +53,10 @@ try {
   const ids = ['rootstock_s'];
   const mobilenet = join(SHARED, 'backbones', 'mobilenet_v2', 'classifier.onnx');
   if (existsSync(mobilenet)) {
-    await importBackbone({ file: mobilenet, id: 'mobilenet_v2', preset: 'tf', modelsDir: config.MODELS_DIR });
+    await importInto(config.MODELS_DIR, { file: mobilenet, id: 'mobilenet_v2', preset: 'tf' });
     ids.push('mobilenet_v2');
   } else console.log(`${mobilenet} is not here: mobilenet_v2 is left out.`);
-  const backbones = new Backbones(backbonesOptions(config));
+  const backbones = new Backbones(backbonesOptions(config, new FileStorage({ root: folder })));
   console.log('| data set | backbone | what was planted | found | precision | listed beside | seconds |');
   console.log('|---|---|---|---|---|---|---|');
   for (const name of wanted) {

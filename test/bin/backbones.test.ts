@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import { fileOf, plain } from '../helpers/onnx-models.js';
 
-const modelsDir = t.testdir({ 'network.onnx': Buffer.from(fileOf(plain)) });
-const network = join(modelsDir, 'network.onnx');
+const folder = t.testdir({ 'network.onnx': Buffer.from(fileOf(plain)), models: {}, data: {} });
+const network = join(folder, 'network.onnx');
+const dataDir = join(folder, 'data');
 
 function backbones(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(
@@ -14,7 +15,7 @@ function backbones(...args: string[]) {
     [join(PACKAGE_ROOT, 'build/src/bin/backbones.js'), ...args],
     {
       encoding: 'utf8',
-      env: { ...process.env, MODELS_DIR: modelsDir },
+      env: { ...process.env, MODELS_DIR: join(folder, 'models'), DATA_DIR: dataDir },
     },
   );
   return { status, stdout, stderr };
@@ -30,9 +31,17 @@ t.test('import, list, verify and remove say what they did', async (t) => {
   });
   t.match(backbones('list'), { status: 0, stdout: /^tiny +10 features +16×16 px .*MIT\n$/ });
   t.match(backbones('verify'), { status: 0, stdout: 'tiny: ok\n' });
-  appendFileSync(join(modelsDir, 'tiny', 'model.onnx'), 'x');
+  for (const file of readdirSync(join(dataDir, 'backbones/tiny/files'))) {
+    appendFileSync(join(dataDir, 'backbones/tiny/files', file), 'x');
+  }
   t.match(backbones('verify'), { status: 1, stdout: /damaged/, stderr: /1 of 1/ });
   t.match(backbones('remove', 'tiny'), { status: 0, stdout: 'Removed tiny.\n' });
+});
+
+t.test('what Graft comes with is listed, and cannot be removed', async (t) => {
+  const own = ['--models-dir', join(PACKAGE_ROOT, 'models')];
+  t.match(backbones('list', ...own), { status: 0, stdout: /^rootstock_s / });
+  t.match(backbones('remove', 'rootstock_s', ...own), { status: 1, stderr: /cannot be removed/ });
 });
 
 t.test('the catalog lists what can be pulled, and what cannot', (t) => {
@@ -54,7 +63,7 @@ t.test('a pull without a network says what to fetch, and takes only the very fil
 
 t.test('what cannot be done is told in one sentence, with exit code 1', async (t) => {
   const wrong: [string[], RegExp][] = [
-    [['import', join(modelsDir, 'nothing.onnx'), '--id', 'x'], /cannot be read/],
+    [['import', join(folder, 'nothing.onnx'), '--id', 'x'], /cannot be read/],
     [['import', join(PACKAGE_ROOT, 'package.json'), '--id', 'x'], /not an ONNX model/],
     [['import', network], /needs --id/],
     [['import', network, '--id', 'x', '--levels', 'many'], /--levels must be a number/],

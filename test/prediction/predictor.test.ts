@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Backbone, Backbones } from '../../src/backbones/backbones.js';
 import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
-import { importBackbone } from '../../src/backbones/image/import/import-backbone.js';
 import { writeTfjsLayers } from '../../src/heads/tfjs-layers.js';
 import { Predictor } from '../../src/prediction/predictor.js';
 import type { Registry } from '../../src/registry/registry.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
+import { importInto } from '../helpers/backbones.js';
 import { fileOf, plain } from '../helpers/onnx-models.js';
 import { photo } from '../helpers/photos.js';
 
@@ -18,8 +18,8 @@ const LABELS = ['cat', 'dog'];
 async function twoBackbones(t: Test) {
   const modelsDir = t.testdir({ 'network.onnx': Buffer.from(fileOf(plain)) });
   const file = join(modelsDir, 'network.onnx');
-  const deep = await importBackbone({ file, id: 'deep', modelsDir, levels: 2, preset: 'unit' });
-  const flat = await importBackbone({ file, id: 'flat', modelsDir, levels: 1, preset: 'tf' });
+  const deep = await importInto(modelsDir, { file, id: 'deep', levels: 2, preset: 'unit' });
+  const flat = await importInto(modelsDir, { file, id: 'flat', levels: 1, preset: 'tf' });
   return { modelsDir, file, deep: deep.card, flat: flat.card };
 }
 
@@ -115,7 +115,7 @@ t.test(
     await rename(join(modelsDir, 'deep'), join(modelsDir, '.aside'));
     await ask(predictor, versionOn(deep)); // it is in memory
     await t.rejects(backbones.load('deep'), { code: 'backbone_not_found' }, 'and nothing new is begun with it');
-    const { card: other } = await importBackbone({ file, id: 'deep', modelsDir, levels: 1, preset: 'raw' });
+    const { card: other } = await importInto(modelsDir, { file, id: 'deep', levels: 1, preset: 'raw' });
     await t.rejects(ask(predictorOn(new Backbones({ source, threads: 1 })), versionOn(deep)), {
       code: 'backbone_mismatch',
       details: { expected: deep.sha256, installed: other.sha256 },

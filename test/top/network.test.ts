@@ -5,7 +5,6 @@ import type { Tensor2D } from '@tensorflow/tfjs-core';
 import t from 'tap';
 import { Backbones } from '../../src/backbones/backbones.js';
 import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
-import { importBackbone } from '../../src/backbones/image/import/import-backbone.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import { loadEngine } from '../../src/heads/engine.js';
 import { buildNode } from '../../src/onnx/build-node.js';
@@ -17,6 +16,7 @@ import { TopNetwork } from '../../src/top/network.js';
 import { readTop } from '../../src/top/program.js';
 import { randomTopWeights } from '../../src/top/random-weights.js';
 import { readTopWeights, writeTopWeights } from '../../src/top/weights.js';
+import { importInto } from '../helpers/backbones.js';
 import { modelOf, node, weights } from '../helpers/onnx-models.js';
 import { relativeDifference } from '../helpers/onnx-run.js';
 import { randomFrom } from '../helpers/photos.js';
@@ -38,7 +38,7 @@ for (const [id, file, count] of BACKBONES) {
   const options = file ? needs('backbones', id, file) : needs('backbones', 'reference', reference);
   t.test(`${id}, cut in two, answers the same features, in one engine and the other`, options, async (t) => {
     const modelsDir = t.testdir({});
-    if (file) await importBackbone({ file: join(SHARED, 'backbones', id, file), id, modelsDir });
+    if (file) await importInto(modelsDir, { file: join(SHARED, 'backbones', id, file), id });
     else await cp(join(PACKAGE_ROOT, 'models', id), join(modelsDir, id), { recursive: true });
     const backbones = new Backbones({
       source: new EmbeddedBackbones({ folder: modelsDir }),

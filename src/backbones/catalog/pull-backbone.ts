@@ -4,17 +4,23 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AppError, isErrno } from '../../errors.js';
-import { type Addresses, isAddress, networkAddresses, parseAddress } from '../../outbound/addresses.js';
+import { type Addresses, isAddress, parseAddress } from '../../outbound/addresses.js';
 import { type DownloadOptions, type DownloadOutcome, download } from '../../outbound/download.js';
 import { importBackbone } from '../image/import/import-backbone.js';
 import type { ImportedBackbone } from '../image/import/imported-backbone.js';
-import { readCard } from '../installed.js';
+import { type BackboneSource, isNotFound } from '../source.js';
 import { type Catalog, type CatalogNetwork, findNetwork } from './catalog.js';
+import { networkAddresses } from './network-addresses.js';
 
 export interface PullOptions {
   catalog: Catalog;
   id: string;
-  modelsDir: string;
+  /** The backbones that are there. */
+  source: BackboneSource;
+  /** Called with what the import made. */
+  install: (imported: ImportedBackbone) => Promise<void>;
+  /** Folder where an interrupted download waits for the next call. */
+  downloads: string;
   /** The file itself, or another address of it. */
   from?: string;
   /** Replaces the catalog's base address. */
@@ -34,34 +40,33 @@ const PATIENCE = { stallMs: 30_000, attempts: 5, backoffMs: 1000 };
 /**
  * Fetch a network of the catalog, check it and make a backbone of it.
  *   1. Find out whether it is here already.
- *   2. Fetch its file to `<modelsDir>/.downloads/`, where an interrupted download waits for the next call.
+ *   2. Fetch its file to `downloads`.
  *   3. Compare size and SHA-256 with the catalog's.
- *   4. Import it, and delete the download.
+ *   4. Import it, install what that made, and delete the download.
  * @returns undefined when it was here already
  * @throws AppError `not_found`: no such network; `download_failed`: how to come by the file otherwise; `digest_mismatch`;
  *   `storage_full`; and what an import throws
  */
 export async function pullBackbone(options: PullOptions): Promise<ImportedBackbone | undefined> {
-  const { catalog, id, modelsDir, from, onNote } = options;
+  const { catalog, id, source, downloads, from, onNote } = options;
   const network = findNetwork(catalog, id);
-  if (await isInstalled(network, modelsDir)) return undefined;
+  if (await isInstalled(network, source)) return undefined;
   if (from !== undefined && !isAddress(from)) {
     await checkFile(from, network);
-    return await importNetwork(network, { ...options, file: from, source: basename(from) });
+    return await importNetwork(network, { ...options, file: from, origin: basename(from) });
   }
-  const folder = join(modelsDir, '.downloads');
-  const file = join(folder, `${id}-${network.sha256.slice(0, 12)}.part`);
-  await mkdir(folder, { recursive: true });
-  const source = await fetchNetwork(network, { ...options, file });
+  const file = join(downloads, `${id}-${network.sha256.slice(0, 12)}.part`);
+  await mkdir(downloads, { recursive: true });
+  const origin = await fetchNetwork(network, { ...options, file });
   onNote?.('Comparing the checksum …');
   try {
-    await checkFile(file, network, `What ${source} sent was deleted: it`);
+    await checkFile(file, network, `What ${origin} sent was deleted: it`);
   } catch (error) {
     await rm(file, { force: true });
     throw error;
   }
   onNote?.('Importing …');
-  const imported = await importNetwork(network, { ...options, file, source });
+  const imported = await importNetwork(network, { ...options, file, origin });
   await rm(file, { force: true });
   return imported;
 }
@@ -70,9 +75,9 @@ export async function pullBackbone(options: PullOptions): Promise<ImportedBackbo
  * Whether this network was imported before.
  * @throws AppError `invalid_request` when the id is another backbone's
  */
-export async function isInstalled({ id, sha256 }: CatalogNetwork, modelsDir: string): Promise<boolean> {
-  const card = await readCard(modelsDir, id).catch((error: unknown) => {
-    if (error instanceof AppError && error.code === 'backbone_not_found') return undefined;
+export async function isInstalled({ id, sha256 }: CatalogNetwork, source: BackboneSource): Promise<boolean> {
+  const card = await source.card(id).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
     throw error;
   });
   if (card === undefined) return false;
@@ -80,7 +85,7 @@ export async function isInstalled({ id, sha256 }: CatalogNetwork, modelsDir: str
   if (card.source.includes(sha256)) return true;
   throw new AppError(
     'invalid_request',
-    `There is another backbone ${id} in ${modelsDir}: remove it first (npm run backbones -- remove ${id}).`,
+    `There is another backbone ${id}: remove it first (npm run backbones -- remove ${id}).`,
   );
 }
 
@@ -156,23 +161,24 @@ async function checkFile(file: string, { name, bytes, sha256 }: CatalogNetwork, 
   });
 }
 
-function importNetwork(
+async function importNetwork(
   network: CatalogNetwork,
-  { file, source, modelsDir, levels }: PullOptions & { file: string; source: string },
+  { file, origin, levels, install }: PullOptions & { file: string; origin: string },
 ): Promise<ImportedBackbone> {
   const { id, name, license, preset, sha256, imagenet_top1, input_px } = network;
-  return importBackbone({
+  const imported = await importBackbone({
     file,
     id,
-    modelsDir,
     preset,
     levels,
     size: input_px,
     name,
     license,
-    source: `${source}, sha256 ${sha256}`,
+    source: `${origin}, sha256 ${sha256}`,
     imagenetTop1: imagenet_top1,
   });
+  await install(imported);
+  return imported;
 }
 
 function capital(text: string): string {

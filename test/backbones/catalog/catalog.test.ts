@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { findNetwork, readCatalog } from '../../../src/backbones/catalog/catalog.js';
+import { networkAddresses } from '../../../src/backbones/catalog/network-addresses.js';
 import { guessPreset } from '../../../src/backbones/image/import/preprocessing.js';
 import { PACKAGE_ROOT } from '../../../src/config.js';
-import { networkAddresses } from '../../../src/outbound/addresses.js';
 
 const catalog = await readCatalog(join(PACKAGE_ROOT, 'models', 'catalog.json'));
 

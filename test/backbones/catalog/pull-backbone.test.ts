@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Catalog, CatalogNetwork } from '../../../src/backbones/catalog/catalog.js';
 import { type PullOptions, pullBackbone } from '../../../src/backbones/catalog/pull-backbone.js';
+import { InstalledBackbones } from '../../../src/backbones/installed.js';
+import { FileStorage } from '../../../src/storage/file-storage.js';
 import { type Answer, closedPort, serveFile } from '../../helpers/file-server.js';
 import { fileOf, plain } from '../../helpers/onnx-models.js';
 
@@ -31,19 +33,32 @@ interface Scene {
   bytes?: Uint8Array;
 }
 
-/** A catalog whose files lie on a server of its own, and an empty folder of backbones. */
+/** A catalog whose files lie on a server of its own, and an empty storage. */
 async function scene(t: Test, { answer, network, bytes = body }: Scene = {}) {
   const server = await serveFile(t, bytes, answer);
-  const modelsDir = join(t.testdir(), 'models');
+  const folder = t.testdir();
+  const downloads = join(folder, 'cache', 'downloads');
+  const installed = new InstalledBackbones({
+    storage: new FileStorage({ root: folder }),
+    folder: join(folder, 'cache', 'backbones'),
+  });
   const catalog: Catalog = { base: server.url, networks: [{ ...tiny, ...network }], missing: [] };
   const pull = (options: Partial<PullOptions> = {}) =>
-    pullBackbone({ catalog, id: 'tiny', modelsDir, patience: { attempts: 2, backoffMs: 1 }, ...options });
-  const kept = () => (existsSync(join(modelsDir, '.downloads')) ? readdirSync(join(modelsDir, '.downloads')) : []);
-  return { ...server, modelsDir, pull, kept };
+    pullBackbone({
+      catalog,
+      id: 'tiny',
+      source: installed,
+      install: (backbone) => installed.install(backbone),
+      downloads,
+      patience: { attempts: 2, backoffMs: 1 },
+      ...options,
+    });
+  const kept = () => (existsSync(downloads) ? readdirSync(downloads) : []);
+  return { ...server, installed, pull, kept };
 }
 
 t.test('a network is fetched, checked and imported as the catalog says', async (t) => {
-  const { pull, kept, requests, url } = await scene(t);
+  const { pull, kept, requests, url, installed } = await scene(t);
   const progress: number[] = [];
   const imported = await pull({ onProgress: (done, total) => progress.push(done / total) });
   t.match(imported, {
@@ -57,6 +72,7 @@ t.test('a network is fetched, checked and imported as the catalog says', async (
       input: { width: 16 },
     },
   });
+  t.same(await installed.card('tiny'), imported!.card);
   t.equal(progress.at(-1), 1);
   t.same(requests, ['/zoo/tiny/tiny-1.onnx']);
   t.same(kept(), []);
@@ -65,10 +81,10 @@ t.test('a network is fetched, checked and imported as the catalog says', async (
 });
 
 t.test('another backbone of that name is left alone, before anything is fetched', async (t) => {
-  const { pull, requests, modelsDir } = await scene(t);
+  const { pull, requests } = await scene(t);
   await pull();
   const other: Catalog = { base: 'http://127.0.0.1', networks: [{ ...tiny, sha256: 'a'.repeat(64) }], missing: [] };
-  await t.rejects(pullBackbone({ catalog: other, id: 'tiny', modelsDir }), { message: /another backbone tiny/ });
+  await t.rejects(pull({ catalog: other }), { message: /another backbone tiny/ });
   t.equal(requests.length, 1);
 });
 
@@ -92,14 +108,14 @@ t.test('a file that is nowhere names every address, and what to fetch', async (t
 
 t.test('a wrong checksum is told with both digests, and the file is deleted', async (t) => {
   const wrong = Uint8Array.from(body, (byte, i) => (i === 100 ? byte ^ 1 : byte));
-  const { pull, kept, modelsDir } = await scene(t, { bytes: wrong });
+  const { pull, kept, installed } = await scene(t, { bytes: wrong });
   const found = createHash('sha256').update(wrong).digest('hex');
   await t.rejects(pull(), {
     code: 'digest_mismatch',
     message: new RegExp(`was deleted.*sha256 is ${found} instead of ${sha256}\\.$`),
   });
   t.same(kept(), []);
-  t.notOk(existsSync(join(modelsDir, 'tiny')));
+  t.same(await installed.ids(), []);
 });
 
 t.test('a wrong size is told without fetching', async (t) => {

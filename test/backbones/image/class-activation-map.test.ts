@@ -5,11 +5,11 @@ import t, { type Test } from 'tap';
 import { Backbones } from '../../../src/backbones/backbones.js';
 import { EmbeddedBackbones } from '../../../src/backbones/embedded.js';
 import { classActivationMap } from '../../../src/backbones/image/class-activation-map.js';
-import { importBackbone } from '../../../src/backbones/image/import/import-backbone.js';
 import { mapPicture, overlayPicture } from '../../../src/backbones/image/map-pictures.js';
 import { decodeImage } from '../../../src/backbones/image/pixels.js';
 import { PACKAGE_ROOT } from '../../../src/config.js';
 import type { DenseLayer } from '../../../src/heads/head.js';
+import { importInto } from '../../helpers/backbones.js';
 import { randomFrom } from '../../helpers/photos.js';
 import { needs, SHARED } from '../../helpers/shared.js';
 
@@ -78,7 +78,7 @@ t.test('the map of a real photo adds up to the score of the class', needs('datas
 t.test('so it does on an imported network', needs('backbones', 'mobilenet_v2', 'classifier.onnx'), async (t) => {
   const modelsDir = t.testdir({});
   const file = join(SHARED, 'backbones', 'mobilenet_v2', 'classifier.onnx');
-  await importBackbone({ file, id: 'mobilenet_v2', preset: 'tf', modelsDir });
+  await importInto(modelsDir, { file, id: 'mobilenet_v2', preset: 'tf' });
   await checkExact(
     t,
     new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }),

@@ -4,7 +4,6 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Backbones } from '../../../src/backbones/backbones.js';
 import { FeatureCache } from '../../../src/backbones/feature-cache.js';
-import { importBackbone } from '../../../src/backbones/image/import/import-backbone.js';
 import { backbonesOptions, datasetsOptions } from '../../../src/bin/composition.js';
 import { loadConfig } from '../../../src/config.js';
 import { Datasets } from '../../../src/datasets/datasets.js';
@@ -17,6 +16,7 @@ import { openStorage } from '../../../src/storage/open-storage.js';
 import { labelledExamples } from '../../../src/training/labelled-examples.js';
 import { runTraining } from '../../../src/training/run-training.js';
 import { extractFeatures } from '../../../src/training/extract/extract-features.js';
+import { importInto } from '../../helpers/backbones.js';
 import { SHARED } from '../../helpers/shared.js';
 
 /** Real networks as they are imported by default, and one by its last layer alone, for comparison. */
@@ -50,11 +50,11 @@ export async function openWorkbench(folder: string) {
   for (const { file, ...options } of NETWORKS) {
     const path = join(SHARED, 'backbones', file);
     if (existsSync(path)) {
-      await importBackbone({ file: path, modelsDir: config.MODELS_DIR, ...options });
+      await importInto(config.MODELS_DIR, { file: path, ...options });
       networks.push(options.id);
     } else console.log(`${path} is not here: ${options.id} is left out.`);
   }
-  const backbones = new Backbones(backbonesOptions(config));
+  const backbones = new Backbones(backbonesOptions(config, storage));
 
   return {
     networks,

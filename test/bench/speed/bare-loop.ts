@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { EmbeddedBackbones } from '../../../src/backbones/embedded.js';
 import { decodeImage } from '../../../src/backbones/image/pixels.js';
-import { readCard } from '../../../src/backbones/installed.js';
 import type { BackboneCard } from '../../../src/schemas/backbones.js';
 
 const WARM_MS = 300;
@@ -47,7 +47,7 @@ export class BareLoop {
 
   static async start(options: { models: string; backbone: string; photos: string[]; layout: Layout }) {
     const { models, backbone, layout } = options;
-    const card = await readCard(models, backbone);
+    const card = await new EmbeddedBackbones({ folder: models }).card(backbone);
     const { width, height } = card.input;
     const workerData = { file: join(models, backbone, card.file), threads: layout.threads, width, height };
     const workers = await Promise.all(

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { importBackbone } from '../../../src/backbones/image/import/import-backbone.js';
 import { loadConfig } from '../../../src/config.js';
+import { importInto } from '../../helpers/backbones.js';
 import { serviceForTest, type TestService } from '../../helpers/service.js';
 import { SHARED } from '../../helpers/shared.js';
 
@@ -20,7 +20,7 @@ export async function modelsFolder(): Promise<{ path: string; remove(): Promise<
   if (!existsSync(CLASSIFIER)) throw new Error(`${CLASSIFIER} is not here; it is what is measured.`);
   const path = await mkdtemp(join(tmpdir(), 'graft-bench-models-'));
   await cp(join(loadConfig({}).MODELS_DIR, 'rootstock_s'), join(path, 'rootstock_s'), { recursive: true });
-  await importBackbone({ file: CLASSIFIER, id: BACKBONE, preset: 'tf', levels: 1, modelsDir: path });
+  await importInto(path, { file: CLASSIFIER, id: BACKBONE, preset: 'tf', levels: 1 });
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 

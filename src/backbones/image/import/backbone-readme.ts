@@ -8,7 +8,7 @@ export function backboneReadme({
   presetReason,
   parts,
   classes,
-}: Omit<ImportedBackbone, 'folder'>): string {
+}: Omit<ImportedBackbone, 'files'>): string {
   const { input, resize, features } = card;
   const rows = parts.levels.map(
     ({ name, channels, height, width }, i) =>

@@ -1,6 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { Value } from '@sinclair/typebox/value';
 import { AppError, isErrno } from '../../../errors.js';
 import { checkModel, invalid } from '../../../onnx/check-model.js';
@@ -25,8 +25,6 @@ export interface ImportOptions {
   /** The ONNX file. */
   file: string;
   id: string;
-  /** Folder of the backbones; the new one becomes `<modelsDir>/<id>/`. */
-  modelsDir: string;
   /** Pre-processing; guessed from names and classes where it is not given. */
   preset?: string;
   /** Tensor with the features; found where it is not given. */
@@ -61,14 +59,13 @@ const DEFAULT_MAX_BYTES = 2 ** 30;
  *   2. Run it once for the shapes of all tensors; let it take any number of images.
  *   3. Find the features and the ends of the stages below them.
  *   4. Cut, put pre-processing in front, pool; compare with the untouched network.
- *   5. Write `model.onnx`, `backbone.json` and `README.md` to a temporary folder, and rename that.
+ *   5. Give back card, `model.onnx` and `README.md`; who installs them decides where.
  * Costs a few passes and about three times the file in memory.
  * @throws AppError `backbone_invalid` about the file, `invalid_request` about the options, `missing_file`.
  */
 export async function importBackbone(options: ImportOptions): Promise<ImportedBackbone> {
-  const { file, id, levels = DEFAULT_LEVELS, size = DEFAULT_SIZE, modelsDir } = options;
-  const folder = join(modelsDir, id);
-  await checkOptions(options, folder);
+  const { file, id, levels = DEFAULT_LEVELS, size = DEFAULT_SIZE } = options;
+  checkOptions(options);
   const bytes = await readModelFile(file, options.maxBytes ?? DEFAULT_MAX_BYTES);
   checkWire(bytes);
   const model = decodeModel(bytes);
@@ -111,16 +108,15 @@ export async function importBackbone(options: ImportOptions): Promise<ImportedBa
     imagenet_top1: options.imagenetTop1 ?? null,
   };
   const presetReason = options.preset === undefined ? guess.reason : 'it was asked for';
-  const imported = { card, folder, preset, presetReason, parts, classes: top.classes };
-  await writeFolder(folder, {
-    'model.onnx': encoded,
-    'backbone.json': `${JSON.stringify(card, null, 2)}\n`,
-    'README.md': backboneReadme(imported),
-  });
-  return imported;
+  const found = { card, preset, presetReason, parts, classes: top.classes };
+  const files = new Map<string, Uint8Array | string>([
+    [card.file, encoded],
+    ['README.md', backboneReadme(found)],
+  ]);
+  return { ...found, files };
 }
 
-async function checkOptions({ id, preset, levels = 1, size = 1 }: ImportOptions, folder: string): Promise<void> {
+function checkOptions({ id, preset, levels = 1, size = 1 }: ImportOptions): void {
   const fault = (message: string) => new AppError('invalid_request', message);
   if (!Value.Check(BackboneId, id)) {
     throw fault(
@@ -132,9 +128,6 @@ async function checkOptions({ id, preset, levels = 1, size = 1 }: ImportOptions,
   }
   if (!Number.isInteger(levels) || levels < 1) throw fault('The number of levels must be 1 or more.');
   if (!Number.isInteger(size) || size < 1) throw fault('The size must be a whole number of pixels.');
-  if (await stat(folder).catch(() => undefined)) {
-    throw fault(`There is a backbone ${id} already: take another id, or remove that one first.`);
-  }
 }
 
 async function readModelFile(file: string, maxBytes: number): Promise<Uint8Array> {
@@ -181,18 +174,4 @@ function featureParts(index: GraphIndex, top: TopFeatures, count: number): Featu
   const dims = index.shapes.get(top.tensor)!;
   const dimensions = dims.slice(1).reduce((product, d) => product * d, 1);
   return { levels: below, vector: { name: top.tensor, dimensions } };
-}
-
-/** Write all files of a folder, or none: to a folder beside it that gets the name last. */
-async function writeFolder(folder: string, files: Record<string, string | Uint8Array>): Promise<void> {
-  const temporary = join(dirname(folder), `.import-${randomBytes(6).toString('hex')}`);
-  await mkdir(temporary, { recursive: true });
-  try {
-    for (const [name, content] of Object.entries(files))
-      await writeFile(join(temporary, name), content, { flush: true });
-    await rename(temporary, folder);
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    throw error;
-  }
 }

@@ -5,7 +5,8 @@ import type { PresetName } from './preprocessing.js';
 /** What an import made, and how it understood the file. */
 export interface ImportedBackbone {
   card: BackboneCard;
-  folder: string;
+  /** By name, the one of the card among them. */
+  files: Map<string, Uint8Array | string>;
   preset: PresetName;
   /** Why this pre-processing. */
   presetReason: string;
