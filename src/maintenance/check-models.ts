@@ -28,10 +28,16 @@ export async function checkModels(context: Context): Promise<void> {
       await findings.add('unknown_file', folder, 'This is no model. Nothing of Graft reads it.');
       continue;
     }
-    for (const number of await storage.list(`${folder}/versions`)) {
-      if (/^[1-9]\d{0,9}$/.test(number)) await checkVersion(context, model, Number(number));
-      else await findings.add('unknown_file', `${folder}/versions/${number}`, 'This is no version.');
+    const numbers = new Set<number>();
+    for (const name of await storage.list(`${folder}/versions`)) {
+      if (/^[1-9]\d{0,9}$/.test(name)) numbers.add(Number(name));
+      else await findings.add('unknown_file', `${folder}/versions/${name}`, 'This is no version.');
     }
+    for (const name of await storage.list(`${folder}/published`)) {
+      if (/^[1-9]\d{0,9}\.json$/.test(name)) numbers.add(Number.parseInt(name, 10));
+      else await findings.add('unknown_file', `${folder}/published/${name}`, 'This is no manifest of a version.');
+    }
+    for (const number of [...numbers].sort((a, b) => a - b)) await checkVersion(context, model, number);
     await checkAliases(context, model);
   }
 }
@@ -39,23 +45,25 @@ export async function checkModels(context: Context): Promise<void> {
 async function checkVersion(context: Context, model: string, version: number): Promise<void> {
   const { storage, tenant, findings, olderThanMs } = context;
   const folder = `tenants/${tenant}/models/${model}/versions/${version}`;
+  const manifestKey = `tenants/${tenant}/models/${model}/published/${version}.json`;
   const what = `Version ${version} of '${model}'`;
-  const manifest = await readChecked(storage, `${folder}/manifest.json`, VersionManifestSchema);
+  const manifest = await readChecked(storage, manifestKey, VersionManifestSchema);
   const claim = await readChecked(storage, `${folder}/claim.json`, Claim);
   const stored = await storage.list(`${folder}/files`);
-  const isDeleted = (await storage.head(`${folder}/deleted.json`)) !== undefined;
+  const deletedFor = await ageOf(storage, [`${folder}/deleted.json`]);
   const age = await ageOf(storage, [
-    ...['claim.json', 'manifest.json', 'deleted.json'].map((name) => `${folder}/${name}`),
+    manifestKey,
+    `${folder}/claim.json`,
     ...stored.map((name) => `${folder}/files/${name}`),
   ]);
   const isOld = age !== undefined && age >= olderThanMs;
   const removeRest = async () => {
-    await storage.delete(`${folder}/manifest.json`);
+    await storage.delete(manifestKey);
     await storage.delete(`${folder}/files`);
   };
 
-  if (isDeleted) {
-    if (('missing' in manifest && stored.length === 0) || !isOld) return;
+  if (deletedFor !== undefined) {
+    if (('missing' in manifest && stored.length === 0) || deletedFor < olderThanMs) return;
     const isUsed = (await currentAliases(storage, tenant, model)).includes(version);
     if (isUsed) {
       await findings.add(
@@ -75,6 +83,7 @@ async function checkVersion(context: Context, model: string, version: number): P
   if ('missing' in manifest) {
     await checkUnfinished(context, {
       folder,
+      manifestKey,
       version,
       what,
       job: 'value' in claim ? claim.value.job : undefined,
@@ -85,8 +94,8 @@ async function checkVersion(context: Context, model: string, version: number): P
   }
   findings.count('versions');
   if ('fault' in manifest) {
-    const message = `${what}: manifest.json is not valid (${manifest.fault}). Restore it from a backup, or train again.`;
-    await findings.add('version_damaged', folder, message);
+    const message = `${what}: its manifest is not valid (${manifest.fault}). Restore it from a backup, or train again.`;
+    await findings.add('version_damaged', manifestKey, message);
     return;
   }
   const faults = await versionFaults(storage, folder, manifest.value);
@@ -94,7 +103,7 @@ async function checkVersion(context: Context, model: string, version: number): P
   if (manifest.value.model !== model || manifest.value.version !== version) {
     faults.push(`its manifest is that of version ${manifest.value.version} of '${manifest.value.model}'`);
   }
-  if (faults.length > 0 && (await storage.head(`${folder}/manifest.json`))) {
+  if (faults.length > 0 && (await storage.head(manifestKey))) {
     const message = `${what}: ${faults.join('; ')}. Restore ${folder} from a backup, or train again.`;
     await findings.add('version_damaged', folder, message);
   }
@@ -121,15 +130,23 @@ async function checkVersion(context: Context, model: string, version: number): P
 /** A number without a version: being published, left by a job that never published, or lost. */
 async function checkUnfinished(
   { storage, tenant, findings }: Context,
-  claimed: { folder: string; version: number; what: string; job: string | undefined; stored: string[]; isOld: boolean },
+  claimed: {
+    folder: string;
+    manifestKey: string;
+    version: number;
+    what: string;
+    job: string | undefined;
+    stored: string[];
+    isOld: boolean;
+  },
 ): Promise<void> {
-  const { folder, version, what, job, stored, isOld } = claimed;
+  const { folder, manifestKey, version, what, job, stored, isOld } = claimed;
   const result = job && (await readChecked(storage, `tenants/${tenant}/jobs/${job}/result.json`, Result));
   // One that died between taking this number and noting it took the next one.
   if (result && 'value' in result && result.value.status === 'succeeded' && result.value.version === version) {
     // It may have been deleted since its manifest was looked for.
     if (await storage.head(`${folder}/deleted.json`)) return;
-    const message = `${what} was published by job '${job}' and its manifest is missing. Restore ${folder} from a backup, or train again.`;
+    const message = `${what} was published by job '${job}' and its manifest is missing. Restore ${manifestKey} from a backup, or train again.`;
     await findings.add('version_lost', folder, message);
     return;
   }
@@ -138,7 +155,7 @@ async function checkUnfinished(
   await findings.add('version_unfinished', folder, `${what} was never published; its job will not go on.`, {
     done: 'Its files were deleted; the number stays taken.',
     apply: async () => {
-      if (!(await storage.head(`${folder}/manifest.json`))) await storage.delete(`${folder}/files`);
+      if (!(await storage.head(manifestKey))) await storage.delete(`${folder}/files`);
     },
   });
 }
@@ -173,7 +190,7 @@ async function checkAliases({ storage, tenant, findings }: Context, model: strin
       continue;
     }
     for (const [alias, version] of stored.value.aliases) {
-      if (await storage.head(`tenants/${tenant}/models/${model}/versions/${version}/manifest.json`)) continue;
+      if (await storage.head(`tenants/${tenant}/models/${model}/published/${version}.json`)) continue;
       if ((await storage.list(folder)).at(-1) !== name) continue; // moved meanwhile
       const message = `Alias '${alias}' of '${model}' points at version ${version}, which is not there. Point it elsewhere or delete it through the API, or restore the version.`;
       await findings.add('alias_dangling', key, message);

@@ -33,13 +33,14 @@ export function aliasOperations({ registry }: Pick<OperationsDependencies, 'regi
         alias,
         version,
         ...(expected !== undefined && { expected }),
+        by: caller.by,
       });
       return { alias, version, previous };
     },
 
     /** @throws AppError `alias_not_found`, `model_not_found` */
     async delete({ caller, model, alias }: OneAlias): Promise<void> {
-      await registry.setAlias({ tenant: caller.tenant, model, alias, version: null });
+      await registry.setAlias({ tenant: caller.tenant, model, alias, version: null, by: caller.by });
     },
   };
 }

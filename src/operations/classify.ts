@@ -42,7 +42,7 @@ export function classifyOperation(dependencies: Dependencies) {
     const reference = unaliased(request.reference);
     const resolving = registry.resolve(caller.tenant, model, reference);
     resolving.catch(() => undefined); // it is awaited below
-    const expected = registry.recall(caller.tenant, model, reference) ?? (await resolving);
+    const expected = registry.lastKnown(caller.tenant, model, reference) ?? (await resolving);
     const examples = await request.examples();
     refuseTooMany(examples.length, limits.MAX_PREDICT_EXAMPLES);
     const predicting = predictWith(dependencies, request, expected, examples);

@@ -1,4 +1,4 @@
-import type { Model } from '../schemas/versions.js';
+import type { Model, ModelSummary } from '../schemas/versions.js';
 import type { Caller, PageOf } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
 
@@ -15,14 +15,8 @@ export function modelOperations({ registry }: Pick<OperationsDependencies, 'regi
 
   return {
     /** By name. */
-    async list({ caller, limit, after }: { caller: Caller } & PageOf): Promise<{ data: Model[]; has_more: boolean }> {
-      const { tenant } = caller;
-      const names = await registry.models(tenant, { most: limit + 1, ...(after !== undefined && { after }) });
-      const page = names.slice(0, limit);
-      return {
-        data: await Promise.all(page.map((name) => describe(tenant, name))),
-        has_more: names.length > page.length,
-      };
+    list({ caller, ...page }: { caller: Caller } & PageOf): Promise<{ data: ModelSummary[]; has_more: boolean }> {
+      return registry.models(caller.tenant, page);
     },
 
     /** @throws AppError `model_not_found` */
@@ -32,7 +26,7 @@ export function modelOperations({ registry }: Pick<OperationsDependencies, 'regi
 
     /** With all its versions and aliases. @throws AppError `model_not_found` */
     delete({ caller, model }: { caller: Caller; model: string }): Promise<void> {
-      return registry.deleteModel(caller.tenant, model);
+      return registry.deleteModel(caller.tenant, model, caller.by);
     },
   };
 }

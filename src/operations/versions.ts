@@ -30,20 +30,13 @@ export interface Download {
 export function versionOperations({ registry, artifacts }: Pick<OperationsDependencies, 'registry' | 'artifacts'>) {
   return {
     /** Newest first. @throws AppError `model_not_found` */
-    async list({
-      caller: { tenant },
+    list({
+      caller,
       model,
       limit,
-      after = Number.POSITIVE_INFINITY,
+      after,
     }: { caller: Caller; model: string } & PageOf<number>): Promise<{ data: VersionManifest[]; has_more: boolean }> {
-      const all = await registry.versions(tenant, model);
-      if (all.length === 0) await registry.resolve(tenant, model, 'latest');
-      const rest = all.filter((version) => version < after);
-      const page = rest.slice(0, limit);
-      return {
-        data: await Promise.all(page.map((version) => registry.resolve(tenant, model, { version }))),
-        has_more: rest.length > page.length,
-      };
+      return registry.listVersions(caller.tenant, model, { limit, before: after });
     },
 
     /** @throws AppError `model_not_found`, `version_not_found` */

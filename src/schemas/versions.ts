@@ -62,6 +62,10 @@ export const Model = Type.Object(
 );
 export type Model = Static<typeof Model>;
 
+/** A row of a list of models. */
+export const ModelSummary = Type.Omit(Model, ['aliases'], { additionalProperties: false });
+export type ModelSummary = Static<typeof ModelSummary>;
+
 /** An alias after it was set. */
 export const Alias = Type.Object(
   {

@@ -27,6 +27,8 @@ export interface StoredObject {
   stream: Readable;
   /** Size of the whole object, whatever the range. */
   bytes: number;
+  /** As `head` tells it. */
+  etag: string;
 }
 
 export interface ObjectHead {

@@ -1,4 +1,4 @@
-import { createReadStream, readdirSync, statSync } from 'node:fs';
+import { type BigIntStats, createReadStream, readdirSync, statSync } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { Readable } from 'node:stream';
@@ -94,8 +94,11 @@ export class FileStorage implements Storage {
     try {
       const file = await open(path, 'r');
       try {
-        const found = await file.stat();
-        if (found.isFile()) return { stream: createReadStream('', { fd: file, ...range }), bytes: found.size };
+        const found = await file.stat({ bigint: true });
+        if (found.isFile()) {
+          const stream = createReadStream('', { fd: file, ...range });
+          return { stream, bytes: Number(found.size), etag: etagOf(found) };
+        }
         await file.close();
         return undefined;
       } catch (error) {
@@ -114,8 +117,7 @@ export class FileStorage implements Storage {
     try {
       const found = statSync(path, { bigint: true, throwIfNoEntry: false });
       if (!found?.isFile()) return undefined;
-      const { ino, mtime, mtimeNs, size } = found;
-      return { bytes: Number(size), modifiedAt: mtime, etag: `${ino}-${mtimeNs}-${size}` };
+      return { bytes: Number(found.size), modifiedAt: found.mtime, etag: etagOf(found) };
     } catch (error) {
       if (isErrno(error, 'ENOTDIR')) return undefined; // what should be a folder is an object
       throw error;
@@ -183,6 +185,10 @@ export class FileStorage implements Storage {
     await this.#prepared;
     return join(folder, ulid());
   }
+}
+
+function etagOf({ ino, mtimeNs, size }: BigIntStats): string {
+  return `${ino}-${mtimeNs}-${size}`;
 }
 
 /** What a stream gives, in pieces of at least `WRITE_BYTES` but for the last: each write is a hop to the thread pool. */

@@ -58,7 +58,13 @@ const COMMANDS: fc.Arbitrary<fc.AsyncCommand<Model, World>>[] = [
       const job = pick(model.jobs, n);
       const { version } = job ? await world.look(job.id) : { version: null };
       if (version === null) return;
-      await world.registry.setAlias({ tenant: 'default', model: job!.model, alias: 'production', version });
+      await world.registry.setAlias({
+        tenant: 'default',
+        model: job!.model,
+        alias: 'production',
+        version,
+        by: 'local',
+      });
       model.promoted.set(job!.model, version);
     }),
   ),

@@ -132,7 +132,8 @@ await t.test('the model, its versions and its report agree with each other', asy
   t.match(model, { name: 'leaves', versions: [1], aliases: [] });
   t.same(model.latest, await json('/v1/models/leaves/versions/1'));
   t.same(await json('/v1/models/leaves/versions'), { data: [model.latest], has_more: false });
-  t.same((await json<{ data: Model[] }>('/v1/models')).data, [model]);
+  const { aliases: _aliases, ...summary } = model;
+  t.same((await json<{ data: Omit<Model, 'aliases'>[] }>('/v1/models')).data, [summary]);
   t.match(model.latest, { job: first.id, dataset: dataset.id, head: 'linear', labels: LABELS });
   t.equal(model.latest.accuracy, first.accuracy);
 

@@ -55,7 +55,8 @@ export class MemoryStorage implements Storage {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
     const bytes = range ? entry.bytes.subarray(range.start, range.end + 1) : entry.bytes;
-    return { stream: Readable.from(pieces(bytes), { objectMode: false }), bytes: entry.bytes.length };
+    const stream = Readable.from(pieces(bytes), { objectMode: false });
+    return { stream, bytes: entry.bytes.length, etag: entry.etag };
   }
 
   async head(key: string): Promise<ObjectHead | undefined> {

@@ -56,7 +56,7 @@ async function soundFolder(t: Test) {
   const finished_at = new Date().toISOString();
   await store.finish(record, { status: 'succeeded', version, accuracy: null, error: null, finished_at, attempt: 1 });
   await store.settle(record, [{ seq: 1, at: finished_at, type: 'succeeded', message: '', data: {} }]);
-  await registry.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version });
+  await registry.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version, by: 'local' });
   const waiting = jobRecord({ dataset });
   await store.create(waiting);
   const check = async (options: { repair?: boolean; olderThanMs?: number } = {}) =>
@@ -71,6 +71,7 @@ async function soundFolder(t: Test) {
   const paths = {
     dataset: `${home}/datasets/${dataset}`,
     version: `${home}/models/cats/versions/1`,
+    manifest: `${home}/models/cats/published/1.json`,
     job: `${home}/jobs/${record.id}`,
     waiting: `${home}/jobs/${waiting.id}`,
     aliases: `${home}/models/cats/aliases`,
@@ -171,10 +172,10 @@ const damage: Record<string, { kind: FindingKind; says: RegExp; damage: (folder:
   },
   'a manifest of a version with another type': {
     kind: 'version_damaged',
-    says: /manifest\.json is not valid \(\/labels/,
+    says: /its manifest is not valid \(\/labels/,
     damage: async ({ path, paths }) => {
-      const manifest = JSON.parse(await readFile(path(`${paths.version}/manifest.json`), 'utf8')) as VersionManifest;
-      await writeFile(path(`${paths.version}/manifest.json`), JSON.stringify({ ...manifest, labels: 'cat' }));
+      const manifest = JSON.parse(await readFile(path(paths.manifest), 'utf8')) as VersionManifest;
+      await writeFile(path(paths.manifest), JSON.stringify({ ...manifest, labels: 'cat' }));
     },
   },
   'a byte of a file of a version': {
@@ -197,8 +198,8 @@ const damage: Record<string, { kind: FindingKind; says: RegExp; damage: (folder:
     kind: 'version_damaged',
     says: /its manifest is that of version 7 of 'cats'/,
     damage: async ({ path, paths }) => {
-      const manifest = JSON.parse(await readFile(path(`${paths.version}/manifest.json`), 'utf8')) as VersionManifest;
-      await writeFile(path(`${paths.version}/manifest.json`), JSON.stringify({ ...manifest, version: 7 }));
+      const manifest = JSON.parse(await readFile(path(paths.manifest), 'utf8')) as VersionManifest;
+      await writeFile(path(paths.manifest), JSON.stringify({ ...manifest, version: 7 }));
     },
   },
   'a record of a job that is half there': {
@@ -242,7 +243,7 @@ for (const [what, { kind, says, damage: harm }] of Object.entries(damage)) {
 
 t.test('a version that its job published and that is gone is lost; so is the alias that points at it', async (t) => {
   const { check, path, paths } = await soundFolder(t);
-  await rm(path(`${paths.version}/manifest.json`));
+  await rm(path(paths.manifest));
   const { findings } = await check({ repair: true, olderThanMs: 0 });
   t.same(kinds(findings), ['version_lost', 'alias_dangling']);
   t.match(findings[1]!.message, /'production' of 'cats' points at version 1, which is not there/);
@@ -308,7 +309,7 @@ const mendable: Record<
     kind: 'file_unnamed',
     spoil: async ({ path, paths }) => {
       await writeFile(path(`${paths.version}/files/${'b'.repeat(64)}`), 'bytes');
-      await age(path(paths.version));
+      await age(path('tenants/default/models/cats'));
     },
   },
   'a deletion that did not end': {

@@ -220,6 +220,7 @@ export function storageSuite(t: Test, make: (t: Test) => Storage | Promise<Stora
     const first = await etag();
     t.type(first, 'string');
     t.equal(await etag(), first);
+    t.equal((await storage.get('e'))?.etag, first, 'whoever reads it is told the same one');
     await storage.put('beside', 'x');
     await read(storage, 'e');
     t.equal(await etag(), first, 'reading it, or writing beside it, changes nothing');

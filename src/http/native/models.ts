@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox';
 import type { Operations } from '../../operations/operations.js';
 import { ModelName } from '../../schemas/common.js';
 import { ListQuery, listOf } from '../../schemas/lists.js';
-import { Model } from '../../schemas/versions.js';
+import { Model, ModelSummary } from '../../schemas/versions.js';
 
 const tags = ['Models'];
 const Parameters = Type.Object({ model: ModelName });
@@ -12,7 +12,15 @@ export function modelRoutes({ models }: Operations): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       '/models',
-      { schema: { tags, summary: 'List models by name', querystring: ListQuery, response: { 200: listOf(Model) } } },
+      {
+        schema: {
+          tags,
+          summary: 'List models by name',
+          description: 'Their aliases are told by each model itself.',
+          querystring: ListQuery,
+          response: { 200: listOf(ModelSummary) },
+        },
+      },
       ({ caller, query }) => models.list({ caller, ...query }),
     );
 

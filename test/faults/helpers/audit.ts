@@ -27,7 +27,7 @@ export async function audit(dataDir: string): Promise<Audit> {
     for (const id of await names(join(home, 'datasets'))) await auditDataset(join(home, 'datasets', id), found);
     for (const model of await names(join(home, 'models'))) {
       for (const number of await names(join(home, 'models', model, 'versions'))) {
-        await auditVersion(join(home, 'models', model, 'versions', number), found);
+        await auditVersion(join(home, 'models', model), number, found);
       }
       for (const revision of await names(join(home, 'models', model, 'aliases'))) {
         await json(join(home, 'models', model, 'aliases', revision), found);
@@ -41,15 +41,16 @@ export async function audit(dataDir: string): Promise<Audit> {
   return found;
 }
 
-async function auditVersion(folder: string, found: Audit): Promise<void> {
-  const present = await names(folder);
+async function auditVersion(model: string, number: string, found: Audit): Promise<void> {
+  const folder = join(model, 'versions', number);
+  const present = await names(join(model, 'published'));
   const files = await names(join(folder, 'files'));
-  if (!present.includes('manifest.json')) {
+  if (!present.includes(`${number}.json`)) {
     found.garbage.push(...files.map((file) => join(folder, 'files', file)));
     return;
   }
   found.versions += 1;
-  const manifest = await json<VersionManifest>(join(folder, 'manifest.json'), found);
+  const manifest = await json<VersionManifest>(join(model, 'published', `${number}.json`), found);
   if (!manifest) return;
   for (const { path, bytes, sha256 } of manifest.files) {
     const content = await readFile(join(folder, 'files', sha256)).catch(() => undefined);

@@ -55,7 +55,7 @@ export async function life(options: { storage: Storage; root: string; attempt: n
     await store.settle(record, []);
     const { version } = (await store.result(record))!;
     await registry
-      .setAlias({ tenant: TENANT, model: MODEL, alias: 'production', version })
+      .setAlias({ tenant: TENANT, model: MODEL, alias: 'production', version, by: 'local' })
       .catch(unless('version_not_found')); // an earlier attempt came as far as deleting it
   }
   await registry

@@ -153,15 +153,15 @@ async function publishModels(
           files: [modelFile, weightsFile],
           created_at: new Date().toISOString(),
         };
-        const folder = join(dataDir, 'tenants', 'default', 'models', `m${model}`, 'versions', '1');
+        const folder = join(dataDir, 'tenants', 'default', 'models', `m${model}`);
         const put = async (path: string, bytes: Uint8Array | string) => {
           await mkdir(dirname(join(folder, path)), { recursive: true });
           await writeFile(join(folder, path), bytes);
         };
-        await put(`files/${modelFile.sha256}`, text);
-        await put(`files/${weightsFile.sha256}`, weights);
-        await put('claim.json', JSON.stringify({ job: manifest.job }));
-        await put('manifest.json', JSON.stringify(manifest));
+        await put(`versions/1/files/${modelFile.sha256}`, text);
+        await put(`versions/1/files/${weightsFile.sha256}`, weights);
+        await put('versions/1/claim.json', JSON.stringify({ job: manifest.job }));
+        await put('published/1.json', JSON.stringify(manifest));
       }),
     );
   }
