@@ -66,7 +66,8 @@ async function refuseInUse(
     users.push(`job '${pending.id}' of tenant '${pending.tenant}'`);
   }
   for (const tenant of await storage.list('tenants')) {
-    for (const model of await registry.models(tenant)) {
+    const { data: models } = await registry.models(tenant, { limit: Number.POSITIVE_INFINITY });
+    for (const { name: model } of models) {
       for (const version of await registry.versions(tenant, model)) {
         const { backbone } = await registry.resolve(tenant, model, { version });
         if (backbone.id !== id || (sha256 !== undefined && backbone.sha256 !== sha256)) continue;

@@ -14,6 +14,9 @@ export interface Page<T> {
 /** A manifest of ten classes takes about 2 KB. */
 const MAX_MANIFESTS = 20_000;
 
+/** Calls under way at once for one list. */
+const MAX_TOGETHER = 64;
+
 /** Reading: which versions there are, their manifests and files. Manifests that were read stay in memory. */
 export class Versions {
   readonly #storage: Storage;
@@ -144,11 +147,11 @@ export class Versions {
   }
 }
 
-/** The first `most` answers of `ask` that are not undefined, in order; asked at once for as many as are still wanted. */
+/** The first `most` answers of `ask` that are not undefined, in order; asked together, as many as are still wanted. */
 async function firstOf<A, B>(all: A[], most: number, ask: (one: A) => Promise<B | undefined>): Promise<B[]> {
   const found: B[] = [];
   for (let start = 0; start < all.length && found.length < most; ) {
-    const some = all.slice(start, start + most - found.length);
+    const some = all.slice(start, start + Math.min(most - found.length, MAX_TOGETHER));
     start += some.length;
     found.push(...(await Promise.all(some.map(ask))).filter((answer) => answer !== undefined));
   }
