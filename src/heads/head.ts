@@ -1,3 +1,15 @@
+/**
+ * heads/ holds the part that belongs to one model: what a head is, how it is fitted on features that are there, applied,
+ * stored, and explained by the examples that it was fitted on. It knows rows of features and class indices, and nothing of
+ * what either means. Arithmetic that others need, too, lies in numbers/; which head and settings to take is chosen in
+ * training/; what turns content into features lies in backbones/, and what is trained of those in top/.
+ *
+ * This file: a head, and how it is applied.
+ */
+import { type FeatureRow, isSparse } from '../numbers/features.js';
+import { addRowTimes } from '../numbers/rows.js';
+import { softmax } from '../numbers/scores.js';
+
 /** One dense layer: `activation(x · kernel + bias)`, x `[inputs]`, kernel `[inputs, units]` row by row. */
 export interface DenseLayer {
   inputs: number;
@@ -25,25 +37,28 @@ export function headBytes(head: Head): number {
 const between = [new Float32Array(1024), new Float32Array(1024)];
 
 /**
- * Probabilities of one image.
- * @param features `[D]`
+ * Probabilities of one example.
+ * @param features `[D]`, dense or sparse
  * @param out room for them, `[K]`; nothing is allocated where it is given
  * @returns `[K]`, adding up to 1
  */
 export function score(
   { layers }: Head,
-  features: Float32Array,
+  features: FeatureRow,
   out: Float32Array = new Float32Array(layers.at(-1)!.units),
 ): Float32Array {
   let input = features;
   for (const [index, { inputs, units, kernel, bias, activation }] of layers.entries()) {
     const output = index === layers.length - 1 ? out : roomFor(index % 2, units);
     output.set(bias);
-    for (let i = 0; i < inputs; i += 1) {
-      const value = input[i]!;
-      if (value === 0) continue;
-      const row = i * units;
-      for (let j = 0; j < units; j += 1) output[j]! += value * kernel[row + j]!;
+    if (isSparse(input)) addRowTimes(output, input, kernel, units);
+    else {
+      for (let i = 0; i < inputs; i += 1) {
+        const value = input[i]!;
+        if (value === 0) continue;
+        const row = i * units;
+        for (let j = 0; j < units; j += 1) output[j]! += value * kernel[row + j]!;
+      }
     }
     if (activation === 'softmax') softmax(output);
     else for (let j = 0; j < units; j += 1) output[j] = Math.max(0, output[j]!);
@@ -55,18 +70,6 @@ export function score(
 function roomFor(place: number, units: number): Float32Array {
   if (between[place]!.length < units) between[place] = new Float32Array(units);
   return between[place]!;
-}
-
-/** In place. */
-function softmax(values: Float32Array): void {
-  let top = Number.NEGATIVE_INFINITY;
-  for (const value of values) top = Math.max(top, value);
-  let sum = 0;
-  for (let i = 0; i < values.length; i += 1) {
-    values[i] = Math.exp(values[i]! - top);
-    sum += values[i]!;
-  }
-  for (let i = 0; i < values.length; i += 1) values[i]! /= sum;
 }
 
 /**

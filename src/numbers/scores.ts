@@ -1,4 +1,4 @@
-/** What scores say: probabilities, the likeliest class, log-loss, accuracy, temperature. */
+/** What scores say: probabilities, the likeliest class, log-loss, accuracy, temperature; how they are rounded for people. */
 
 /** Scores of some examples: logits `[n, K]` and the true classes `[n]`. */
 export interface Scored {
@@ -63,13 +63,20 @@ function doubtfulLoss({ logits, y, classes }: Scored, temperature: number, doubt
 /** softmax(logits / temperature) */
 export function probabilities(logits: Float32Array, temperature: number): Float64Array {
   const values = Float64Array.from(logits, (value) => value / temperature);
-  const top = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  softmax(values);
+  return values;
+}
+
+/** In place. */
+export function softmax(values: Float32Array | Float64Array): void {
+  let top = Number.NEGATIVE_INFINITY;
+  for (let k = 0; k < values.length; k += 1) top = Math.max(top, values[k]!);
   let sum = 0;
   for (let k = 0; k < values.length; k += 1) {
     values[k] = Math.exp(values[k]! - top);
     sum += values[k]!;
   }
-  return values.map((value) => value / sum);
+  for (let k = 0; k < values.length; k += 1) values[k]! /= sum;
 }
 
 /** Index of the highest value. */
@@ -77,4 +84,10 @@ export function argMax(values: Float32Array | Float64Array): number {
   let best = 0;
   for (let k = 1; k < values.length; k += 1) if (values[k]! > values[best]!) best = k;
   return best;
+}
+
+/** To so many decimals. */
+export function rounded(value: number, decimals: number): number {
+  const scale = 10 ** decimals;
+  return Math.round(value * scale) / scale;
 }

@@ -76,7 +76,7 @@ export class Explainer {
       overlay: pictures?.overlay ?? null,
       no_map: noMap,
       nearest: exemplars?.nearest(features, nearest) ?? [],
-      nearest_among: exemplars?.images ?? 0,
+      nearest_among: exemplars?.examples ?? 0,
     };
   }
 
@@ -101,11 +101,11 @@ export class Explainer {
   }
 
   async #load(tenant: string, manifest: VersionManifest): Promise<Exemplars> {
-    const [images, features] = await Promise.all([
-      this.#registry.read(tenant, manifest, 'exemplars/images.json'),
+    const [examples, features] = await Promise.all([
+      this.#registry.read(tenant, manifest, 'exemplars/examples.json'),
       this.#registry.read(tenant, manifest, 'exemplars/features.bin'),
     ]);
-    return new Exemplars({ images: images.toString('utf8'), features });
+    return new Exemplars({ examples: examples.toString('utf8'), features });
   }
 }
 

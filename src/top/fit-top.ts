@@ -7,8 +7,9 @@
 
 import type { Engine } from '../heads/engine.js';
 import type { DenseLayer } from '../heads/head.js';
+import { curveRow } from '../numbers/curve-row.js';
 import { seededRandom } from '../numbers/random.js';
-import { accuracy, fitTemperature, logLoss, type Scored } from '../numbers/scores.js';
+import { fitTemperature, logLoss, type Scored } from '../numbers/scores.js';
 import type { FloatConstant } from '../onnx/float-constant.js';
 import type { Hyperparameters } from '../schemas/jobs.js';
 import type { Curve } from '../schemas/report.js';
@@ -94,13 +95,7 @@ export async function fitTop(options: TopOptions): Promise<FittedTop> {
     onStep: (share) => options.onProgress(same ? share : share / 2),
     onEpoch: ({ epoch, trainLoss, trainAccuracy, validationLogits }) => {
       const scored = { logits: validationLogits, y: truth, classes };
-      const curve = {
-        epoch,
-        train_loss: trainLoss,
-        train_accuracy: trainAccuracy,
-        validation_loss: held.length > 0 ? logLoss(scored) : null,
-        validation_accuracy: held.length > 0 ? accuracy(scored) : null,
-      };
+      const curve = curveRow(epoch, { loss: trainLoss, accuracy: trainAccuracy }, scored);
       curves.push(curve);
       options.onEpoch(curve);
     },

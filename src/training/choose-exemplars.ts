@@ -1,16 +1,16 @@
 import { seededRandom, shuffled } from '../numbers/random.js';
 
-/** 1 byte per feature: 4,369 images on 1,920 features. More would make a version larger than what it is for. */
+/** 4,369 examples of 1,920 bytes. More would make a version larger than what it is for. */
 const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_EXEMPLARS = 5000;
 
 /**
  * The training images that a version remembers: all, or of many a seeded choice in which the classes take turns, so that
  * a small class is there, too.
- * @param images indices; y: class of each image; D: features
+ * @param images indices; y: class of each image; bytesEach: that an example takes
  */
-export function chooseExemplars(images: number[], y: Int32Array, dimensions: number, seed: number): number[] {
-  const most = Math.min(MAX_EXEMPLARS, Math.floor(MAX_BYTES / dimensions));
+export function chooseExemplars(images: number[], y: Int32Array, bytesEach: number, seed: number): number[] {
+  const most = Math.min(MAX_EXEMPLARS, Math.floor(MAX_BYTES / bytesEach));
   if (images.length <= most) return images;
   const classes = new Map<number, number[]>();
   for (const image of shuffled(images, seededRandom(seed, 'exemplars'))) {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { Exemplars, writeExemplars } from '../../src/heads/exemplars.js';
+import { dense } from '../../src/numbers/features.js';
 import { randomFrom } from '../helpers/photos.js';
 
 const D = 40;
@@ -8,15 +9,21 @@ const mean = Float32Array.from({ length: D }, () => random());
 const deviation = Float32Array.from({ length: D }, () => 0.5 + random());
 const raw = Float32Array.from({ length: 6 * D }, () => 3 * random());
 const x = raw.map((value, i) => (value - mean[i % D]!) / deviation[i % D]!);
-const images = [0, 2, 3, 5].map((row) => ({ sha256: String(row).repeat(64), name: `${row}.jpg`, label: 'a' }));
-const files = writeExemplars({ images, rows: [0, 2, 3, 5], of: 6, x, mean, deviation });
+const examples = [0, 2, 3, 5].map((row) => ({ sha256: String(row).repeat(64), name: `${row}.jpg`, label: 'a' }));
+const files = writeExemplars({
+  examples,
+  rows: [0, 2, 3, 5],
+  of: 6,
+  features: dense(x, D),
+  standard: { mean, deviation },
+});
 
-t.test('an image that is remembered is its own nearest, by its raw features', (t) => {
+t.test('an example that is remembered is its own nearest, by its raw features', (t) => {
   const exemplars = new Exemplars(files);
-  t.same([exemplars.images, exemplars.of], [4, 6]);
+  t.same([exemplars.examples, exemplars.of], [4, 6]);
   for (const [place, row] of [0, 2, 3, 5].entries()) {
     const [itself, next] = exemplars.nearest(raw.slice(row * D, (row + 1) * D), 2);
-    t.match(itself, images[place]);
+    t.match(itself, examples[place]);
     t.ok(itself!.similarity > 0.999 && next!.similarity < 0.9);
   }
   t.equal(exemplars.nearest(raw.slice(D, 2 * D), 50).length, 4);

@@ -1,3 +1,4 @@
+import { curveRow } from '../../numbers/curve-row.js';
 import { headLogits } from '../../heads/head-logits.js';
 import { fitPerceptron } from '../../heads/perceptron.js';
 import { seededRandom } from '../../numbers/random.js';
@@ -51,13 +52,7 @@ export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<F
     random: seededRandom(seed, `${kind} watched`),
     onEpoch: ({ epoch, trainLoss, trainAccuracy, validationLogits }) => {
       const scored = { logits: validationLogits, y: truth, classes: K };
-      const curve = {
-        epoch,
-        train_loss: trainLoss,
-        train_accuracy: trainAccuracy,
-        validation_loss: held.length > 0 ? logLoss(scored) : null,
-        validation_accuracy: held.length > 0 ? accuracy(scored) : null,
-      };
+      const curve = curveRow(epoch, { loss: trainLoss, accuracy: trainAccuracy }, scored);
       curves.push(curve);
       onEpoch(kind, curve);
       options.onProgress((0.5 * epoch) / settings.epochs);

@@ -1,3 +1,4 @@
+import { curveRow } from '../../numbers/curve-row.js';
 import { type SoftmaxFit, SoftmaxRegression } from '../../heads/softmax-regression.js';
 import type { Curve } from '../../schemas/report.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
@@ -11,8 +12,8 @@ const BLIND_PENALTY = 1;
 /** Softmax regression; its penalty is chosen over a path on images that the fits have not seen. */
 export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
   const { samples, hyperparameters: wanted } = options;
-  const [K, D] = [samples.labels.length, samples.features.columns];
   const { features, y } = samples;
+  const K = samples.labels.length;
   const regression = new SoftmaxRegression({ features, y, classes: K });
   const { held, rounds } = heldOutRounds(options);
   const weights = rounds.map(({ fit }) => rowWeights(options, fit));
@@ -56,11 +57,9 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
     ...(!isSet(wanted.epochs) && curve.bestIteration === undefined && { start: curve.fitted }),
   });
   options.onProgress(1);
-  const kernel = new Float32Array(D * K);
-  for (let k = 0; k < K; k += 1) for (let d = 0; d < D; d += 1) kernel[d * K + k] = final.weights[k * D + d]!;
   return {
     kind: 'linear',
-    layers: [{ inputs: D, units: K, kernel, bias: final.bias.slice(), activation: 'softmax' }],
+    layers: [regression.layer(final)],
     temperature: chosen ? fitTemperature(chosen.scored) : 1,
     heldOut: chosen && { ...chosen.scored, examples: held },
     settings: { head: 'linear', optimizer: 'lbfgs', weight_decay: weightDecay, epochs: final.iterations },
@@ -124,13 +123,7 @@ async function lbfgsCurve(
     tolerance: 1e-4,
     onIteration: ({ iteration, logits }) => {
       const [trained, checked] = [scoresOf(logits, fit), scoresOf(logits, held)];
-      const curve = {
-        epoch: iteration,
-        train_loss: logLoss(trained),
-        train_accuracy: accuracy(trained),
-        validation_loss: held.length > 0 ? logLoss(checked) : null,
-        validation_accuracy: held.length > 0 ? accuracy(checked) : null,
-      };
+      const curve = curveRow(iteration, { loss: logLoss(trained), accuracy: accuracy(trained) }, checked);
       curves.push(curve);
       onEpoch('linear', curve);
       if (curve.validation_loss !== null && curve.validation_loss < best.loss) {

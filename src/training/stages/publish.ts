@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../../errors.js';
-import { writeExemplars } from '../../heads/exemplars.js';
+import { bytesPerExemplar, writeExemplars } from '../../heads/exemplars.js';
 import { folded, type Head } from '../../heads/head.js';
 import { writeTfjsLayers } from '../../heads/tfjs-layers.js';
-import { onlyDense } from '../../numbers/features.js';
 import type { Report } from '../../schemas/report.js';
 import type { VersionManifest } from '../../schemas/versions.js';
 import { chooseExemplars } from '../choose-exemplars.js';
@@ -88,21 +87,20 @@ function exemplarsOf(
   trained: Trained,
 ): [string, Uint8Array | string][] {
   const { fittedOn, mean, deviation } = trained;
-  const remembered = chooseExemplars(fittedOn, samples.y, samples.features.columns, run.seed);
+  const remembered = chooseExemplars(fittedOn, samples.y, bytesPerExemplar(samples.features), run.seed);
   const exemplars = writeExemplars({
-    images: remembered.map((example) => {
+    examples: remembered.map((example) => {
       const { sha256, name, label } = examples[example]!;
       return { sha256, name, label };
     }),
     rows: remembered,
     of: fittedOn.length,
-    x: onlyDense(samples.features).values,
-    mean,
-    deviation,
+    features: samples.features,
+    standard: { mean, deviation },
   });
   return [
     ['exemplars/features.bin', exemplars.features],
-    ['exemplars/images.json', exemplars.images],
+    ['exemplars/examples.json', exemplars.examples],
   ];
 }
 

@@ -1,0 +1,90 @@
+import type { DenseFeatures } from '../numbers/features.js';
+import { sharedSession, Tensor } from '../onnx/runtime.js';
+import type { DenseLayer } from './head.js';
+import { softmaxLossModel } from './softmax-loss.js';
+import type { SoftmaxEvaluated, SoftmaxObjective } from './softmax-objective.js';
+
+/** Numbers in the largest intermediate result: bounds the memory of a pass where classes are many. */
+const CHUNK_NUMBERS = 1 << 23;
+
+interface Chunk {
+  start: number;
+  rows: number;
+  /** `[n, D]` */
+  x: Tensor;
+  /** `[n]` */
+  y: Tensor;
+}
+
+const session = sharedSession(softmaxLossModel);
+
+/**
+ * Softmax regression on dense features. Loss and gradient are computed by ONNX Runtime, which reads the features where they
+ * lie: on all cores, and without a copy (TensorFlow.js on WebAssembly took four times as long). A point is weights `[K, D]`,
+ * then the bias `[K]`.
+ */
+export class DenseSoftmax implements SoftmaxObjective {
+  readonly size: number;
+  readonly #chunks: Chunk[] = [];
+  readonly #rows: number;
+  readonly #columns: number;
+  readonly #classes: number;
+
+  constructor({ values, columns }: DenseFeatures, y: Int32Array, classes: number) {
+    this.#rows = y.length;
+    this.#columns = columns;
+    this.#classes = classes;
+    this.size = (columns + 1) * classes;
+    const most = Math.max(1, Math.floor(CHUNK_NUMBERS / classes));
+    for (let start = 0; start < y.length; start += most) {
+      const rows = Math.min(most, y.length - start);
+      const part = values.subarray(start * columns, (start + rows) * columns);
+      const truth = BigInt64Array.from(y.subarray(start, start + rows), BigInt);
+      this.#chunks.push({
+        start,
+        rows,
+        x: new Tensor('float32', part, [rows, columns]),
+        y: new Tensor('int64', truth, [rows]),
+      });
+    }
+  }
+
+  of(shares: Float32Array, weightDecay: number): (point: Float32Array) => Promise<SoftmaxEvaluated> {
+    const tensors = this.#chunks.map(
+      ({ start, rows }) => new Tensor('float32', shares.subarray(start, start + rows), [rows, 1]),
+    );
+    return (point) => this.#evaluate(point, tensors, weightDecay);
+  }
+
+  layer(point: Float32Array): DenseLayer {
+    const [K, D] = [this.#classes, this.#columns];
+    const kernel = new Float32Array(D * K);
+    for (let k = 0; k < K; k += 1) for (let d = 0; d < D; d += 1) kernel[d * K + k] = point[k * D + d]!;
+    return { inputs: D, units: K, kernel, bias: point.slice(K * D), activation: 'softmax' };
+  }
+
+  async #evaluate(point: Float32Array, shares: Tensor[], weightDecay: number): Promise<SoftmaxEvaluated> {
+    const [K, D] = [this.#classes, this.#columns];
+    const runner = await session();
+    const weights = new Tensor('float32', point.subarray(0, K * D), [K, D]);
+    const bias = new Tensor('float32', point.subarray(K * D), [K]);
+    const gradient = new Float32Array(point.length);
+    const logits = new Float32Array(this.#rows * K);
+    let loss = 0;
+    for (const [index, { x, y, start }] of this.#chunks.entries()) {
+      const part = await runner.run({ x, y, share: shares[index]!, weights, bias });
+      const numbers = (name: string) => part[name]!.data as Float32Array;
+      loss += numbers('loss')[0]!;
+      logits.set(numbers('logits'), start * K);
+      const [byWeights, byBias] = [numbers('by_weights'), numbers('by_bias')];
+      for (let i = 0; i < K * D; i += 1) gradient[i]! += byWeights[i]!;
+      for (let k = 0; k < K; k += 1) gradient[K * D + k]! += byBias[k]!;
+    }
+    let square = 0;
+    for (let i = 0; i < K * D; i += 1) {
+      square += point[i]! * point[i]!;
+      gradient[i]! += weightDecay * point[i]!;
+    }
+    return { loss: loss + 0.5 * weightDecay * square, gradient, logits };
+  }
+}
