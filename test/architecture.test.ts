@@ -76,7 +76,7 @@ const EDGES: Record<string, string[]> = {
   'training/doctor': ['backbones', 'heads', 'numbers', 'onnx', 'schemas'],
   prediction: ['backbones', 'errors', 'heads', 'numbers', 'registry', 'schemas', 'top'],
   artifacts: ['backbones', 'errors', 'heads', 'onnx', 'registry', 'schemas', 'top'],
-  maintenance: ['datasets', 'errors', 'jobs', 'schemas', 'storage'],
+  maintenance: ['backbones', 'datasets', 'errors', 'jobs', 'schemas', 'storage'],
   operations: [
     'artifacts',
     'backbones',

@@ -29,7 +29,7 @@ import { formatBytes } from '../terminal/format.js';
 import { createPaint } from '../terminal/paint.js';
 import { createScreen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
-import { backbonesOf } from './composition.js';
+import { backbonesOf } from './backbones-of.js';
 
 const USAGE = `Usage:
   npm run backbones -- catalog                              the public networks that can be pulled

@@ -1,16 +1,13 @@
 /** What several entry points construct in the same way. */
 
-import { join } from 'node:path';
 import type { BackbonesOptions } from '../backbones/backbones.js';
-import { EmbeddedBackbones } from '../backbones/embedded.js';
 import { mayBeImage } from '../backbones/image/names.js';
 import { inspectImage } from '../backbones/image/pixels.js';
-import { InstalledBackbones } from '../backbones/installed.js';
-import { sourcesInOrder } from '../backbones/source.js';
 import type { Config } from '../config.js';
 import type { DatasetsOptions } from '../datasets/datasets.js';
 import type { Storage } from '../storage/contract.js';
 import type { OpenedStorage } from '../storage/open-storage.js';
+import { backbonesOf } from './backbones-of.js';
 
 export function datasetsOptions(config: Config, { storage, temporaryFolder }: OpenedStorage): DatasetsOptions {
   return {
@@ -35,13 +32,6 @@ export function datasetsOptions(config: Config, { storage, temporaryFolder }: Op
     concurrency: 4,
     archivesAtOnce: config.UNPACK_CONCURRENCY,
   };
-}
-
-/** The backbones that were installed, those that Graft comes with, and both as one. */
-export function backbonesOf(config: Config, storage: Storage) {
-  const installed = new InstalledBackbones({ storage, folder: join(config.CACHE_DIR, 'backbones') });
-  const embedded = new EmbeddedBackbones({ folder: config.MODELS_DIR });
-  return { installed, embedded, source: sourcesInOrder([installed, embedded]) };
 }
 
 export function backbonesOptions(config: Config, storage: Storage): BackbonesOptions {

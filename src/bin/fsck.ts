@@ -9,10 +9,11 @@ import { AppError } from '../errors.js';
 import { checkData } from '../maintenance/check-data.js';
 import type { Finding } from '../maintenance/finding.js';
 import { openStorage } from '../storage/open-storage.js';
+import { backbonesOf } from './backbones-of.js';
 
 const USAGE = `Usage: npm run fsck [-- [--repair] [--json FILE] [--older-than HOURS]]
 
-Verifies everything in DATA_DIR: digests, manifests, aliases, jobs. May run beside the service.
+Verifies everything in DATA_DIR: digests, manifests, aliases, jobs, installed backbones. May run beside the service.
   --repair            collect garbage and put right what can be put right; damage is only reported
   --json FILE         write what was found to FILE
   --older-than HOURS  age at which what is half-done counts as left behind (default 24; 0 only while nothing runs)`;
@@ -47,14 +48,21 @@ async function main(): Promise<number> {
     process.stderr.write(`--older-than ${values['older-than']}: expected a number of hours.\n`);
     return 2;
   }
-  const { storage, upkeep } = await openStorage(loadConfig(process.env), { mustExist: true });
-  const report = await checkData({ storage, upkeep, repair: values.repair, olderThanMs: hours * 3600_000 });
+  const config = loadConfig(process.env);
+  const { storage, upkeep } = await openStorage(config, { mustExist: true });
+  const report = await checkData({
+    storage,
+    upkeep,
+    backbones: backbonesOf(config, storage).source,
+    repair: values.repair,
+    olderThanMs: hours * 3600_000,
+  });
   for (const finding of report.findings) process.stdout.write(`${inWords(finding)}\n`);
-  const { datasets, examples, versions, files, jobs } = report.checked;
+  const { datasets, examples, versions, files, jobs, backbones } = report.checked;
   const left = report.findings.filter(({ repaired, severity }) => repaired === null && severity !== 'unknown');
   const toRepair = left.some(({ severity }) => severity !== 'damage') && !values.repair;
   process.stdout.write(
-    `Checked ${datasets} data sets with ${examples} examples, ${versions} versions with ${files} files, ${jobs} jobs: ${summary(report.findings, left)}.${
+    `Checked ${datasets} data sets with ${examples} examples, ${versions} versions with ${files} files, ${jobs} jobs, ${backbones} installed backbones: ${summary(report.findings, left)}.${
       toRepair ? ' `npm run fsck -- --repair` puts right what can be put right.' : ''
     }\n`,
   );

@@ -1,5 +1,7 @@
+import type { BackboneSource } from '../backbones/source.js';
 import type { Storage } from '../storage/contract.js';
 import type { StorageUpkeep } from '../storage/open-storage.js';
+import { checkBackbones, findBackboneFaults } from './check-backbones.js';
 import { checkDatasets } from './check-datasets.js';
 import { checkJobs, checkMarks } from './check-jobs.js';
 import { checkModels } from './check-models.js';
@@ -9,6 +11,8 @@ export interface CheckOptions {
   storage: Storage;
   /** What its driver gives for that; without it, half-written files and what lies at the top are not looked at. */
   upkeep?: StorageUpkeep;
+  /** Where versions find their backbones; without it, whether they do is not looked at. */
+  backbones?: BackboneSource;
   /** Collect garbage, and put back what can be put back. */
   repair: boolean;
   /** What is younger may still be under way, and is left alone. */
@@ -16,7 +20,7 @@ export interface CheckOptions {
 }
 
 /** What may lie at the top: what is stored, the caches, the Redis of `npm start`, and what was put aside. */
-const AT_THE_TOP = ['.tmp', 'cache', 'pending', 'quarantine', 'redis', 'tenants'];
+const AT_THE_TOP = ['.tmp', 'backbones', 'cache', 'pending', 'quarantine', 'redis', 'tenants'];
 const OF_A_TENANT = ['datasets', 'idempotency', 'jobs', 'models'];
 
 /**
@@ -27,13 +31,15 @@ const OF_A_TENANT = ['datasets', 'idempotency', 'jobs', 'models'];
  * Damage is only reported: what is lost can come from a backup only. The cost is one read of everything.
  */
 export async function checkData(options: CheckOptions): Promise<Report> {
-  const { storage, upkeep, repair, olderThanMs } = options;
+  const { storage, upkeep, backbones, repair, olderThanMs } = options;
   const findings = new Findings({ repair });
+  await checkBackbones({ storage, findings, olderThanMs });
+  const backboneFault = backbones && findBackboneFaults(backbones);
   for (const name of await storage.list('tenants')) {
     const context = { storage, tenant: name, findings, olderThanMs };
     findings.count('tenants');
     await checkDatasets(context);
-    await checkModels(context);
+    await checkModels({ ...context, backboneFault });
     await checkJobs(context);
     for (const folder of await storage.list(`tenants/${name}`)) {
       if (OF_A_TENANT.includes(folder)) continue;

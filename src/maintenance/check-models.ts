@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { ModelName, VersionNumber } from '../schemas/common.js';
 import { type VersionManifest, VersionManifest as VersionManifestSchema } from '../schemas/versions.js';
 import { type Storage, writeJson } from '../storage/contract.js';
+import type { BackboneFault } from './check-backbones.js';
 import type { Findings } from './finding.js';
 import { quarantine } from './quarantine.js';
 import { ageOf, digestOf, readChecked } from './stored-files.js';
@@ -16,6 +17,8 @@ interface Context {
   tenant: string;
   findings: Findings;
   olderThanMs: number;
+  /** Absent: whether versions find their backbones is not looked at. */
+  backboneFault: BackboneFault | undefined;
 }
 
 /** Every version of a tenant: manifest against schema, every file against its digest, claims, marks and aliases. */
@@ -106,6 +109,10 @@ async function checkVersion(context: Context, model: string, version: number): P
   if (faults.length > 0 && (await storage.head(manifestKey))) {
     const message = `${what}: ${faults.join('; ')}. Restore ${folder} from a backup, or train again.`;
     await findings.add('version_damaged', folder, message);
+  }
+  const backboneFault = await context.backboneFault?.(manifest.value);
+  if (backboneFault !== undefined && (await storage.head(`${folder}/manifest.json`))) {
+    await findings.add('backbone_missing', folder, backboneFault);
   }
   if (!('value' in claim)) {
     await findings.add('claim_missing', `${folder}/claim.json`, `${what} does not say which job made it.`, {

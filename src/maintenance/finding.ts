@@ -11,6 +11,8 @@ export type FindingKind =
   | 'version_damaged'
   | 'version_lost'
   | 'alias_dangling'
+  | 'backbone_missing'
+  | 'backbone_damaged'
   | 'aliases_unreadable'
   | 'job_damaged'
   | 'job_dataset_missing'
@@ -21,6 +23,7 @@ export type FindingKind =
   // garbage: what nobody will ask for
   | 'dataset_unfinished'
   | 'version_unfinished'
+  | 'backbone_unfinished'
   | 'file_unnamed'
   | 'mark_without_job'
   | 'idempotency_key_unused'
@@ -47,7 +50,15 @@ export interface Remedy {
 }
 
 export interface Report {
-  checked: { tenants: number; datasets: number; examples: number; versions: number; files: number; jobs: number };
+  checked: {
+    tenants: number;
+    datasets: number;
+    examples: number;
+    versions: number;
+    files: number;
+    jobs: number;
+    backbones: number;
+  };
   findings: Finding[];
 }
 
@@ -56,6 +67,8 @@ const SEVERITIES: Record<FindingKind, Finding['severity']> = {
   version_damaged: 'damage',
   version_lost: 'damage',
   alias_dangling: 'damage',
+  backbone_missing: 'damage',
+  backbone_damaged: 'damage',
   aliases_unreadable: 'damage',
   job_damaged: 'damage',
   job_dataset_missing: 'damage',
@@ -64,6 +77,7 @@ const SEVERITIES: Record<FindingKind, Finding['severity']> = {
   version_half_deleted: 'disorder',
   dataset_unfinished: 'garbage',
   version_unfinished: 'garbage',
+  backbone_unfinished: 'garbage',
   file_unnamed: 'garbage',
   mark_without_job: 'garbage',
   idempotency_key_unused: 'garbage',
@@ -74,7 +88,7 @@ const SEVERITIES: Record<FindingKind, Finding['severity']> = {
 /** Collects what the checks find, and repairs it at once where that is wanted. */
 export class Findings {
   readonly report: Report = {
-    checked: { tenants: 0, datasets: 0, examples: 0, versions: 0, files: 0, jobs: 0 },
+    checked: { tenants: 0, datasets: 0, examples: 0, versions: 0, files: 0, jobs: 0, backbones: 0 },
     findings: [],
   };
   readonly #repair: boolean;

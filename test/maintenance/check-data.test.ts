@@ -1,8 +1,12 @@
 /** Every kind of damage is found, named with what to do, and repaired only where nothing can be lost by it. */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
+import { InstalledBackbones } from '../../src/backbones/installed.js';
+import { sourcesInOrder } from '../../src/backbones/source.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import { newId } from '../../src/ids.js';
 import { JobStore } from '../../src/jobs/job-store.js';
@@ -16,6 +20,7 @@ import { zip } from '../helpers/archives.js';
 import { datasetsIn, images } from '../helpers/datasets.js';
 import { jobRecord } from '../helpers/jobs.js';
 
+const rootstock = await new EmbeddedBackbones({ folder: join(PACKAGE_ROOT, 'models') }).card('rootstock_s');
 const DAY_MS = 24 * 3600 * 1000;
 
 /** A data folder with a data set, a job that ended with version 1 under the alias `production`, and one that waits. */
@@ -29,7 +34,9 @@ async function soundFolder(t: Test) {
   // `cover.png` gets no label: its bytes lie in the pack, and no row names them.
   const files = await images('cat/1.png', 'cover.png', 'cat/2.png', 'dog/1.png', 'dog/2.png');
   const { id: dataset } = await create(zip(files));
-  const publish = (job: string) =>
+  const embedded = new EmbeddedBackbones({ folder: join(PACKAGE_ROOT, 'models') });
+  const installed = new InstalledBackbones({ storage, folder: join(root, 'cache') });
+  const publish = (job: string, card = rootstock) =>
     registry.publish({
       tenant: 'default',
       job,
@@ -38,7 +45,7 @@ async function soundFolder(t: Test) {
         model: 'cats',
         job,
         dataset,
-        backbone: { id: 'rootstock_s', sha256: '0'.repeat(64), dimensions: 4 },
+        backbone: { id: card.id, sha256: card.sha256, dimensions: card.features.dimensions },
         head: 'linear',
         labels: ['cat', 'dog'],
         accuracy: null,
@@ -63,6 +70,7 @@ async function soundFolder(t: Test) {
     checkData({
       storage,
       upkeep: storage,
+      backbones: sourcesInOrder([installed, embedded]),
       repair: false,
       olderThanMs: DAY_MS,
       ...options,
@@ -82,6 +90,7 @@ async function soundFolder(t: Test) {
     storage,
     registry,
     store,
+    installed,
     check,
     publish,
     record,
@@ -89,6 +98,15 @@ async function soundFolder(t: Test) {
     paths,
     path: (key: string) => join(data, key),
   };
+}
+
+/** Install a backbone, of which nothing is run. */
+async function install(installed: InstalledBackbones) {
+  const bytes = 'network';
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const card = { ...rootstock, id: 'tiny', sha256, bytes: bytes.length };
+  await installed.install({ card, files: new Map([['model.onnx', bytes]]) });
+  return card;
 }
 
 type Folder = Awaited<ReturnType<typeof soundFolder>>;
@@ -106,7 +124,7 @@ const kinds = (findings: Finding[]) => findings.map(({ kind }) => kind);
 t.test('a sound folder is sound, and everything in it was looked at', async (t) => {
   const { check } = await soundFolder(t);
   t.same(await check({ olderThanMs: 0 }), {
-    checked: { tenants: 1, datasets: 1, examples: 4, versions: 1, files: 2, jobs: 2 },
+    checked: { tenants: 1, datasets: 1, examples: 4, versions: 1, files: 2, jobs: 2, backbones: 0 },
     findings: [],
   });
 });
@@ -223,6 +241,46 @@ const damage: Record<string, { kind: FindingKind; says: RegExp; damage: (folder:
     says: /events\.ndjson cannot be read/,
     damage: ({ path, paths }) => truncate(path(`${paths.job}/events.ndjson`), 5),
   },
+  'the backbone of a version, which was removed': {
+    kind: 'backbone_missing',
+    says: /Version 2 of 'cats' .* 'tiny' .*not installed: it cannot answer.* pull tiny/,
+    damage: async ({ publish, waiting, installed }) => {
+      const card = await install(installed);
+      await publish(waiting.id, card);
+      await installed.remove('tiny');
+    },
+  },
+  'the backbone of a version, in whose place is another': {
+    kind: 'backbone_missing',
+    says: /Version 2 of 'cats' .*another file is installed/,
+    damage: async ({ publish, waiting, installed }) => {
+      await publish(waiting.id, { ...(await install(installed)), sha256: 'a'.repeat(64) });
+    },
+  },
+  'a byte of a backbone': {
+    kind: 'backbone_damaged',
+    says: /'tiny': model\.onnx does not have its digest\. Remove it and install the same one again/,
+    damage: async ({ path, installed }) => {
+      const { sha256 } = await install(installed);
+      await writeFile(path(`backbones/tiny/files/${sha256}`), 'N');
+    },
+  },
+  'a missing file of a backbone': {
+    kind: 'backbone_damaged',
+    says: /'tiny': model\.onnx is missing/,
+    damage: async ({ path, installed }) => {
+      const { sha256 } = await install(installed);
+      await rm(path(`backbones/tiny/files/${sha256}`));
+    },
+  },
+  'the card of a backbone that a version needs': {
+    kind: 'backbone_damaged',
+    says: /'tiny': card\.json is not valid \(it is not JSON\)/,
+    damage: async ({ path, publish, waiting, installed }) => {
+      await publish(waiting.id, await install(installed));
+      await truncate(path('backbones/tiny/card.json'), 10);
+    },
+  },
   'the data set of a job that waits': {
     kind: 'job_dataset_missing',
     says: /it will fail\. Restore the data set, or cancel the job/,
@@ -330,6 +388,24 @@ const mendable: Record<
     },
     after: async (t, { registry }) => t.same(await registry.versions('default', 'cats'), [1], 'the version stays'),
   },
+  'files of a backbone that was never fully installed': {
+    kind: 'backbone_unfinished',
+    spoil: async ({ path }) => {
+      await mkdir(path('backbones/tiny/files'), { recursive: true });
+      await writeFile(path(`backbones/tiny/files/${'a'.repeat(64)}`), 'bytes');
+      await age(path('backbones/tiny'));
+    },
+    after: async (t, { installed }) => t.same((await install(installed)).id, 'tiny', 'it can be installed'),
+  },
+  'a file that a backbone does not name': {
+    kind: 'file_unnamed',
+    spoil: async ({ path, installed }) => {
+      await install(installed);
+      await writeFile(path(`backbones/tiny/files/${'b'.repeat(64)}`), 'bytes');
+      await age(path('backbones/tiny'));
+    },
+    after: async (_t, { installed }) => installed.verify('tiny'),
+  },
   'a mark without a job': {
     kind: 'mark_without_job',
     spoil: async ({ data }) => {
@@ -383,18 +459,25 @@ t.test('what is under way is left alone: it is young', async (t) => {
   await writeFile(join(version, 'files', 'a'.repeat(64)), 'bytes');
   await writeFile(join(data, 'pending', `${newId('job')}.default`), '');
   await writeFile(join(data, '.tmp', 'upload'), 'half');
+  await mkdir(path('backbones/tiny/files'), { recursive: true });
+  await writeFile(path(`backbones/tiny/files/${'a'.repeat(64)}`), 'bytes');
   t.same((await check({ repair: true })).findings, []);
   t.equal((await readFile(join(upload, 'pack'), 'utf8')) + (await readdir(join(version, 'files'))).length, 'bytes1');
 });
 
 t.test('what is not ours is named and never touched', async (t) => {
   const { check, path } = await soundFolder(t);
-  for (const key of ['tenants/default/jobs/readme', 'tenants/default/datasets/x', 'tenants/default/notes']) {
-    await mkdir(path(key));
+  for (const key of [
+    'tenants/default/jobs/readme',
+    'tenants/default/datasets/x',
+    'tenants/default/notes',
+    'backbones/X',
+  ]) {
+    await mkdir(path(key), { recursive: true });
     await writeFile(join(path(key), 'file'), 'kept');
   }
   const { findings } = await check({ repair: true, olderThanMs: 0 });
-  t.same(kinds(findings), ['unknown_file', 'unknown_file', 'unknown_file']);
+  t.same(kinds(findings), ['unknown_file', 'unknown_file', 'unknown_file', 'unknown_file']);
   t.equal(await readFile(join(path('tenants/default/notes'), 'file'), 'utf8'), 'kept');
 });
 
@@ -410,7 +493,7 @@ t.test('npm run fsck: sentences, a file for programs, and 0, 1 or 2', async (t) 
   };
   t.match(fsck(), {
     status: 0,
-    stdout: /Checked 1 data sets with 4 examples, 1 versions with 2 files, 2 jobs: all is well/,
+    stdout: /Checked 1 data sets with 4 examples, 1 versions with 2 files, 2 jobs, 0 installed backbones: all is well/,
   });
   await writeFile(join(data, '.tmp', 'left'), 'half');
   await age(join(data, '.tmp'));
