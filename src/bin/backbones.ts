@@ -215,11 +215,11 @@ async function importFile(operands: string[], scene: Scene): Promise<void> {
   console.log(describe(imported));
 }
 
-async function remove(operands: string[], { values, storage, ...owners }: Scene): Promise<void> {
+async function remove(operands: string[], { values, config, storage, ...owners }: Scene): Promise<void> {
   if (operands.length !== 1) throw fault('remove takes the id of one backbone');
   const id = operands[0]!;
   const stores = { storage, registry: new Registry({ storage }), jobs: new JobStore({ storage }) };
-  await removeBackbone({ ...owners, ...stores }, { id, force: values.force });
+  await removeBackbone({ ...owners, ...stores }, { id, defaultBackbone: config.DEFAULT_BACKBONE, force: values.force });
   console.log(`Removed ${id}.`);
 }
 

@@ -34,13 +34,13 @@ export async function installBackbone(owners: BackboneOwners, backbone: NewBackb
 /**
  * Delete an installed backbone. A job that is accepted in the same moment may still publish a version on it; fsck tells
  * (`backbone_missing`).
- * @param options force: also where it is needed
+ * @param options defaultBackbone: the setting, without which no server starts; force: also where it is needed
  * @throws AppError `backbone_not_found`; `invalid_request` for one that Graft comes with; `backbone_in_use` where versions of
- *   any tenant, or jobs that have not ended, need it
+ *   any tenant, jobs that have not ended or the setting need it
  */
 export async function removeBackbone(
   { installed, embedded, ...stores }: BackboneOwners & { storage: Storage; registry: Registry; jobs: JobStore },
-  { id, force = false }: { id: string; force?: boolean },
+  { id, defaultBackbone, force = false }: { id: string; defaultBackbone?: string; force?: boolean },
 ): Promise<void> {
   const isInstalled = (await installed.ids()).includes(id);
   if (!isInstalled && (await embedded.ids()).includes(id)) {
@@ -48,7 +48,7 @@ export async function removeBackbone(
   }
   if (isInstalled && !force) {
     const card = await installed.card(id).catch(() => undefined);
-    await refuseInUse(stores, { id, sha256: card?.sha256 });
+    await refuseInUse(stores, { id, sha256: card?.sha256, isDefault: id === defaultBackbone });
   }
   await installed.remove(id);
 }
@@ -56,9 +56,9 @@ export async function removeBackbone(
 /** @param backbone sha256: undefined where its card cannot be read; then whatever names its id needs it */
 async function refuseInUse(
   { storage, registry, jobs }: { storage: Storage; registry: Registry; jobs: JobStore },
-  { id, sha256 }: { id: string; sha256: string | undefined },
+  { id, sha256, isDefault }: { id: string; sha256: string | undefined; isDefault: boolean },
 ): Promise<void> {
-  const users: string[] = [];
+  const users: string[] = isDefault ? ['the setting DEFAULT_BACKBONE'] : [];
   // Jobs first: one that ends in between has published its version when versions are looked at.
   for (const pending of await jobs.pending()) {
     const record = await jobs.record(pending.tenant, pending.id);
@@ -79,7 +79,7 @@ async function refuseInUse(
   const more = users.length > MAX_NAMED ? ` and ${users.length - MAX_NAMED} more` : '';
   throw new AppError(
     'backbone_in_use',
-    `Backbone ${id} is needed by ${users.slice(0, MAX_NAMED).join(', ')}${more}: without it they cannot answer or run. Delete them first, or remove it all the same with --force.`,
+    `Backbone ${id} is needed by ${users.slice(0, MAX_NAMED).join(', ')}${more}: without it they cannot answer or run. Change or delete them first, or remove it all the same with --force.`,
     { details: { backbone: id, users } },
   );
 }

@@ -1,3 +1,11 @@
+/**
+ * outbound/ is the only code that calls other machines: requests, the policy which addresses may be asked (`addresses.ts`),
+ * and downloads that go on where they stopped. It carries bytes and knows nothing of what they are for: which files there
+ * are and where they lie is told by the room that wants them (backbones/catalog/). Redis is called by redis/, storage by its
+ * drivers.
+ *
+ * This file: one request.
+ */
 import { AppError } from '../errors.js';
 import { checkAddress } from './addresses.js';
 

@@ -61,6 +61,15 @@ t.test('a backbone that a version of any tenant needs is kept, unless that is ov
   t.same(await installed.ids(), []);
 });
 
+t.test('the default backbone is kept, for no server starts without it', async (t) => {
+  const { stores } = await scene(t);
+  await t.rejects(removeBackbone(stores, { id: 'tiny', defaultBackbone: 'tiny' }), {
+    code: 'backbone_in_use',
+    message: /DEFAULT_BACKBONE/,
+  });
+  await removeBackbone(stores, { id: 'tiny', defaultBackbone: 'rootstock_s' });
+});
+
 t.test('a backbone that a job needs is kept until it has ended', async (t) => {
   const { stores, storage, installed } = await scene(t);
   const record = { id: JOB, tenant: 'zoo', settings: { backbone: 'tiny' } };

@@ -1,5 +1,6 @@
 /**
- * catalog/ brings public networks: which there are, where their files lie, and how they become backbones.
+ * catalog/ brings public networks: which there are, where their files lie, and how they become backbones. Not here: how bytes
+ * are fetched (outbound/), how a network becomes a backbone (image/import/), where backbones are kept (`../installed.ts`).
  *
  * This file: the list, `models/catalog.json`.
  */
