@@ -13,9 +13,8 @@ import { readTfjsLayers } from '../heads/tfjs-layers.js';
 import type { Registry } from '../registry/registry.js';
 import type { BackboneCard } from '../schemas/backbones.js';
 import type { VersionManifest } from '../schemas/versions.js';
-import { replaceWeights } from '../top/replace-weights.js';
-import { readTopWeights } from '../top/weights.js';
-import { classifierPieces, type Trunk, trunkOf } from './onnx-classifier.js';
+import { type DownloadedTop, topForDownload } from '../top/download.js';
+import { classifierPieces, type FeatureGraph, featureGraph } from './onnx-classifier.js';
 
 export type ArtifactFormat = 'bundle' | 'onnx' | 'tfjs';
 
@@ -28,34 +27,39 @@ export interface Artifact {
   filename: string;
 }
 
-/** Trunks are as large as their backbones; few are in use at once. */
-const TRUNKS = 4;
-const DIGESTS = 10_000;
+/** They are as large as their backbones; few are in use at once. */
+const MAX_GRAPHS = 4;
+const MAX_DIGESTS = 10_000;
 
 export class Artifacts {
   readonly #registry: Registry;
   readonly #backbones: Backbones;
-  readonly #trunks: LRUCache<string, Trunk>;
-  readonly #digests = new LRUCache<string, string>({ max: DIGESTS });
+  /** By the digest of the backbone. */
+  readonly #graphs: LRUCache<string, FeatureGraph, BackboneCard>;
+  readonly #digests = new LRUCache<string, string>({ max: MAX_DIGESTS });
 
   constructor(options: { registry: Registry; backbones: Backbones }) {
     this.#registry = options.registry;
     this.#backbones = options.backbones;
-    this.#trunks = new LRUCache<string, Trunk>({ max: TRUNKS, fetchMethod: (id) => this.#trunk(id) });
+    this.#graphs = new LRUCache<string, FeatureGraph, BackboneCard>({
+      max: MAX_GRAPHS,
+      fetchMethod: async (_sha256, _stale, { context: card }) => featureGraph(await this.#backbones.bytes(card), card),
+    });
   }
 
   /** @throws AppError `version_damaged`, `backbone_not_found`, `backbone_mismatch`, `format_unavailable` */
   async create(tenant: string, manifest: VersionManifest, format: ArtifactFormat): Promise<Artifact> {
     const name = `${manifest.model}-v${manifest.version}`;
-    if (format === 'tfjs' && manifest.top) {
-      throw new AppError(
-        'format_unavailable',
-        `Version ${manifest.version} of '${manifest.model}' has a part of the backbone of its own, which is no TensorFlow.js layers model. Take format onnx or bundle.`,
-      );
-    }
+    const top =
+      manifest.top && topForDownload({ manifest, read: (path) => this.#registry.read(tenant, manifest, path) });
+    top?.checkFormat(format);
     const { pieces, type, filename } =
       format === 'onnx'
-        ? { pieces: await this.#onnx(tenant, manifest), type: 'application/octet-stream', filename: `${name}.onnx` }
+        ? {
+            pieces: await this.#onnx(tenant, manifest, top),
+            type: 'application/octet-stream',
+            filename: `${name}.onnx`,
+          }
         : {
             pieces: [await this.#zip(tenant, manifest, format)],
             type: 'application/zip',
@@ -65,18 +69,20 @@ export class Artifacts {
     return { pieces, bytes, type, filename, sha256: await this.#digest(`${manifest.digest} ${filename}`, pieces) };
   }
 
-  async #onnx(tenant: string, manifest: VersionManifest): Promise<Uint8Array[]> {
+  async #onnx(tenant: string, manifest: VersionManifest, top: DownloadedTop | undefined): Promise<Uint8Array[]> {
     const card = await this.#backbones.card(manifest.backbone.id);
     if (card.sha256 !== manifest.backbone.sha256) {
       throw new AppError('backbone_mismatch', `Backbone '${card.id}' is not the file this version was trained on.`);
     }
-    const [trunk, model, weights] = await Promise.all([
-      manifest.top ? this.#tunedTrunk(tenant, manifest, card) : this.#trunks.fetch(card.id),
+    const [graph, model, weights] = await Promise.all([
+      top
+        ? this.#backbones.bytes(card).then(async (bytes) => featureGraph(await top.graph(bytes), card))
+        : this.#graphs.fetch(card.sha256, { context: card }),
       this.#registry.read(tenant, manifest, 'head/model.json'),
       this.#registry.read(tenant, manifest, 'head/weights.bin'),
     ]);
     return classifierPieces({
-      trunk: trunk!,
+      features: graph!,
       card,
       head: readTfjsLayers({ model: model.toString('utf8'), weights }),
       labels: manifest.labels,
@@ -89,7 +95,7 @@ export class Artifacts {
     const mtime = new Date(manifest.created_at);
     const add = (path: string, bytes: Uint8Array | string) =>
       zip.addBuffer(Buffer.from(bytes as Uint8Array), path, { mtime, mode: 0o100644 });
-    // Which photos it was trained on, and what they look like, is nobody's business who gets the model.
+    // Which examples it was trained on, and what they look like, is nobody's business who gets the model.
     const files = manifest.files.filter(({ path }) => !path.startsWith('exemplars/'));
     if (format === 'bundle') add('manifest.json', JSON.stringify({ ...manifest, files }, null, 2));
     for (const { path } of files) {
@@ -100,21 +106,6 @@ export class Artifacts {
     }
     zip.end();
     return buffer(zip.outputStream as Readable);
-  }
-
-  async #trunk(id: string): Promise<Trunk> {
-    const card = await this.#backbones.card(id);
-    return trunkOf(await this.#backbones.bytes(card), card);
-  }
-
-  /** The whole backbone with the version's own weights in its top. */
-  async #tunedTrunk(tenant: string, manifest: VersionManifest, card: BackboneCard): Promise<Trunk> {
-    const [index, weights] = await Promise.all([
-      this.#registry.read(tenant, manifest, 'top/weights.json'),
-      this.#registry.read(tenant, manifest, 'top/weights.bin'),
-    ]);
-    const topWeights = readTopWeights({ index: index.toString('utf8'), weights });
-    return trunkOf(replaceWeights(await this.#backbones.bytes(card), topWeights.weights), card);
   }
 
   async #digest(key: string, pieces: Uint8Array[]): Promise<string> {

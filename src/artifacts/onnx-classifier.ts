@@ -1,5 +1,5 @@
 /**
- * The `onnx` download of a trained model: one file, uint8 image `[N, H, W, 3]` in, `probabilities` float32 `[N, K]` out.
+ * The `onnx` download of a trained model: one file, the input of its backbone in, `probabilities` float32 `[N, K]` out.
  *
  * The fields of a protobuf message may be written in any order, and lists in any number of portions. So the file is made
  * of pieces that are only written one after another:
@@ -24,16 +24,16 @@ const PREFIX = 'graft_head/';
 const GRAPH_TAG = (7 << 3) | 2;
 
 /** The part of every classifier that all models on one backbone share. */
-export interface Trunk {
+export interface FeatureGraph {
   /** Encoded fields of the model except its graph. */
   header: Uint8Array;
   /** Encoded graph that computes the features, without outputs. */
   graph: Uint8Array;
 }
 
-/** What makes one classifier out of a trunk. */
+/** What makes one classifier of it. */
 export interface ClassifierOptions {
-  trunk: Trunk;
+  features: FeatureGraph;
   card: BackboneCard;
   head: Head;
   /** `[K]`, in the order of the probabilities. */
@@ -46,7 +46,7 @@ export interface ClassifierOptions {
  * Cut a backbone down to what computes its features. Takes as long as copying the file: keep the result.
  * @throws AppError `backbone_invalid` when `modelBytes` is not the backbone that `card` describes.
  */
-export function trunkOf(modelBytes: Uint8Array, card: BackboneCard): Trunk {
+export function featureGraph(modelBytes: Uint8Array, card: BackboneCard): FeatureGraph {
   const { graph, trainingInfo: _, metadataProps: __, ...model } = decodeModel(modelBytes);
   const pruned = pruneGraph(graph!, [card.features.name]);
   const made = new Set(pruned.node!.flatMap((node) => node.output ?? []));
@@ -69,7 +69,7 @@ export function trunkOf(modelBytes: Uint8Array, card: BackboneCard): Trunk {
  * same bytes.
  * @throws RangeError when the head does not fit the features or the labels: a fault of the caller.
  */
-export function classifierPieces({ trunk, card, head, labels, metadata = {} }: ClassifierOptions): Uint8Array[] {
+export function classifierPieces({ features, card, head, labels, metadata = {} }: ClassifierOptions): Uint8Array[] {
   const inputs = head.layers[0]?.inputs;
   const classes = head.layers.at(-1)?.units;
   if (inputs !== card.features.dimensions || classes !== labels.length) {
@@ -85,9 +85,9 @@ export function classifierPieces({ trunk, card, head, labels, metadata = {} }: C
     backbone_sha256: card.sha256,
   };
   const metadataProps = Object.entries(entries).map(([key, value]) => ({ key, value }));
-  const tail = onnx.ModelProto.encode({ metadataProps }).finish();
-  const opening = Uint8Array.of(GRAPH_TAG, ...varint(trunk.graph.length + headGraph.length));
-  return [trunk.header, opening, trunk.graph, headGraph, tail];
+  const closing = onnx.ModelProto.encode({ metadataProps }).finish();
+  const opening = Uint8Array.of(GRAPH_TAG, ...varint(features.graph.length + headGraph.length));
+  return [features.header, opening, features.graph, headGraph, closing];
 }
 
 /** Gemm and Relu per layer, and Softmax after the last: `[N, D]` → `[N, K]`. Kernels are `[inputs, units]`, as Gemm wants. */

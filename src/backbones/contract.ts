@@ -23,8 +23,9 @@ export interface BatchSizes {
  * `P` is content made ready for it, such as pixels.
  */
 export interface Backbone<P = unknown> {
-  /** With `modality` and `recipe`, which names how content is made ready and is part of the key of cached features. */
   readonly card: BackboneCard;
+  /** How it makes content ready: the recipe and the settings of its card. Part of the key of cached features. */
+  readonly recipe: string;
   /** Passes that it works on at once. */
   readonly passes: number;
   readonly batch: BatchSizes;
@@ -36,20 +37,17 @@ export interface Backbone<P = unknown> {
   readonly cacheable: boolean;
   /**
    * Make content ready for a pass, off the event loop.
-   * @throws AppError `content_invalid`, `content_too_large` or `content_unsupported`
+   * @throws AppError `content_invalid`, `content_too_large`, or `content_unsupported` for what is no content of its modality
    */
   prepare(content: Uint8Array, variation?: Variation): Promise<P>;
   /**
-   * Features of a batch, in its order; the event loop stays free. What was prepared is used up by it.
+   * Features of a batch, in its order; the event loop stays free. What was prepared stays as it is.
    * @param onStart called when the pass begins, unless it begins at once: a session does one after another
    */
   embed(prepared: P[], onStart?: () => void): Promise<Features>;
   /**
-   * Why a head gives an example its score for a class, in the modality's own terms.
-   * @param prepared a copy of its own: `embed` uses up what it is given
-   * @param head takes the raw features of this backbone
+   * Why a head gives an example its score for a class, in the modality's own terms: fields of the public explanation.
+   * @param head takes the features of this backbone as they are
    */
   explain?(prepared: P, head: Head, classIndex: number): Promise<Record<string, unknown>>;
-  /** A copy of what `prepare` made, for those who need it after `embed`. */
-  keep(prepared: P): P;
 }

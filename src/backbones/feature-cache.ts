@@ -3,17 +3,21 @@ import { mkdir, open as openFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { isErrno } from '../errors.js';
-import { PIXELS_VERSION } from './image/pixels.js';
 
-/** What features depend on: the image's bytes, the backbone, and the variation of a training image (JSON, or empty). */
+/** What features depend on. */
 export interface FeatureKey {
-  image: string;
+  /** SHA-256 of the content. */
+  content: string;
+  /** SHA-256 of the backbone. */
   backbone: string;
+  /** How content is made ready for it, as the backbone says. */
+  recipe: string;
+  /** Of a training example: JSON, or empty. */
   variation: string;
 }
 
 /**
- * Features of images already seen, float32, in an LMDB on this machine's disk. Any number of processes may share it.
+ * Features of examples already seen, dense, float32, in an LMDB on this machine's disk. Any number of processes may share it.
  * A cache and nothing more: it may be deleted at any time; one whose header is damaged is.
  */
 export class FeatureCache {
@@ -31,7 +35,7 @@ export class FeatureCache {
   static async open(options: { folder: string; maxBytes: number }): Promise<FeatureCache> {
     const path = join(options.folder, 'features');
     await mkdir(path, { recursive: true });
-    // Past its size the cache starts anew: images in use come back in one pass, and no bookkeeping is needed per read.
+    // Past its size the cache starts anew: examples in use come back in one pass, and no bookkeeping is needed per read.
     const file = join(path, 'data.mdb');
     const size = await stat(file).catch(() => undefined);
     if ((size && size.size > options.maxBytes) || (await isDamaged(file))) {
@@ -92,6 +96,6 @@ async function isDamaged(path: string): Promise<boolean> {
   }
 }
 
-function digest({ image, backbone, variation }: FeatureKey): Buffer {
-  return createHash('sha256').update(`${PIXELS_VERSION}\n${image}\n${backbone}\n${variation}`).digest();
+function digest({ content, backbone, recipe, variation }: FeatureKey): Buffer {
+  return createHash('sha256').update(`${recipe}\n${content}\n${backbone}\n${variation}`).digest();
 }

@@ -1,6 +1,8 @@
-import type { Augmentation } from '../schemas/jobs.js';
+import type { TSchema } from '@sinclair/typebox';
 import type { BackboneCard } from '../schemas/backbones.js';
+import type { Augmentation } from '../schemas/jobs.js';
 import type { Backbone, Variation } from './contract.js';
+import type { Cutting, Trunk } from './trunk.js';
 
 /** How alike two contents are, whatever was done to their files: tells copies from what only looks near in features. */
 export interface Similarity<S = unknown> {
@@ -15,7 +17,7 @@ export interface Similarity<S = unknown> {
 /** What a modality needs to bring a backbone to memory. */
 export interface OpenOptions {
   card: BackboneCard;
-  /** Path of the card's file, on this machine, checked against its digest when it is read. */
+  /** Path of the card's file on this machine; whoever reads it compares it with the card's digest. */
   file: string;
   /** Cores that all passes together use. */
   threads: number;
@@ -36,6 +38,8 @@ export interface Modality<P = unknown, S = unknown> {
   readonly words: { one: string; many: string };
   /** Largest content, bytes. */
   readonly maxBytes: number;
+  /** Of the cards of its backbones: what every card has, and its own. The cards that it is given fit this. */
+  readonly cardSchema: TSchema;
   /** Whether a file of this name may be content: its bytes are then looked at. */
   mayBeContent(name: string): boolean;
   /**
@@ -48,8 +52,14 @@ export interface Modality<P = unknown, S = unknown> {
   vary?(settings: Augmentation, sha256: string, copy: number): Variation;
   /** Absent: only equal bytes are copies. */
   similarity?: Similarity<S>;
-  /** How to run a downloaded model, as lines of Markdown. */
+  /** How to run a downloaded model on its content, as lines of Markdown. */
   usage(card: BackboneCard): string[];
   /** @throws AppError `backbone_invalid` */
   open(options: OpenOptions): Promise<Backbone<P>>;
+  /**
+   * A backbone cut in two. Absent: no part of a backbone can be trained.
+   * @param options key: names backbone and cut
+   * @throws AppError `backbone_invalid`
+   */
+  openTrunk?(options: OpenOptions & { key: string; cutting: Cutting }): Promise<Trunk<P>>;
 }

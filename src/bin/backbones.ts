@@ -22,6 +22,7 @@ import {
 } from '../operations/installed-backbones.js';
 import { isAddress } from '../outbound/addresses.js';
 import { Registry } from '../registry/registry.js';
+import { ImageBackboneCard } from '../schemas/backbones.js';
 import { BackboneId } from '../schemas/common.js';
 import type { Storage } from '../storage/contract.js';
 import { openStorage } from '../storage/open-storage.js';
@@ -243,10 +244,14 @@ async function list({ source }: Scene): Promise<void> {
   if (ids.length === 0) console.log('There are no backbones.');
   for (const id of ids) {
     try {
-      const { bytes, features, input, license } = await source.card(id);
+      const card = await source.card(id);
+      const { bytes, features, license } = card;
+      const takes = Value.Check(ImageBackboneCard, card)
+        ? `${card.input.width}×${card.input.height} px`
+        : card.modality;
       const megabytes = (bytes / 1e6).toFixed(1);
       console.log(
-        `${id.padEnd(28)} ${String(features.dimensions).padStart(5)} features  ${input.width}×${input.height} px  ${megabytes.padStart(6)} MB  ${license}`,
+        `${id.padEnd(28)} ${String(features.dimensions).padStart(5)} features  ${takes}  ${megabytes.padStart(6)} MB  ${license}`,
       );
     } catch (error) {
       console.log(`${id.padEnd(28)} ${sentenceOf(error)}`);

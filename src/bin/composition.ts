@@ -1,8 +1,8 @@
 /** What several entry points construct in the same way. */
 
 import type { BackbonesOptions } from '../backbones/backbones.js';
-import { mayBeImage } from '../backbones/image/names.js';
-import { inspectImage } from '../backbones/image/pixels.js';
+import { imageModality } from '../backbones/image/modality.js';
+import type { Modality } from '../backbones/modality.js';
 import type { Config } from '../config.js';
 import type { DatasetsOptions } from '../datasets/datasets.js';
 import type { Storage } from '../storage/contract.js';
@@ -20,15 +20,7 @@ export function datasetsOptions(config: Config, { storage, temporaryFolder }: Op
       maxClasses: config.MAX_CLASSES,
       maxDatasets: config.MAX_DATASETS,
     },
-    modalities: [
-      {
-        id: 'image',
-        words: { one: 'image', many: 'images' },
-        maxBytes: config.MAX_EXAMPLE_BYTES,
-        mayBeContent: mayBeImage,
-        inspect: async (content) => ({ ...(await inspectImage(content, { maxPixels: config.MAX_IMAGE_PIXELS })) }),
-      },
-    ],
+    modalities: modalities(config),
     concurrency: 4,
     archivesAtOnce: config.UNPACK_CONCURRENCY,
   };
@@ -36,5 +28,15 @@ export function datasetsOptions(config: Config, { storage, temporaryFolder }: Op
 
 export function backbonesOptions(config: Config, storage: Storage): BackbonesOptions {
   const { source } = backbonesOf(config, storage);
-  return { source, threads: config.BACKBONE_THREADS, provider: config.EXECUTION_PROVIDER };
+  return {
+    source,
+    modalities: modalities(config),
+    threads: config.BACKBONE_THREADS,
+    provider: config.EXECUTION_PROVIDER,
+  };
+}
+
+/** The kinds of content that this installation takes. */
+export function modalities(config: Config): Modality[] {
+  return [imageModality({ maxPixels: config.MAX_IMAGE_PIXELS, maxBytes: config.MAX_EXAMPLE_BYTES })];
 }

@@ -41,7 +41,6 @@ async function run({ tenant, id, dataset, settings }: RunMessage['record']): Pro
       registry: new Registry(opened),
       backbones,
       cache,
-      limits: { maxPixels: config.MAX_IMAGE_PIXELS },
       onProgress: (progress) => tell({ type: 'progress', progress }),
       onEvent: (event) => tell({ type: 'event', event }),
     });

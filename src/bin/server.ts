@@ -50,15 +50,14 @@ async function main(config: Config): Promise<void> {
   const predictor = new Predictor({
     backbones,
     registry,
-    limits: { maxPixels: config.MAX_IMAGE_PIXELS },
     maxBatch: config.PREDICT_BATCH,
     maxWaiting: config.PREDICT_QUEUE,
     maxWaitingPerTenant: partOfQueue(config),
     headCacheBytes: config.HEAD_CACHE_BYTES,
     decoders: availableParallelism(),
-    onBatch: ({ backbone, images, seconds }) => {
-      metrics.images.inc({ backbone }, images);
-      metrics.batches.observe({ backbone }, images);
+    onBatch: ({ backbone, examples, seconds }) => {
+      metrics.images.inc({ backbone }, examples);
+      metrics.batches.observe({ backbone }, examples);
       metrics.inference.observe({ backbone }, seconds);
     },
   });

@@ -67,7 +67,7 @@ export async function predictWith(
   const { results, timings } = await predictor.predict({
     tenant: caller.tenant,
     manifest,
-    images: examples,
+    examples,
     topK,
     ...(explain && { explain }),
     ...(signal && { signal }),
@@ -76,7 +76,8 @@ export async function predictWith(
     model: manifest.model,
     version: manifest.version,
     backbone: manifest.backbone.id,
-    results: results.map((result, index) => ({ name: examples[index]!.name, ...result })),
+    // What an explanation says beside its label is the modality's; its schema is the public one.
+    results: results.map((result, index) => ({ name: examples[index]!.name, ...result })) as Prediction['results'],
     timings,
   };
 }

@@ -1,76 +1,65 @@
 /**
- * prediction/ answers classification requests: decode, one backbone pass for all models together, one small head each.
+ * prediction/ answers classification requests: content made ready, one backbone pass for all models together, one small head
+ * each. What a request is, and who may ask, is decided in operations/ and http/.
  *
- * This file: the shared backbone pass. Images of all models wait in one queue; whenever a session of the backbone is free
+ * This file: the shared backbone pass. Examples of all models wait in one queue; whenever a session of the backbone is free
  * it takes those that wait, up to a batch. So a lone request is never delayed, and batches grow by themselves as requests
- * come faster than passes: waiting for more would cost time, and on a processor a larger batch is no faster per image.
+ * come faster than passes: waiting for more would cost time, and on a processor a larger batch is no faster per example.
  */
 
-import type { Backbone } from '../backbones/backbones.js';
+import type { Backbone } from '../backbones/contract.js';
 import { AppError } from '../errors.js';
+import { type FeatureRow, rowOf } from '../numbers/features.js';
 
 export interface Embedded {
-  /** `[D]` */
-  features: Float32Array;
+  features: FeatureRow;
   queueMs: number;
   inferenceMs: number;
   batch: number;
 }
 
-interface Waiting {
-  pixels: Uint8Array;
+interface Waiting<P> {
+  prepared: P;
   since: number;
   signal: AbortSignal | undefined;
   resolve: (embedded: Embedded) => void;
   reject: (error: unknown) => void;
 }
 
-export interface BatcherOptions {
-  backbone: Backbone;
-  /** Most images in one pass; 0: what suits the processor or GPU that it runs on. */
+export interface BatcherOptions<P = unknown> {
+  backbone: Backbone<P>;
+  /** Most examples in one pass; 0: what the backbone recommends. */
   maxBatch: number;
-  onBatch?: (batch: { backbone: string; images: number; seconds: number }) => void;
+  onBatch?: (batch: { backbone: string; examples: number; seconds: number }) => void;
 }
 
-/** A processor is as fast or slower per image beyond this, and whoever waits for the batch waits longer. */
-const CPU_BATCH = 2;
-const GPU_BATCH = 32;
-
-export class Batcher {
-  readonly #backbone: Backbone;
+export class Batcher<P = unknown> {
+  readonly #backbone: Backbone<P>;
   readonly #maxBatch: number;
   readonly #onBatch: BatcherOptions['onBatch'];
-  readonly #imageBytes: number;
-  #queue: Waiting[] = [];
+  #queue: Waiting<P>[] = [];
   /** Passes under way. */
   #passes = 0;
   #planned = false;
 
-  constructor(options: BatcherOptions) {
+  constructor(options: BatcherOptions<P>) {
     this.#backbone = options.backbone;
-    this.#maxBatch = options.maxBatch || (options.backbone.provider === 'cpu' ? CPU_BATCH : GPU_BATCH);
+    this.#maxBatch = options.maxBatch || options.backbone.batch.predicting;
     this.#onBatch = options.onBatch;
-    const { width, height } = options.backbone.card.input;
-    this.#imageBytes = width * height * 3;
   }
 
-  get backbone(): Backbone {
+  get backbone(): Backbone<P> {
     return this.#backbone;
   }
 
-  /** Of the backbone. */
-  get card(): Backbone['card'] {
-    return this.#backbone.card;
-  }
-
   /**
-   * Features of one image.
-   * @param pixels uint8 `[height, width, 3]`
-   * @param signal aborted when nobody waits any more: the image is then dropped before the pass
+   * Features of one example.
+   * @param prepared what the backbone made of its content
+   * @param signal aborted when nobody waits any more: the example is then dropped before the pass
    */
-  embed(pixels: Uint8Array, signal?: AbortSignal): Promise<Embedded> {
+  embed(prepared: P, signal?: AbortSignal): Promise<Embedded> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ pixels, since: performance.now(), signal, resolve, reject });
+      this.#queue.push({ prepared, since: performance.now(), signal, resolve, reject });
       this.#plan();
     });
   }
@@ -80,11 +69,11 @@ export class Batcher {
    * no session stands still between two passes.
    */
   get #hasRoom(): boolean {
-    const { sessions } = this.#backbone;
-    return this.#passes < sessions || (this.#passes < 2 * sessions && this.#queue.length >= this.#maxBatch);
+    const { passes } = this.#backbone;
+    return this.#passes < passes || (this.#passes < 2 * passes && this.#queue.length >= this.#maxBatch);
   }
 
-  /** Start passes once this turn of the event loop is over: images that arrive in it go together. */
+  /** Start passes once this turn of the event loop is over: examples that arrive in it go together. */
   #plan(): void {
     if (this.#planned || !this.#hasRoom) return;
     this.#planned = true;
@@ -97,25 +86,22 @@ export class Batcher {
     });
   }
 
-  async #pass(batch: Waiting[]): Promise<void> {
+  async #pass(batch: Waiting<P>[]): Promise<void> {
     let start = performance.now();
     const onStart = () => {
       start = performance.now();
     };
     this.#passes += 1;
     try {
-      const features = await this.#backbone.embed(this.#together(batch), batch.length, onStart);
+      const features = await this.#backbone.embed(
+        batch.map(({ prepared }) => prepared),
+        onStart,
+      );
       const inferenceMs = performance.now() - start;
-      const D = features.length / batch.length;
       for (const [i, { resolve, since }] of batch.entries()) {
-        resolve({
-          features: features.subarray(i * D, (i + 1) * D),
-          queueMs: start - since,
-          inferenceMs,
-          batch: batch.length,
-        });
+        resolve({ features: rowOf(features, i), queueMs: start - since, inferenceMs, batch: batch.length });
       }
-      this.#onBatch?.({ backbone: this.#backbone.card.id, images: batch.length, seconds: inferenceMs / 1000 });
+      this.#onBatch?.({ backbone: this.#backbone.card.id, examples: batch.length, seconds: inferenceMs / 1000 });
     } catch (error) {
       for (const { reject } of batch) reject(error);
     } finally {
@@ -124,17 +110,9 @@ export class Batcher {
     }
   }
 
-  /** uint8 `[batch, height, width, 3]` */
-  #together(batch: Waiting[]): Uint8Array {
-    if (batch.length === 1) return batch[0]!.pixels;
-    const pixels = new Uint8Array(batch.length * this.#imageBytes);
-    for (const [i, waiting] of batch.entries()) pixels.set(waiting.pixels, i * this.#imageBytes);
-    return pixels;
-  }
-
   /** The next batch, without those whose caller has left. */
-  #take(): Waiting[] {
-    const batch: Waiting[] = [];
+  #take(): Waiting<P>[] {
+    const batch: Waiting<P>[] = [];
     let taken = 0;
     while (taken < this.#queue.length && batch.length < this.#maxBatch) {
       const waiting = this.#queue[taken++]!;

@@ -1,9 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import type { Backbone } from '../backbones/backbones.js';
-import { classActivationMap } from '../backbones/image/class-activation-map.js';
-import { mapPicture, overlayPicture } from '../backbones/image/map-pictures.js';
+import type { Backbone } from '../backbones/contract.js';
 import { Exemplars } from '../heads/exemplars.js';
 import type { Head } from '../heads/head.js';
+import type { FeatureRow } from '../numbers/features.js';
 import type { Registry } from '../registry/registry.js';
 import type { VersionManifest } from '../schemas/versions.js';
 
@@ -11,32 +10,21 @@ import type { VersionManifest } from '../schemas/versions.js';
 export interface ExplainOptions {
   /** Class to explain; undefined: the predicted one. */
   label: string | undefined;
-  /** Nearest training images to name. */
+  /** Nearest training examples to name. */
   nearest: number;
 }
 
-/** Why an image got its label. */
-export interface Explanation {
+/** Why an example got its label; beside these fields those of its backbone's `explain`. */
+export interface Explanation extends Record<string, unknown> {
   label: string;
-  map: {
-    width: number;
-    height: number;
-    bias: number;
-    logit: number;
-    min: number;
-    max: number;
-    png: string;
-  } | null;
-  overlay: { width: number; height: number; limit: number; png: string } | null;
-  no_map: string | null;
   nearest: { sha256: string; name: string; label: string; similarity: number }[];
   nearest_among: number;
 }
 
-/** Memory for the training images of versions that were explained lately. */
+/** Memory for the training examples of versions that were explained lately. */
 const EXEMPLAR_BYTES = 64 * 1024 * 1024;
 
-/** Says why an image got its label. What it needs beside the head is loaded when a version is first explained. */
+/** Says why an example got its label. What it needs beside the head is loaded when a version is first explained. */
 export class Explainer {
   readonly #registry: Pick<Registry, 'read'>;
   readonly #exemplars: LRUCache<string, Exemplars, { tenant: string; manifest: VersionManifest }>;
@@ -51,7 +39,7 @@ export class Explainer {
   }
 
   /**
-   * @param options pixels: uint8 `[height, width, 3]`, as the backbone sees them; features: what it made of them, `[D]`
+   * @param options prepared: what the backbone was given; features: what it made of that
    * @throws AppError `version_damaged`
    */
   async explain(options: {
@@ -59,38 +47,21 @@ export class Explainer {
     manifest: VersionManifest;
     head: Head;
     backbone: Backbone;
-    pixels: Uint8Array;
-    features: Float32Array;
+    prepared: unknown;
+    features: FeatureRow;
     label: string;
     nearest: number;
   }): Promise<Explanation> {
-    const { tenant, manifest, head, backbone, pixels, features, label, nearest } = options;
-    const noMap = whyNoMap(head, backbone, manifest);
-    const [pictures, exemplars] = await Promise.all([
-      noMap === null ? this.#pictures(head, backbone, pixels, manifest.labels.indexOf(label)) : undefined,
+    const { tenant, manifest, head, backbone, prepared, features, label, nearest } = options;
+    const [reasons, exemplars] = await Promise.all([
+      backbone.explain?.(prepared, head, manifest.labels.indexOf(label)),
       nearest > 0 ? this.#exemplarsOf(tenant, manifest) : undefined,
     ]);
     return {
       label,
-      map: pictures?.map ?? null,
-      overlay: pictures?.overlay ?? null,
-      no_map: noMap,
+      ...reasons,
       nearest: exemplars?.nearest(features, nearest) ?? [],
       nearest_among: exemplars?.examples ?? 0,
-    };
-  }
-
-  async #pictures(head: Head, backbone: Backbone, pixels: Uint8Array, classIndex: number) {
-    const activation = classActivationMap(await backbone.maps(pixels), head.layers[0]!, classIndex);
-    const [map, overlay] = await Promise.all([
-      mapPicture(activation),
-      overlayPicture(activation, pixels, backbone.card.input),
-    ]);
-    const { bias, logit } = activation;
-    const { width, height, min, max } = map;
-    return {
-      map: { width, height, bias, logit, min, max, png: dataUrl(map.png) },
-      overlay: { ...overlay, png: dataUrl(overlay.png) },
     };
   }
 
@@ -107,22 +78,4 @@ export class Explainer {
     ]);
     return new Exemplars({ examples: examples.toString('utf8'), features });
   }
-}
-
-/** A sentence, or null where the score is a mean over positions. */
-function whyNoMap(head: Head, { card }: Backbone, { top }: VersionManifest): string | null {
-  if (top)
-    return 'The top of this model was trained, and maps come from the shared backbone only; train with trainable none.';
-  if (head.layers.length > 1) {
-    return 'The head has a hidden layer, so its score is no mean over positions; a linear head has a map (train with head linear).';
-  }
-  const channels = card.maps.reduce((sum, map) => sum + map.channels, 0);
-  if (channels !== head.layers[0]!.inputs) {
-    return `Backbone '${card.id}' has no maps whose means are its features; import it again if its network has any.`;
-  }
-  return null;
-}
-
-function dataUrl(png: Buffer): string {
-  return `data:image/png;base64,${png.toString('base64')}`;
 }

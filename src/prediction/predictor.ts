@@ -1,36 +1,41 @@
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
-import type { Backbone, Backbones, CutBackbone } from '../backbones/backbones.js';
-import { decodeImage, type ImageLimits } from '../backbones/image/pixels.js';
+import type { Backbones } from '../backbones/backbones.js';
+import type { Backbone } from '../backbones/contract.js';
 import { AppError } from '../errors.js';
 import { type Head, headBytes, score } from '../heads/head.js';
 import { readTfjsLayers } from '../heads/tfjs-layers.js';
 import type { Registry } from '../registry/registry.js';
-import type { BackboneCard } from '../schemas/backbones.js';
 import type { VersionManifest } from '../schemas/versions.js';
-import { TopQueue } from '../top/top-queue.js';
-import { readTopWeights, type TopWeights, topBytes } from '../top/weights.js';
+import { serveTop } from '../top/serving.js';
 import { Batcher, type BatcherOptions } from './batcher.js';
 import { Explainer, type ExplainOptions, type Explanation } from './explainer.js';
+import { type ServedFeatures, wholeBackbone } from './whole-backbone.js';
 
 export interface PredictorOptions {
   backbones: Backbones;
-  registry: Registry;
-  limits: ImageLimits;
-  /** Most images in one backbone pass. */
+  registry: Pick<Registry, 'read'>;
+  /** Most examples in one backbone pass; 0: what the backbone recommends. */
   maxBatch: number;
-  /** Most images waiting; more are refused. */
+  /** Most examples waiting; more are refused. */
   maxWaiting: number;
-  /** Most images waiting of one tenant, so that none fills the queue alone. Default: `maxWaiting`. */
+  /** Most examples waiting of one tenant, so that none fills the queue alone. Default: `maxWaiting`. */
   maxWaitingPerTenant?: number;
   /** Memory for heads. */
   headCacheBytes: number;
-  /** Images decoded at once: as many as there are cores. */
+  /** Examples made ready at once: as many as there are cores. */
   decoders: number;
   onBatch?: BatcherOptions['onBatch'];
 }
 
-export interface ImagePrediction {
+/** Content to classify. */
+export interface NamedContent {
+  /** For errors. */
+  name: string;
+  bytes: Uint8Array;
+}
+
+export interface ExamplePrediction {
   predictions: { label: string; score: number }[];
   explanation?: Explanation;
 }
@@ -42,88 +47,87 @@ export interface PredictionTimings {
   total_ms: number;
 }
 
-/** What belongs to one version: its head and, where it was trained, its part of the backbone. */
+/** What belongs to one version. */
 interface Loaded {
   head: Head;
-  topWeights: TopWeights | undefined;
+  served: ServedFeatures;
 }
 
-/** Classifies images with any version of any model; backbones and batches are shared by all of them. */
+/** What all examples of one request have in common. */
+interface Request {
+  tenant: string;
+  manifest: VersionManifest;
+  topK: number;
+  explain?: ExplainOptions | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Classifies examples with any version of any model; backbones and batches are shared by all of them. */
 export class Predictor {
   readonly #options: PredictorOptions;
-  readonly #decoding: ReturnType<typeof pLimit>;
+  readonly #preparing: ReturnType<typeof pLimit>;
   readonly #explainer: Explainer;
   /** By the loaded backbone, not its id: one whose thread has died is loaded anew. */
   readonly #batchers = new WeakMap<Backbone, Batcher>();
-  readonly #queues = new WeakMap<CutBackbone, TopQueue>();
-  readonly #heads: LRUCache<string, Loaded, { tenant: string; manifest: VersionManifest }>;
+  readonly #versions: LRUCache<string, Loaded, { tenant: string; manifest: VersionManifest }>;
   #room: Float32Array = new Float32Array(0);
   #waiting = 0;
   readonly #waitingOf = new Map<string, number>();
 
   constructor(options: PredictorOptions) {
     this.#options = options;
-    this.#decoding = pLimit(options.decoders);
+    this.#preparing = pLimit(options.decoders);
     this.#explainer = new Explainer({ registry: options.registry });
-    this.#heads = new LRUCache({
+    this.#versions = new LRUCache({
       maxSize: options.headCacheBytes,
-      sizeCalculation: ({ head, topWeights }) => headBytes(head) + (topWeights ? topBytes(topWeights) : 0),
-      dispose: ({ topWeights }) => topWeights && options.backbones.forgetTop(topWeights.key),
-      fetchMethod: (_key, _stale, { context }) => this.#loadHead(context.tenant, context.manifest),
+      sizeCalculation: ({ head, served }) => headBytes(head) + served.bytes,
+      dispose: ({ served }) => served.close(),
+      fetchMethod: (_key, _stale, { context }) => this.#load(context.tenant, context.manifest),
     });
   }
 
   /** For metrics. */
   get load(): { waiting: number; heads: number; headBytes: number } {
-    return { waiting: this.#waiting, heads: this.#heads.size, headBytes: this.#heads.calculatedSize };
+    return { waiting: this.#waiting, heads: this.#versions.size, headBytes: this.#versions.calculatedSize };
   }
 
   /**
-   * Classify images.
-   * @param options images: their bytes as uploaded; topK: predictions per image; explain: say why, too
-   * @returns one answer per image, in order
-   * @throws AppError `overloaded` before any work; `content_*` naming the image; `backbone_mismatch`
+   * Classify examples.
+   * @param options examples: their content as it came; topK: predictions per example; explain: say why, too
+   * @returns one answer per example, in order
+   * @throws AppError `overloaded` before any work; `content_*` naming the example; `backbone_mismatch`
    */
-  async predict(options: {
-    tenant: string;
-    manifest: VersionManifest;
-    images: { name: string; bytes: Uint8Array }[];
-    topK: number;
-    explain?: ExplainOptions;
-    signal?: AbortSignal;
-  }): Promise<{ results: ImagePrediction[]; timings: PredictionTimings }> {
-    const { tenant, manifest, images, topK, explain, signal } = options;
-    this.#enter(tenant, images.length);
+  async predict(
+    options: Request & { examples: NamedContent[] },
+  ): Promise<{ results: ExamplePrediction[]; timings: PredictionTimings }> {
+    const { tenant, manifest, examples } = options;
+    this.#enter(tenant, examples.length);
     try {
       const began = performance.now();
-      const { head, topWeights } = await this.#head(tenant, manifest);
-      const { batcher, finish } = await this.#pass(manifest, topWeights);
+      const { head, served } = await this.#version(tenant, manifest);
+      const { backbone, finish } = await served.begin();
+      const batcher = this.#batcherOf(backbone);
       const slowest = { decode: 0, queue: 0, inference: 0 };
       const outcomes = await Promise.allSettled(
-        images.map(async ({ bytes }): Promise<ImagePrediction> => {
+        examples.map(async ({ bytes }): Promise<ExamplePrediction> => {
           const start = performance.now();
-          const pixels = await this.#decoding(() => this.#decode(bytes, batcher.card, signal));
+          const prepared = await this.#preparing(() => prepare(backbone, bytes, options.signal));
           slowest.decode = Math.max(slowest.decode, performance.now() - start);
-          const seen = explain && pixels.slice(); // the pass may take the pixels away
-          const embedded = await batcher.embed(pixels, signal);
+          const embedded = await batcher.embed(prepared, options.signal);
           slowest.queue = Math.max(slowest.queue, embedded.queueMs);
           slowest.inference = Math.max(slowest.inference, embedded.inferenceMs);
           const features = await finish(embedded.features);
           const scores = score(head, features, this.#scores(manifest.labels.length));
-          const predictions = best(scores, manifest.labels, topK);
-          if (!seen) return { predictions };
-          const { backbone } = batcher;
-          const label = explain.label ?? predictions[0]!.label;
-          const image = { pixels: seen, features, label, nearest: explain.nearest };
-          return {
-            predictions,
-            explanation: await this.#explainer.explain({ tenant, manifest, head, backbone, ...image }),
-          };
+          const predictions = best(scores, manifest.labels, options.topK);
+          if (!options.explain) return { predictions };
+          const { label = predictions[0]!.label, nearest } = options.explain;
+          const example = { prepared, features, label, nearest };
+          const explanation = await this.#explainer.explain({ tenant, manifest, head, backbone, ...example });
+          return { predictions, explanation };
         }),
       );
-      const results = unwrap(outcomes, images);
       return {
-        results,
+        results: unwrap(outcomes, examples),
         timings: {
           decode_ms: round(slowest.decode),
           queue_ms: round(slowest.queue),
@@ -132,70 +136,51 @@ export class Predictor {
         },
       };
     } finally {
-      this.#leave(tenant, images.length);
+      this.#leave(tenant, examples.length);
     }
   }
 
   /** @throws AppError `overloaded` where the queue, or the tenant's part of it, has no room */
-  #enter(tenant: string, images: number): void {
+  #enter(tenant: string, examples: number): void {
     const { maxWaiting, maxWaitingPerTenant = maxWaiting } = this.#options;
     const mine = this.#waitingOf.get(tenant) ?? 0;
-    if (this.#waiting + images > maxWaiting || mine + images > maxWaitingPerTenant) {
-      throw new AppError('overloaded', `${this.#waiting} images are waiting already. Try again in a second.`, {
+    if (this.#waiting + examples > maxWaiting || mine + examples > maxWaitingPerTenant) {
+      throw new AppError('overloaded', `${this.#waiting} examples are waiting already. Try again in a second.`, {
         details: { retry_after: 1 },
       });
     }
-    this.#waiting += images;
-    this.#waitingOf.set(tenant, mine + images);
+    this.#waiting += examples;
+    this.#waitingOf.set(tenant, mine + examples);
   }
 
-  #leave(tenant: string, images: number): void {
-    this.#waiting -= images;
-    const mine = this.#waitingOf.get(tenant)! - images;
+  #leave(tenant: string, examples: number): void {
+    this.#waiting -= examples;
+    const mine = this.#waitingOf.get(tenant)! - examples;
     if (mine > 0) this.#waitingOf.set(tenant, mine);
     else this.#waitingOf.delete(tenant);
   }
 
-  async #decode(bytes: Uint8Array, card: BackboneCard, signal?: AbortSignal): Promise<Uint8Array> {
-    if (signal?.aborted) throw new AppError('client_closed_request', 'The client left before its turn.');
-    return decodeImage(bytes, card, this.#options.limits);
-  }
-
-  async #head(tenant: string, manifest: VersionManifest): Promise<Loaded> {
+  async #version(tenant: string, manifest: VersionManifest): Promise<Loaded> {
     const key = `${tenant}/${manifest.model}/${manifest.version}/${manifest.digest}`;
-    return (await this.#heads.fetch(key, { context: { tenant, manifest } }))!;
+    return (await this.#versions.fetch(key, { context: { tenant, manifest } }))!;
   }
 
-  async #loadHead(tenant: string, manifest: VersionManifest): Promise<Loaded> {
-    const read = (path: string) => this.#options.registry.read(tenant, manifest, path);
-    const [model, weights] = await Promise.all([read('head/model.json'), read('head/weights.bin')]);
-    const head = readTfjsLayers({ model: model.toString('utf8'), weights });
-    if (!manifest.top) return { head, topWeights: undefined };
-    const [index, values] = await Promise.all([read('top/weights.json'), read('top/weights.bin')]);
-    return { head, topWeights: readTopWeights({ index: index.toString('utf8'), weights: values }) };
+  async #load(tenant: string, manifest: VersionManifest): Promise<Loaded> {
+    const { backbones, registry } = this.#options;
+    const read = (path: string) => registry.read(tenant, manifest, path);
+    const { top } = manifest;
+    const [model, weights, served] = await Promise.all([
+      read('head/model.json'),
+      read('head/weights.bin'),
+      top ? serveTop({ backbones, manifest: { ...manifest, top }, read }) : wholeBackbone(backbones, manifest),
+    ]);
+    return { head: readTfjsLayers({ model: model.toString('utf8'), weights }), served };
   }
 
-  /** Room for the scores of one image, used again as long as heads have as many classes. */
+  /** Room for the scores of one example, used again as long as heads have as many classes. */
   #scores(classes: number): Float32Array {
     if (this.#room.length !== classes) this.#room = new Float32Array(classes);
     return this.#room;
-  }
-
-  /** The shared pass of a version, and what follows it for this version alone. */
-  async #pass(manifest: VersionManifest, topWeights: TopWeights | undefined) {
-    const { backbone, top } = manifest;
-    if (!top || !topWeights)
-      return { batcher: await this.#batcher(manifest), finish: async (row: Float32Array) => row };
-    const weights = new Map([...topWeights.weights].map(([name, { dims }]) => [name, dims]));
-    const split = await this.#options.backbones.loadCut(backbone, top.cut, weights);
-    const queue = this.#queues.get(split) ?? new TopQueue({ split });
-    this.#queues.set(split, queue);
-    return { batcher: this.#batcherOf(split), finish: (row: Float32Array) => queue.run(topWeights, row) };
-  }
-
-  /** One batcher per backbone, made when first needed. */
-  async #batcher({ backbone }: VersionManifest): Promise<Batcher> {
-    return this.#batcherOf(await this.#options.backbones.loadFor(backbone));
   }
 
   #batcherOf(loaded: Backbone): Batcher {
@@ -209,8 +194,14 @@ export class Predictor {
   }
 }
 
-/** All answers, or one error that names every image that failed. */
-function unwrap<T>(outcomes: PromiseSettledResult<T>[], images: { name: string }[]): T[] {
+/** Off the event loop, and not at all for a client who has left. */
+async function prepare<P>(backbone: Backbone<P>, bytes: Uint8Array, signal?: AbortSignal): Promise<P> {
+  if (signal?.aborted) throw new AppError('client_closed_request', 'The client left before its turn.');
+  return backbone.prepare(bytes);
+}
+
+/** All answers, or one error that names every example that failed. */
+function unwrap<T>(outcomes: PromiseSettledResult<T>[], examples: { name: string }[]): T[] {
   const faults = outcomes.flatMap((outcome, index) =>
     outcome.status === 'rejected' ? [{ index, error: outcome.reason as unknown }] : [],
   );
@@ -219,12 +210,12 @@ function unwrap<T>(outcomes: PromiseSettledResult<T>[], images: { name: string }
   const unexpected = faults.find(({ error }) => !(error instanceof AppError) || !error.code.startsWith('content_'));
   if (unexpected) throw unexpected.error;
   const { code, message } = first.error as AppError;
-  if (images.length === 1) throw first.error;
-  throw new AppError(code, `${images[first.index]!.name}: ${message}`, {
+  if (examples.length === 1) throw first.error;
+  throw new AppError(code, `${examples[first.index]!.name}: ${message}`, {
     details: {
-      images: faults.map(({ index, error }) => ({
+      examples: faults.map(({ index, error }) => ({
         index,
-        name: images[index]!.name,
+        name: examples[index]!.name,
         code: (error as AppError).code,
         reason: (error as AppError).message,
       })),

@@ -1,13 +1,31 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { BackboneId, nullable, Sha256, strict } from './common.js';
 
-/** What lies in `models/<id>/backbone.json`. Pre-processing is part of the graph: its input is uint8 [N, H, W, 3], RGB. */
+/** What every backbone says of itself; a modality adds what content it takes. */
 export const BackboneCard = Type.Object({
   id: BackboneId,
   name: Type.String({ description: 'Name for people' }),
-  file: Type.String({ description: 'ONNX file beside this card' }),
+  modality: Type.String({ minLength: 1, description: 'Kind of content that it takes, such as `image`' }),
+  recipe: Type.String({
+    minLength: 1,
+    description: 'Names how content is made ready for it; another recipe gives other features',
+  }),
+  file: Type.String({ description: 'File beside this card' }),
   sha256: Sha256,
   bytes: Type.Integer(),
+  features: Type.Object({
+    name: Type.String(),
+    dimensions: Type.Integer(),
+    kind: Type.Optional(
+      Type.Union([Type.Literal('dense'), Type.Literal('sparse')], { description: 'Default: dense', default: 'dense' }),
+    ),
+  }),
+  license: Type.String(),
+  source: Type.String(),
+});
+export type BackboneCard = Static<typeof BackboneCard>;
+
+const ofImages = {
   input: Type.Object({ name: Type.String(), width: Type.Integer(), height: Type.Integer() }),
   resize: Type.Union(
     [
@@ -19,15 +37,21 @@ export const BackboneCard = Type.Object({
         'How pixels are made: stretch the photo to the input size, or scale its short side and take the centre',
     },
   ),
-  features: Type.Object({ name: Type.String(), dimensions: Type.Integer() }),
   maps: Type.Array(Type.Object({ name: Type.String(), channels: Type.Integer() }), {
     description: 'Spatial maps [N, C, h, w] whose means, side by side, are the features; empty where unknown',
   }),
-  license: Type.String(),
-  source: Type.String(),
   imagenet_top1: nullable(Type.Number({ description: 'Published top-1 accuracy of the network, percent' })),
-});
-export type BackboneCard = Static<typeof BackboneCard>;
+};
+
+/** A backbone of images. Pre-processing is part of its graph: the input is uint8 [N, H, W, 3], RGB. */
+export const ImageBackboneCard = Type.Object({ ...BackboneCard.properties, ...ofImages });
+export type ImageBackboneCard = Static<typeof ImageBackboneCard>;
+
+/** A card as it is shown, with what its modality adds. */
+export const PublicBackboneCard = Type.Omit(
+  Type.Object({ ...BackboneCard.properties, ...Type.Partial(Type.Object(ofImages)).properties }),
+  ['file', 'maps'],
+);
 
 /** Where a backbone is cut in two: a frozen trunk that is shared, and a top whose weights are a model's own. */
 export const BackboneCut = Type.Object(

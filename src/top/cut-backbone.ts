@@ -1,15 +1,19 @@
-import type { Backbones, CutBackbone } from '../backbones/backbones.js';
+import { Value } from '@sinclair/typebox/value';
+import type { Backbones } from '../backbones/backbones.js';
+import type { Trunk } from '../backbones/trunk.js';
 import { AppError } from '../errors.js';
 import { trunkDimensions } from '../onnx/cut-graph.js';
 import { decodeModel } from '../onnx/model-proto.js';
+import { ImageBackboneCard } from '../schemas/backbones.js';
 import type { JobSettings } from '../schemas/jobs.js';
 import { findCuts } from './find-cuts.js';
+import { loadTrunk, notTrainable } from './load-trunk.js';
 import { readTop, type TopProgram } from './program.js';
 
 /** A backbone cut where its training begins. */
 export interface TrainableTop {
   program: TopProgram;
-  split: CutBackbone;
+  trunk: Trunk;
   blocks: number;
 }
 
@@ -30,6 +34,7 @@ export async function cutBackbone(
   { backbones, rows }: { backbones: Backbones; rows: number },
 ): Promise<TrainableTop> {
   const card = await backbones.card(settings.backbone);
+  if (!Value.Check(ImageBackboneCard, card)) throw notTrainable(card.id); // only such networks have blocks of maps
   const bytes = await backbones.bytes(card);
   const { cuts, limit } = await findCuts(bytes, card);
   const { graph } = decodeModel(bytes);
@@ -55,7 +60,7 @@ export async function cutBackbone(
     );
   }
   const weights = new Map([...program.weights].map(([name, { dims }]) => [name, dims]));
-  return { program, blocks, split: await backbones.loadCut(card, program.cut, weights) };
+  return { program, blocks, trunk: await loadTrunk(backbones, card, { cut: program.cut, weights }) };
 }
 
 function valuesOf({ sizes }: TopProgram): number {

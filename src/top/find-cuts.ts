@@ -4,7 +4,7 @@ import { findBlocks, type Level, mapAt } from '../onnx/find-levels.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph-index.js';
 import { decodeModel, type Graph } from '../onnx/model-proto.js';
 import { probeShapes } from '../onnx/probe-shapes.js';
-import type { BackboneCard, BackboneCut } from '../schemas/backbones.js';
+import type { BackboneCut, ImageBackboneCard } from '../schemas/backbones.js';
 import { readTop } from './program.js';
 
 /** Where a backbone may be cut, and why not deeper. */
@@ -19,7 +19,7 @@ export interface Cuts {
  * The ends of blocks at which a backbone can be cut so that what lies behind can be trained: the image reaches the
  * features only through this one map, and through the means of maps below it. Runs the backbone once.
  */
-export async function findCuts(bytes: Uint8Array, card: BackboneCard): Promise<Cuts> {
+export async function findCuts(bytes: Uint8Array, card: ImageBackboneCard): Promise<Cuts> {
   const model = decodeModel(bytes);
   const { name, width, height } = card.input;
   const input = { name, layout: 'nhwc' as const, width, height, batch: undefined };

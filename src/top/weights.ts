@@ -25,6 +25,12 @@ export function writeTopWeights(weights: Map<string, FloatConstant>): { index: s
   };
 }
 
+/** The top of a version, from its files. @throws AppError `version_damaged` */
+export async function readTopFiles(read: (path: string) => Promise<Buffer>): Promise<TopWeights> {
+  const [index, weights] = await Promise.all([read('top/weights.json'), read('top/weights.bin')]);
+  return readTopWeights({ index: index.toString('utf8'), weights });
+}
+
 /** @throws AppError `version_damaged` for what `writeTopWeights` did not write */
 export function readTopWeights(files: { index: string; weights: Uint8Array }): TopWeights {
   try {

@@ -1,3 +1,6 @@
+import type { Modality } from '../backbones/modality.js';
+import { AppError } from '../errors.js';
+import type { Dataset } from '../schemas/datasets.js';
 import { Augmentation } from '../schemas/jobs.js';
 import type { Hyperparameters } from '../schemas/jobs.js';
 import { checkTraining } from './check-training.js';
@@ -12,7 +15,8 @@ export async function openRun(options: TrainingOptions): Promise<Run> {
   const dataset = await datasets.open(tenant, id);
   checkTraining(dataset.manifest, settings);
   const wanted = settings.hyperparameters ?? {};
-  const words = { one: 'image', many: 'images' };
+  const modality = await modalityOf(dataset.manifest, options);
+  const { words } = modality;
   const progress = progressOf({ onProgress, onEvent, trainsTop: settings.trainable === 'top' });
   const examples = labelledExamples(dataset.examples);
   const conflicts = dataset.examples.length - examples.length;
@@ -30,9 +34,24 @@ export async function openRun(options: TrainingOptions): Promise<Run> {
     seed: settings.seed ?? 0,
     hyperparameters: settings.trainable === 'top' ? ofHead(wanted) : wanted,
     augmentation: augmentationOf(wanted),
-    words,
+    modality,
     progress,
   };
+}
+
+/**
+ * What the data set holds, if the backbone takes it.
+ * @throws AppError `setting_conflict`
+ */
+async function modalityOf({ modality }: Dataset, { backbones, settings }: TrainingOptions): Promise<Modality> {
+  const card = await backbones.card(settings.backbone);
+  const taken = backbones.modalityOf(card);
+  if (taken.id === modality) return taken;
+  throw new AppError(
+    'setting_conflict',
+    `Backbone '${card.id}' takes ${taken.words.many}, and the data set holds content of the kind '${modality}'. Choose a backbone for that.`,
+    { details: { backbone: card.id, takes: taken.id, dataset: modality } },
+  );
 }
 
 /** Without what steers the training of the top: the head is fitted first, and as always. */

@@ -6,9 +6,10 @@
  *
  * This file: the run, and what passes between stages.
  */
-import type { Backbone, Backbones } from '../backbones/backbones.js';
+import type { Backbones } from '../backbones/backbones.js';
+import type { Backbone } from '../backbones/contract.js';
 import type { FeatureCache } from '../backbones/feature-cache.js';
-import type { ImageLimits } from '../backbones/image/pixels.js';
+import type { Modality } from '../backbones/modality.js';
 import type { Datasets, OpenDataset } from '../datasets/datasets.js';
 import type { DenseLayer } from '../heads/head.js';
 import type { Scored } from '../numbers/scores.js';
@@ -32,7 +33,6 @@ export interface TrainingOptions extends Listeners {
   registry: Registry;
   backbones: Backbones;
   cache: FeatureCache;
-  limits: ImageLimits;
 }
 
 /** What holds from the first stage to the last. */
@@ -46,8 +46,8 @@ export interface Run extends Omit<TrainingOptions, 'dataset' | 'datasets' | keyo
   /** What the user set for the head; of a run that trains the top, what steers Adam is the top's. */
   readonly hyperparameters: Hyperparameters;
   readonly augmentation: Augmentation | undefined;
-  /** Of the modality, for sentences: one example, and several. */
-  readonly words: { one: string; many: string };
+  /** What the data set holds and the backbone takes. */
+  readonly modality: Modality;
   readonly progress: Progress;
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { classifierPieces, trunkOf } from '../../src/artifacts/onnx-classifier.js';
+import { classifierPieces, featureGraph } from '../../src/artifacts/onnx-classifier.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import type { DenseLayer, Head } from '../../src/heads/head.js';
 import { decodeModel } from '../../src/onnx/model-proto.js';
@@ -11,7 +11,7 @@ import { runOnnx } from '../helpers/onnx-run.js';
 const folder = join(PACKAGE_ROOT, 'models', 'rootstock_s');
 const card = JSON.parse(readFileSync(join(folder, 'backbone.json'), 'utf8')) as BackboneCard;
 const backbone = new Uint8Array(readFileSync(join(folder, card.file)));
-const trunk = trunkOf(backbone, card);
+const graph = featureGraph(backbone, card);
 const pixels = Uint8Array.from({ length: 3 * 96 * 96 * 3 }, (_, i) => (i * 7919 + (i >> 9)) % 256);
 const dims = [3, 96, 96, 3];
 
@@ -47,7 +47,7 @@ const labels = ['a', 'b', '__proto__', 'käse', 'e'];
 
 for (const [kind, head] of Object.entries(heads)) {
   t.test(`the pieces, one after another, are a model that answers softmax of the ${kind} head`, async (t) => {
-    const file = Buffer.concat(classifierPieces({ trunk, card, head, labels }));
+    const file = Buffer.concat(classifierPieces({ features: graph, card, head, labels }));
     const { features } = await runOnnx(backbone, { data: pixels, dims });
     const outputs = await runOnnx(file, { data: pixels, dims });
     t.same(Object.keys(outputs), ['probabilities']);
@@ -59,7 +59,13 @@ for (const [kind, head] of Object.entries(heads)) {
 }
 
 t.test('labels, backbone and the metadata given are in the file, which protobufjs reads whole', async (t) => {
-  const pieces = classifierPieces({ trunk, card, head: heads.linear!, labels, metadata: { model: 'm', version: '3' } });
+  const pieces = classifierPieces({
+    features: graph,
+    card,
+    head: heads.linear!,
+    labels,
+    metadata: { model: 'm', version: '3' },
+  });
   const model = decodeModel(Buffer.concat(pieces));
   const props = new Map(model.metadataProps!.map(({ key, value }) => [key, value]));
   t.same(JSON.parse(props.get('labels')!), labels);
@@ -77,22 +83,25 @@ t.test('labels, backbone and the metadata given are in the file, which protobufj
   t.ok(model.graph!.node!.length > 50, 'the nodes of the backbone are there too');
 });
 
-t.test('what belongs to one model is a few kilobytes beside the trunk, and the bytes are reproducible', async (t) => {
-  const make = () => classifierPieces({ trunk, card, head: heads.linear!, labels });
-  const pieces = make();
-  const own = pieces.filter((piece) => piece !== trunk.graph).reduce((sum, piece) => sum + piece.length, 0);
-  t.ok(own < 4 * 1825 * 5 + 1500, `${own} bytes`);
-  t.ok(Buffer.concat(pieces).equals(Buffer.concat(make())));
-});
+t.test(
+  'what belongs to one model is a few kilobytes beside the backbone, and the bytes are reproducible',
+  async (t) => {
+    const make = () => classifierPieces({ features: graph, card, head: heads.linear!, labels });
+    const pieces = make();
+    const own = pieces.filter((piece) => piece !== graph.graph).reduce((sum, piece) => sum + piece.length, 0);
+    t.ok(own < 4 * 1825 * 5 + 1500, `${own} bytes`);
+    t.ok(Buffer.concat(pieces).equals(Buffer.concat(make())));
+  },
+);
 
 t.test('a head that does not fit is a fault of the caller', async (t) => {
   const head = { layers: [layer(10, 5, 'softmax', 1)] };
-  t.throws(() => classifierPieces({ trunk, card, head, labels }), RangeError);
-  t.throws(() => classifierPieces({ trunk, card, head: heads.linear!, labels: ['a'] }), RangeError);
+  t.throws(() => classifierPieces({ features: graph, card, head, labels }), RangeError);
+  t.throws(() => classifierPieces({ features: graph, card, head: heads.linear!, labels: ['a'] }), RangeError);
 });
 
-t.test('a file that is not the backbone of the card has no trunk', async (t) => {
-  t.throws(() => trunkOf(new Uint8Array(10), card), { code: 'backbone_invalid' });
+t.test('a file that is not the backbone of the card has no graph of features', async (t) => {
+  t.throws(() => featureGraph(new Uint8Array(10), card), { code: 'backbone_invalid' });
   const other = { ...card, features: { ...card.features, name: 'nothing' } };
-  t.throws(() => trunkOf(backbone, other), { code: 'backbone_invalid' });
+  t.throws(() => featureGraph(backbone, other), { code: 'backbone_invalid' });
 });

@@ -1,17 +1,13 @@
 import { appendFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { Backbones } from '../../src/backbones/backbones.js';
-import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
+import type { Backbones } from '../../src/backbones/backbones.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
+import { backbonesIn, embedTogether } from '../helpers/backbones.js';
 import { relativeDifference } from '../helpers/onnx-run.js';
 import { needs, sharedBytes, sharedFloats } from '../helpers/shared.js';
 
 const MODELS = join(PACKAGE_ROOT, 'models');
-
-function backbonesIn(folder: string) {
-  return new Backbones({ source: new EmbeddedBackbones({ folder }), threads: 1 });
-}
 
 /** A folder of models with a copy of rootstock_s whose card is changed. */
 function copyWith(folder: string, change: (card: Record<string, unknown>) => unknown): Backbones {
@@ -26,12 +22,12 @@ t.test('rootstock_s gives the features it was exported with', needs('backbones',
   const backbone = await backbonesIn(MODELS).load('rootstock_s');
   const pixels = sharedBytes('backbones', 'reference', 'pixels-4x96x96x3.u8');
   const expected = sharedFloats('backbones', 'rootstock_s', 'features-4x1824.f32');
-  const features = await backbone.embed(pixels, 4);
+  const features = await embedTogether(backbone, pixels, 4);
   t.equal(features.length, 4 * 1824);
   const gap = relativeDifference(features, expected);
   t.ok(gap < 1e-3, String(gap));
   for (let i = 0; i < 4; i += 1) {
-    const alone = await backbone.embed(pixels.subarray(i * 96 * 96 * 3, (i + 1) * 96 * 96 * 3), 1);
+    const alone = await embedTogether(backbone, pixels.subarray(i * 96 * 96 * 3, (i + 1) * 96 * 96 * 3), 1);
     t.ok(relativeDifference(alone, features.slice(i * 1824, (i + 1) * 1824)) < 1e-4, 'alone as in a batch');
   }
 });
@@ -80,8 +76,18 @@ t.test('a card that is damaged, incomplete, misnamed or wrong about the network 
   await t.rejects(copyWith(t.testdir(), () => '{').card('rootstock_s'), invalid);
   await t.rejects(copyWith(t.testdir(), ({ sha256, ...card }) => card).card('rootstock_s'), invalid);
   await t.rejects(copyWith(t.testdir(), (card) => ({ ...card, id: 'other' })).card('rootstock_s'), invalid);
+  const { resize: _, ...cut } = JSON.parse(readFileSync(join(MODELS, 'rootstock_s', 'backbone.json'), 'utf8'));
+  await t.rejects(copyWith(t.testdir(), () => cut).card('rootstock_s'), { ...invalid, message: /\/resize/ });
+  await t.rejects(copyWith(t.testdir(), (card) => ({ ...card, modality: 'smell' })).card('rootstock_s'), {
+    ...invalid,
+    message: /'smell'/,
+  });
+  await t.rejects(copyWith(t.testdir(), (card) => ({ ...card, recipe: 'pixels-0' })).load('rootstock_s'), {
+    ...invalid,
+    message: /'pixels-0'/,
+  });
   const misnamed = copyWith(t.testdir(), (card) => ({ ...card, features: { name: 'no', dimensions: 1824 } }));
   await t.rejects(misnamed.load('rootstock_s'), { ...invalid, message: /no output|output 'no'/ });
   const wrong = copyWith(t.testdir(), (card) => ({ ...card, features: { name: 'features', dimensions: 7 } }));
-  await t.rejects((await wrong.load('rootstock_s')).embed(new Uint8Array(96 * 96 * 3), 1), invalid);
+  await t.rejects((await wrong.load('rootstock_s')).embed([new Uint8Array(96 * 96 * 3)]), invalid);
 });

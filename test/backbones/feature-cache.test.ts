@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 import { FeatureCache, type FeatureKey } from '../../src/backbones/feature-cache.js';
 
-const KEY: FeatureKey = { image: 'a'.repeat(64), backbone: 'b'.repeat(64), variation: '' };
+const KEY: FeatureKey = { content: 'a'.repeat(64), backbone: 'b'.repeat(64), recipe: 'r', variation: '' };
 const FEATURES = Float32Array.from([1.5, -2, 3e-30, Number.MAX_VALUE, 0]);
 
 async function cacheIn(t: Test, folder: string, maxBytes = 2 ** 30) {
@@ -31,7 +31,8 @@ t.test('features come back bit by bit, also from a part of a larger array', asyn
 t.test('every part of the key matters, and the number of features', async (t) => {
   const { cache } = await cacheIn(t, t.testdir());
   await cache.putAll([{ key: KEY, features: FEATURES }]);
-  t.equal(cache.get({ ...KEY, image: 'c'.repeat(64) }, 5), undefined);
+  t.equal(cache.get({ ...KEY, content: 'c'.repeat(64) }, 5), undefined);
+  t.equal(cache.get({ ...KEY, recipe: 'another' }, 5), undefined);
   t.equal(cache.get({ ...KEY, backbone: 'c'.repeat(64) }, 5), undefined);
   t.equal(cache.get({ ...KEY, variation: '{"flip":true}' }, 5), undefined);
   t.equal(cache.get(KEY, 4), undefined);
@@ -42,11 +43,11 @@ t.test('what was stored is there after closing and opening again', async (t) => 
   const folder = t.testdir();
   const first = await cacheIn(t, folder);
   await first.cache.putAll(
-    Array.from({ length: 100 }, (_, i) => ({ key: { ...KEY, image: `${i}` }, features: Float32Array.of(i) })),
+    Array.from({ length: 100 }, (_, i) => ({ key: { ...KEY, content: `${i}` }, features: Float32Array.of(i) })),
   );
   await first.close();
   const { cache } = await cacheIn(t, folder);
-  for (let i = 0; i < 100; i += 1) t.same(cache.get({ ...KEY, image: `${i}` }, 1), Float32Array.of(i));
+  for (let i = 0; i < 100; i += 1) t.same(cache.get({ ...KEY, content: `${i}` }, 1), Float32Array.of(i));
 });
 
 t.test('two processes share one cache', async (t) => {
@@ -59,12 +60,12 @@ t.test('two processes share one cache', async (t) => {
     const cache = await FeatureCache.open({ folder: ${JSON.stringify(folder)}, maxBytes: 2 ** 30 });
     const key = ${JSON.stringify(KEY)};
     const seen = cache.get(key, 5);
-    await cache.putAll([{ key: { ...key, image: 'other' }, features: Float32Array.of(seen[0], 7) }]);
+    await cache.putAll([{ key: { ...key, content: 'other' }, features: Float32Array.of(seen[0], 7) }]);
     await cache.close();`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
   const [code] = await once(child, 'exit');
   t.equal(code, 0);
-  t.same(cache.get({ ...KEY, image: 'other' }, 2), Float32Array.of(1.5, 7));
+  t.same(cache.get({ ...KEY, content: 'other' }, 2), Float32Array.of(1.5, 7));
 });
 
 t.test('a file that is no cache, or breaks off in its header, is replaced', async (t) => {
@@ -88,17 +89,17 @@ t.test('past its size the cache starts anew; below it, it stays', async (t) => {
   const folder = t.testdir();
   const first = await cacheIn(t, folder);
   await first.cache.putAll(
-    Array.from({ length: 50 }, (_, i) => ({ key: { ...KEY, image: `${i}` }, features: new Float32Array(1000) })),
+    Array.from({ length: 50 }, (_, i) => ({ key: { ...KEY, content: `${i}` }, features: new Float32Array(1000) })),
   );
   await first.close();
   const file = join(folder, 'features', 'data.mdb');
   const { size } = statSync(file);
   t.ok(size > 200_000);
   const below = await cacheIn(t, folder, size);
-  t.ok(below.cache.get({ ...KEY, image: '1' }, 1000));
+  t.ok(below.cache.get({ ...KEY, content: '1' }, 1000));
   await below.close();
   const past = await cacheIn(t, folder, size - 1);
-  t.equal(past.cache.get({ ...KEY, image: '1' }, 1000), undefined);
+  t.equal(past.cache.get({ ...KEY, content: '1' }, 1000), undefined);
   t.ok(existsSync(file) && statSync(file).size < size);
   await past.cache.putAll([{ key: KEY, features: FEATURES }]);
   t.same(past.cache.get(KEY, 5), FEATURES);

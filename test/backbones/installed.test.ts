@@ -11,6 +11,7 @@ import { InstalledBackbones } from '../../src/backbones/installed.js';
 import { sourcesInOrder } from '../../src/backbones/source.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
+import { IMAGES } from '../helpers/backbones.js';
 import { fileOf, plain } from '../helpers/onnx-models.js';
 
 /** An empty storage, machines that share it, and two networks to install: `tiny` and another of that name. */
@@ -35,7 +36,11 @@ t.test(
     const { machine, tiny } = await scene(t);
     const [here, there] = [machine('here'), machine('there')];
     const embedded = new EmbeddedBackbones({ folder: join(PACKAGE_ROOT, 'models') });
-    const serving = new Backbones({ source: sourcesInOrder([there.installed, embedded]), threads: 1 });
+    const serving = new Backbones({
+      source: sourcesInOrder([there.installed, embedded]),
+      modalities: [IMAGES],
+      threads: 1,
+    });
     t.same(
       (await serving.list()).map(({ id }) => id),
       ['rootstock_s'],
@@ -49,7 +54,7 @@ t.test(
     );
     t.notOk(existsSync(there.local), 'its card needs no file');
     const backbone = await serving.loadFor(tiny.card);
-    t.equal((await backbone.embed(new Uint8Array(16 * 16 * 3), 1)).length, 10);
+    t.match(await backbone.embed([new Uint8Array(16 * 16 * 3)]), { rows: 1, columns: 10 });
     t.same(readdirSync(there.local), [tiny.card.sha256]);
     t.same(
       readFileSync(await there.installed.file(tiny.card)),
@@ -62,25 +67,31 @@ t.test(
 t.test('one that is removed and put back is served without a restart; what is in memory goes on', async (t) => {
   const { machine, tiny, other } = await scene(t);
   const { installed } = machine('here');
-  const serving = new Backbones({ source: machine('there').installed, threads: 1 });
+  const serving = new Backbones({ source: machine('there').installed, modalities: [IMAGES], threads: 1 });
   await installed.install(tiny);
   const first = await serving.load('tiny');
   await installed.remove('tiny');
   t.equal(await serving.loadFor(tiny.card), first, 'its versions are still answered');
   await t.rejects(serving.load('tiny'), { code: 'backbone_not_found' }, 'and no new job begins with it');
-  await t.rejects(new Backbones({ source: machine('new').installed, threads: 1 }).loadFor(tiny.card), {
-    code: 'backbone_not_found',
-  });
+  await t.rejects(
+    new Backbones({ source: machine('new').installed, modalities: [IMAGES], threads: 1 }).loadFor(tiny.card),
+    {
+      code: 'backbone_not_found',
+    },
+  );
   await installed.install(other);
   t.same((await serving.load('tiny')).card, other.card);
-  await t.rejects(new Backbones({ source: machine('new').installed, threads: 1 }).loadFor(tiny.card), {
-    code: 'backbone_mismatch',
-    message: new RegExp(`sha256 ${tiny.card.sha256}.*installed \\(${other.card.sha256}`),
-  });
+  await t.rejects(
+    new Backbones({ source: machine('new').installed, modalities: [IMAGES], threads: 1 }).loadFor(tiny.card),
+    {
+      code: 'backbone_mismatch',
+      message: new RegExp(`sha256 ${tiny.card.sha256}.*installed \\(${other.card.sha256}`),
+    },
+  );
   await installed.remove('tiny');
   await installed.install(tiny);
   t.equal(await serving.load('tiny'), first);
-  t.ok(await new Backbones({ source: machine('new').installed, threads: 1 }).loadFor(tiny.card));
+  t.ok(await new Backbones({ source: machine('new').installed, modalities: [IMAGES], threads: 1 }).loadFor(tiny.card));
 });
 
 t.test('processes that fetch at once all get the whole file, and leave nothing else', async (t) => {

@@ -15,7 +15,8 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Backbone, Backbones } from '../../src/backbones/backbones.js';
+import { Backbones } from '../../src/backbones/backbones.js';
+import type { Backbone } from '../../src/backbones/contract.js';
 import { FeatureCache } from '../../src/backbones/feature-cache.js';
 import { backbonesOptions } from '../../src/bin/composition.js';
 import { loadConfig } from '../../src/config.js';
@@ -27,7 +28,7 @@ import { FileStorage } from '../../src/storage/file-storage.js';
 import { examineData } from '../../src/training/doctor/examine-data.js';
 import { outOfFold } from '../../src/training/doctor/out-of-fold.js';
 import { extractFeatures } from '../../src/training/extract/extract-features.js';
-import { importInto } from '../helpers/backbones.js';
+import { IMAGES, importInto } from '../helpers/backbones.js';
 import { COPIES, foreignPictures, standardised } from '../helpers/planted.js';
 import { SHARED } from '../helpers/shared.js';
 
@@ -46,7 +47,6 @@ const PENALTY = 0.3;
 const folder = await mkdtemp(join(tmpdir(), 'graft-doctor-'));
 const config = loadConfig({ DATA_DIR: folder, MODELS_DIR: join(folder, 'models') });
 const cache = await FeatureCache.open({ folder, maxBytes: config.FEATURE_CACHE_BYTES });
-const limits = { maxPixels: config.MAX_IMAGE_PIXELS };
 const figures: { name: string; value: number }[] = [];
 try {
   await cp(join(loadConfig({}).MODELS_DIR, 'rootstock_s'), join(folder, 'models', 'rootstock_s'), { recursive: true });
@@ -104,7 +104,7 @@ async function examine(items: Item[], backbone: Backbone, seed: number) {
     readImage,
     backbone,
     cache,
-    limits,
+    vary: undefined,
     augmentation: undefined,
     onProgress: () => undefined,
     onCacheError: () => undefined,
@@ -119,7 +119,7 @@ async function examine(items: Item[], backbone: Backbone, seed: number) {
     weightDecay: PENALTY,
     seed,
     readImage,
-    limits,
+    similarity: IMAGES.similarity,
   };
   return { request, findings: await examineData(request) };
 }

@@ -5,9 +5,6 @@
 import { createHash } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Backbones } from '../../src/backbones/backbones.js';
-import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
-import { decodeImage } from '../../src/backbones/image/pixels.js';
 import { loadConfig } from '../../src/config.js';
 import { type Head, score } from '../../src/heads/head.js';
 import { readTfjsLayers, writeTfjsLayers } from '../../src/heads/tfjs-layers.js';
@@ -15,6 +12,7 @@ import { newId } from '../../src/ids.js';
 import { Registry } from '../../src/registry/registry.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
+import { backbonesIn, featuresOf } from '../helpers/backbones.js';
 import { photo, randomFrom, submit } from '../helpers/photos.js';
 import { atLeast, exactly, type Figure, type RowOptions } from './figure.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';
@@ -48,7 +46,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
     const heads = new Map<number, Head>([[1, original]]);
     await promote(fleet, 1);
     const pictures = await Promise.all([0, 1, 2, 3].map((n) => photo(n % 2, 1000 + n)));
-    const features = await featuresOf(pictures, first.backbone.id);
+    const features = await featuresOfAll(pictures, first.backbone.id);
 
     const answers: Answer[] = [];
     const agent = new Agent({ keepAlive: true });
@@ -120,14 +118,9 @@ async function publish(registry: Registry, like: VersionManifest, head: Head): P
   });
 }
 
-async function featuresOf(pictures: Buffer[], id: string): Promise<Float32Array[]> {
-  const backbone = await new Backbones({
-    source: new EmbeddedBackbones({ folder: loadConfig({}).MODELS_DIR }),
-    threads: 1,
-  }).load(id);
-  return Promise.all(
-    pictures.map(async (bytes) => backbone.embed(await decodeImage(bytes, backbone.card, { maxPixels: 1e6 }), 1)),
-  );
+async function featuresOfAll(pictures: Buffer[], id: string): Promise<Float32Array[]> {
+  const backbone = await backbonesIn(loadConfig({}).MODELS_DIR).load(id);
+  return Promise.all(pictures.map((bytes) => featuresOf(backbone, bytes)));
 }
 
 function agrees(answer: Answer, heads: Map<number, Head>, features: Float32Array[], labels: string[]): boolean {

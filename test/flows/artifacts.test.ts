@@ -12,7 +12,7 @@ import sharp from 'sharp';
 import t from 'tap';
 import { fromBufferPromise } from 'yauzl';
 import { PACKAGE_ROOT } from '../../src/config.js';
-import type { BackboneCard } from '../../src/schemas/backbones.js';
+import type { ImageBackboneCard } from '../../src/schemas/backbones.js';
 import type { Report } from '../../src/schemas/report.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
 import { isProblem, send } from '../helpers/http.js';
@@ -24,7 +24,7 @@ const LABELS = ['__proto__', 'constructor', 'käse', 'wood'];
 const service = await serviceForTest(t);
 const { url, json, ended } = service;
 const cardFolder = join(PACKAGE_ROOT, 'models', 'rootstock_s');
-const card = JSON.parse(await readFile(join(cardFolder, 'backbone.json'), 'utf8')) as BackboneCard;
+const card = JSON.parse(await readFile(join(cardFolder, 'backbone.json'), 'utf8')) as ImageBackboneCard;
 
 /** Photos that no class is sure of, large and small, wide and high. */
 const probes = await Promise.all(

@@ -12,8 +12,10 @@ t.test('a process that loads a backbone leaves no identifier of the machine behi
   const program = `
     const { Backbones } = await import(${module('backbones')});
     const { EmbeddedBackbones } = await import(${module('embedded')});
+    const { imageModality } = await import(${module('image/modality')});
+    const modalities = [imageModality({ maxPixels: 1e6, maxBytes: 1e6 })];
     const source = new EmbeddedBackbones({ folder: ${JSON.stringify(join(PACKAGE_ROOT, 'models'))} });
-    await new Backbones({ source, threads: 1 }).load('rootstock_s');
+    await new Backbones({ source, modalities, threads: 1 }).load('rootstock_s');
     console.log('loaded');`;
   // CI: ONNX Runtime is silent there by itself
   const { CI: _, ORT_DISABLE_TELEMETRY: __, XDG_CACHE_HOME: ___, ...env } = process.env;

@@ -2,13 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type Backbone, Backbones } from '../../src/backbones/backbones.js';
-import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
+import type { Backbones } from '../../src/backbones/backbones.js';
+import type { Backbone } from '../../src/backbones/contract.js';
 import { writeTfjsLayers } from '../../src/heads/tfjs-layers.js';
 import { Predictor } from '../../src/prediction/predictor.js';
 import type { Registry } from '../../src/registry/registry.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
-import { importInto } from '../helpers/backbones.js';
+import { backbonesIn, importInto } from '../helpers/backbones.js';
 import { fileOf, plain } from '../helpers/onnx-models.js';
 import { photo } from '../helpers/photos.js';
 
@@ -25,7 +25,7 @@ async function twoBackbones(t: Test) {
 
 function versionOn({ id, sha256, features }: Backbone['card'], version = 1): VersionManifest {
   const backbone = { id, sha256, dimensions: features.dimensions };
-  return { model: 'pets', version, digest: `${version}${id}`, labels: LABELS, backbone } as VersionManifest;
+  return { model: 'pets', version, digest: `${version} ${id} ${sha256}`, labels: LABELS, backbone } as VersionManifest;
 }
 
 /** Heads of two classes for whatever features the version has. */
@@ -46,11 +46,10 @@ const registry = {
   },
 } as unknown as Registry;
 
-function predictorOn(backbones: Backbones, onBatch?: (batch: { backbone: string; images: number }) => void) {
+function predictorOn(backbones: Backbones, onBatch?: (batch: { backbone: string; examples: number }) => void) {
   return new Predictor({
     backbones,
     registry,
-    limits: { maxPixels: 1e6 },
     maxBatch: 8,
     maxWaiting: 100,
     headCacheBytes: 1e6,
@@ -61,21 +60,17 @@ function predictorOn(backbones: Backbones, onBatch?: (batch: { backbone: string;
 
 const image = { name: 'a.jpg', bytes: await photo(0, 1) };
 const ask = (predictor: Predictor, manifest: VersionManifest) =>
-  predictor.predict({ tenant: 'default', manifest, images: [image], topK: 1 });
+  predictor.predict({ tenant: 'default', manifest, examples: [image], topK: 1 });
 
 t.test(
   'models on several backbones are served side by side, each backbone loaded once when first needed',
   async (t) => {
     const { modelsDir, deep, flat } = await twoBackbones(t);
     const loads: string[] = [];
-    const backbones = new Backbones({
-      source: new EmbeddedBackbones({ folder: modelsDir }),
-      threads: 1,
-      onLoad: ({ card }) => loads.push(card.id),
-    });
+    const backbones = backbonesIn(modelsDir, { onLoad: ({ card }) => loads.push(card.id) });
     const batches = new Map<string, number>();
-    const predictor = predictorOn(backbones, ({ backbone, images }) => {
-      batches.set(backbone, (batches.get(backbone) ?? 0) + images);
+    const predictor = predictorOn(backbones, ({ backbone, examples }) => {
+      batches.set(backbone, (batches.get(backbone) ?? 0) + examples);
     });
     t.same([loads, backbones.memory], [[], { backbones: 0, bytes: 0 }]);
     await ask(predictor, versionOn(deep));
@@ -92,7 +87,7 @@ t.test(
 
 t.test('a version refuses another file under the name of its backbone', async (t) => {
   const { modelsDir, deep, flat } = await twoBackbones(t);
-  const predictor = predictorOn(new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }));
+  const predictor = predictorOn(backbonesIn(modelsDir));
   const wrong = versionOn({ ...deep, sha256: flat.sha256 });
   await t.rejects(ask(predictor, wrong), {
     code: 'backbone_mismatch',
@@ -108,15 +103,14 @@ t.test(
   async (t) => {
     const { modelsDir, file, deep } = await twoBackbones(t);
     const loads: string[] = [];
-    const source = new EmbeddedBackbones({ folder: modelsDir });
-    const backbones = new Backbones({ source, threads: 1, onLoad: ({ card }) => loads.push(card.sha256) });
+    const backbones = backbonesIn(modelsDir, { onLoad: ({ card }) => loads.push(card.sha256) });
     const predictor = predictorOn(backbones);
     await ask(predictor, versionOn(deep));
     await rename(join(modelsDir, 'deep'), join(modelsDir, '.aside'));
     await ask(predictor, versionOn(deep)); // it is in memory
     await t.rejects(backbones.load('deep'), { code: 'backbone_not_found' }, 'and nothing new is begun with it');
     const { card: other } = await importInto(modelsDir, { file, id: 'deep', levels: 1, preset: 'raw' });
-    await t.rejects(ask(predictorOn(new Backbones({ source, threads: 1 })), versionOn(deep)), {
+    await t.rejects(ask(predictorOn(backbonesIn(modelsDir)), versionOn(deep)), {
       code: 'backbone_mismatch',
       details: { expected: deep.sha256, installed: other.sha256 },
     });
@@ -132,7 +126,7 @@ t.test(
 
 t.test('a damaged backbone is refused, and loaded once it is put right', async (t) => {
   const { modelsDir, flat } = await twoBackbones(t);
-  const predictor = predictorOn(new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }));
+  const predictor = predictorOn(backbonesIn(modelsDir));
   const model = join(modelsDir, 'flat', 'model.onnx');
   await rename(model, `${model}.aside`);
   writeFileSync(model, 'x');
@@ -143,7 +137,7 @@ t.test('a damaged backbone is refused, and loaded once it is put right', async (
 
 t.test('a backbone that was loaded anew is the one that is asked', async (t) => {
   const { modelsDir, flat } = await twoBackbones(t);
-  const real = await new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }).load('flat');
+  const real = await backbonesIn(modelsDir).load('flat');
   const dead: Backbone = { ...real, embed: () => Promise.reject(new Error('its thread ended')) };
   let current = dead;
   const predictor = predictorOn({ loadFor: async () => current } as unknown as Backbones);
@@ -154,30 +148,29 @@ t.test('a backbone that was loaded anew is the one that is asked', async (t) => 
 
 t.test('one tenant takes its part of the queue, and others find room; both are told when it is full', async (t) => {
   const { modelsDir, flat } = await twoBackbones(t);
-  const real = await new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }).load('flat');
+  const real = await backbonesIn(modelsDir).load('flat');
   let release!: () => void;
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
   const held: Backbone = {
     ...real,
-    embed: async (pixels, count) => {
+    embed: async (prepared) => {
       await released;
-      return real.embed(pixels, count);
+      return real.embed(prepared);
     },
   };
   const predictor = new Predictor({
     backbones: { loadFor: async () => held } as unknown as Backbones,
     registry,
-    limits: { maxPixels: 1e6 },
     maxBatch: 8,
     maxWaiting: 5,
     maxWaitingPerTenant: 3,
     headCacheBytes: 1e6,
     decoders: 2,
   });
-  const askAs = (tenant: string, images: number) =>
-    predictor.predict({ tenant, manifest: versionOn(flat), images: Array(images).fill(image), topK: 1 });
+  const askAs = (tenant: string, examples: number) =>
+    predictor.predict({ tenant, manifest: versionOn(flat), examples: Array(examples).fill(image), topK: 1 });
   const first = askAs('loud', 3);
   await t.rejects(askAs('loud', 1), { code: 'overloaded' });
   const second = askAs('quiet', 2);

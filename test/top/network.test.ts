@@ -3,20 +3,19 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import t from 'tap';
-import { Backbones } from '../../src/backbones/backbones.js';
-import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import { loadEngine } from '../../src/heads/engine.js';
 import { buildNode } from '../../src/onnx/build-node.js';
 import { decodeModel, type Graph } from '../../src/onnx/model-proto.js';
-import type { BackboneCard, BackboneCut } from '../../src/schemas/backbones.js';
+import type { BackboneCut, ImageBackboneCard } from '../../src/schemas/backbones.js';
 import { findCuts } from '../../src/top/find-cuts.js';
 import { fitNetwork } from '../../src/top/fit-network.js';
+import { loadTrunk } from '../../src/top/load-trunk.js';
 import { TopNetwork } from '../../src/top/network.js';
 import { readTop } from '../../src/top/program.js';
 import { randomTopWeights } from '../../src/top/random-weights.js';
 import { readTopWeights, writeTopWeights } from '../../src/top/weights.js';
-import { importInto } from '../helpers/backbones.js';
+import { backbonesIn, embedTogether, importInto } from '../helpers/backbones.js';
 import { modelOf, node, weights } from '../helpers/onnx-models.js';
 import { relativeDifference } from '../helpers/onnx-run.js';
 import { randomFrom } from '../helpers/photos.js';
@@ -40,28 +39,24 @@ for (const [id, file, count] of BACKBONES) {
     const modelsDir = t.testdir({});
     if (file) await importInto(modelsDir, { file: join(SHARED, 'backbones', id, file), id });
     else await cp(join(PACKAGE_ROOT, 'models', id), join(modelsDir, id), { recursive: true });
-    const backbones = new Backbones({
-      source: new EmbeddedBackbones({ folder: modelsDir }),
-      threads: 1,
-      provider: 'cpu',
-    });
-    const card = await backbones.card(id);
+    const backbones = backbonesIn(modelsDir, { provider: 'cpu' });
+    const card = (await backbones.card(id)) as ImageBackboneCard;
     const bytes = await backbones.bytes(card);
     const pixels = sharedBytes('backbones', 'reference', reference);
-    const expected = await (await backbones.load(id)).embed(pixels, 4);
+    const expected = await embedTogether(await backbones.load(id), pixels, 4);
     const { cuts } = await findCuts(bytes, card);
     t.ok(cuts.length >= count, `${cuts.length} places to cut`);
     for (const cut of [cuts[0]!, cuts[count - 1]!]) {
       const program = readTop(decodeModel(bytes).graph!, { cut, features: 'features', backbone: id });
       const dims = new Map([...program.weights].map(([name, each]) => [name, each.dims]));
-      const split = await backbones.loadCut(card, cut, dims);
-      t.equal(await backbones.loadCut(card, cut, dims), split, 'loaded once');
-      const rows = await split.embed(pixels, 4);
+      const trunk = await loadTrunk(backbones, card, { cut, weights: dims });
+      t.equal(await loadTrunk(backbones, card, { cut, weights: dims }), trunk, 'loaded once');
+      const rows = await embedTogether(trunk, pixels, 4);
       const network = new TopNetwork(engine, program);
       const trained = tf.tidy(() => network.forward(rows, 4).features.dataSync() as Float32Array);
       t.ok(relativeDifference(trained, expected) < 1e-5, `${cut.tensor}: what is trained`);
       const files = writeTopWeights(network.weights());
-      const served = await split.runTop(readTopWeights(files), rows, 4);
+      const served = await trunk.runTop(readTopWeights(files), rows, 4);
       t.ok(relativeDifference(served, expected) < 1e-5, `${cut.tensor}: what is served`);
       t.ok(tf.memory().numTensors > 0);
       network.dispose();
@@ -207,7 +202,7 @@ t.test('stored weights that are cut short are found out', (t) => {
 
 t.test('a cut goes where only one map passes, top first', async (t) => {
   const folder = join(PACKAGE_ROOT, 'models', 'rootstock_s');
-  const card = JSON.parse(readFileSync(join(folder, 'backbone.json'), 'utf8')) as BackboneCard;
+  const card = JSON.parse(readFileSync(join(folder, 'backbone.json'), 'utf8')) as ImageBackboneCard;
   const { cuts, limit } = await findCuts(new Uint8Array(readFileSync(join(folder, card.file))), card);
   t.equal(limit, undefined);
   t.same(

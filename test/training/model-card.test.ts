@@ -1,12 +1,15 @@
 import t from 'tap';
-import type { BackboneCard } from '../../src/schemas/backbones.js';
+import type { ImageBackboneCard } from '../../src/schemas/backbones.js';
 import type { Report } from '../../src/schemas/report.js';
 import { modelCard } from '../../src/training/model-card.js';
 import { figuresOf } from '../../src/training/figures.js';
+import { IMAGES } from '../helpers/backbones.js';
 
-const BACKBONE: BackboneCard = {
+const BACKBONE: ImageBackboneCard = {
   id: 'rootstock_s',
   name: 'Rootstock-S',
+  modality: 'image',
+  recipe: 'pixels-1',
   file: 'model.onnx',
   sha256: 'b'.repeat(64),
   bytes: 1,
@@ -41,8 +44,11 @@ function report(change: Partial<Report> = {}): Report {
   };
 }
 
+const cardOf = (about: Report, backbone = BACKBONE) =>
+  modelCard({ report: about, labels: LABELS, backbone, modality: IMAGES });
+
 t.test('it says what the model is, how good it is and how to run it', (t) => {
-  const card = modelCard(report(), LABELS, BACKBONE);
+  const card = cardOf(report());
   t.match(card, /^# pets\n/);
   t.match(card, /2 classes: a linear head .* on 2026-01-02/);
   t.match(card, /Accuracy 50\.0 % on 2 images .*\(cross-validation\)/);
@@ -50,12 +56,12 @@ t.test('it says what the model is, how good it is and how to run it', (t) => {
   t.match(card, /scale the short side to 110 pixels and take the centre 96 × 80/);
   t.match(card, /"weight_decay": 0\.1/);
   t.notMatch(card, /## Mind/);
-  t.match(modelCard(report(), LABELS, { ...BACKBONE, resize: { mode: 'stretch' } }), /stretch the photo to 96 × 80/);
+  t.match(cardOf(report(), { ...BACKBONE, resize: { mode: 'stretch' } }), /stretch the photo to 96 × 80/);
   t.end();
 });
 
 t.test('labels cannot break its table', (t) => {
-  const rows = modelCard(report(), LABELS, BACKBONE)
+  const rows = cardOf(report())
     .split('\n')
     .filter((line) => line.startsWith('| '));
   t.same(rows.slice(1), ['| cat\\|dog | 50.0 % | 100.0 % | 1 | 3 |', '| line break | – | 0.0 % | 1 | 2 |']);
@@ -63,7 +69,7 @@ t.test('labels cannot break its table', (t) => {
 });
 
 t.test('without held-out images it says so; warnings are repeated', (t) => {
-  const card = modelCard(report({ evaluation: null, warnings: ['Few images.'] }), LABELS, BACKBONE);
+  const card = cardOf(report({ evaluation: null, warnings: ['Few images.'] }));
   t.match(card, /its accuracy is not known/);
   t.match(card, /## Mind\n- Few images\./);
   t.end();

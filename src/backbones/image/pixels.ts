@@ -1,8 +1,5 @@
 /**
- * vision/ turns pictures into numbers: pixels, features, heads, scores. The only room that knows sharp, onnxruntime and
- * TensorFlow.js.
- *
- * This file makes pixels. Everywhere in Graft, training or serving, the same bytes give the same pixels:
+ * Everywhere in Graft, training or serving, the same bytes give the same pixels (`RECIPE` names how):
  *  1. the kind is read from the magic bytes; JPEG, PNG and WebP only, and only their libvips loaders are enabled;
  *  2. EXIF orientation is applied;
  *  3. the photo is scaled as the backbone's card says (stretch, or short side and centre);
@@ -10,11 +7,9 @@
  */
 import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../../errors.js';
-import type { BackboneCard } from '../../schemas/backbones.js';
+import type { ImageBackboneCard } from '../../schemas/backbones.js';
 import { readPlainJpeg } from './plain-jpeg.js';
-
-/** Part of the key of cached features: change it when the steps above change. */
-export const PIXELS_VERSION = 'pixels-1';
+import { type Variation, varied } from './variations.js';
 
 sharp.cache(false);
 sharp.block({ operation: ['VipsForeignLoad'] });
@@ -70,17 +65,6 @@ export async function inspectImage(bytes: Uint8Array, limits: ImageLimits): Prom
   });
 }
 
-/** A variation of a training image, drawn by `training/augmentation`. Shares are of the width and height. */
-export interface Variation {
-  flip: boolean;
-  /** Part of the photo that is kept; may reach beyond the photo (zoom out), where its edge is repeated. */
-  box: { left: number; top: number; width: number; height: number };
-  /** Degrees, clockwise. */
-  rotation: number;
-  /** Horizontal shear, as a share of the height. */
-  shear: number;
-}
-
 /**
  * Decode an image to the pixels that a backbone wants.
  * @returns uint8 `[height, width, 3]`, RGB
@@ -88,7 +72,7 @@ export interface Variation {
  */
 export async function decodeImage(
   bytes: Uint8Array,
-  card: Pick<BackboneCard, 'input' | 'resize'>,
+  card: Pick<ImageBackboneCard, 'input' | 'resize'>,
   limits: ImageLimits,
   variation?: Variation,
 ): Promise<Uint8Array> {
@@ -139,47 +123,4 @@ async function decoding<T>(bytes: Uint8Array, limits: ImageLimits, read: (image:
       cause: error,
     });
   }
-}
-
-/** Apply a variation to the photo at a working size, before it is scaled for the backbone. */
-async function varied(image: Sharp, { flip, box, rotation, shear }: Variation): Promise<Sharp> {
-  const working = 512;
-  const { data, info } = await image
-    .resize({ width: working, height: working, fit: 'inside', withoutEnlargement: true })
-    .flatten({ background: '#ffffff' })
-    .toColourspace('srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true });
-  const { width, height } = info;
-  // The repeated edge around the photo is what a rotated or zoomed-out box may see.
-  const side = Math.ceil(Math.max(width, height) * (box.width > 1 || box.height > 1 || rotation || shear ? 0.9 : 0));
-  const margin = { x: side, y: side };
-  const raw = (pixels: Buffer, w: number, h: number) =>
-    sharp(pixels, { raw: { width: w, height: h, channels: info.channels as 3 } });
-  const padded = await raw(data, width, height)
-    .extend({ left: margin.x, right: margin.x, top: margin.y, bottom: margin.y, extendWith: 'copy' })
-    .raw()
-    .toBuffer();
-  const angle = (rotation * Math.PI) / 180;
-  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  const moved =
-    rotation === 0 && shear === 0
-      ? { data: padded, info: { width: width + 2 * margin.x, height: height + 2 * margin.y } }
-      : await raw(padded, width + 2 * margin.x, height + 2 * margin.y)
-          .affine([cos, cos * shear - sin, sin, sin * shear + cos], { interpolator: 'bilinear', background: '#ffffff' })
-          .raw()
-          .toBuffer({ resolveWithObject: true });
-  const clamp = (value: number, low: number, high: number) => Math.min(high, Math.max(low, Math.round(value)));
-  const boxWidth = clamp(box.width * width, 8, moved.info.width);
-  const boxHeight = clamp(box.height * height, 8, moved.info.height);
-  const centreX = moved.info.width / 2 + (box.left + box.width / 2 - 0.5) * width;
-  const centreY = moved.info.height / 2 + (box.top + box.height / 2 - 0.5) * height;
-  const cut = raw(moved.data, moved.info.width, moved.info.height).extract({
-    left: clamp(centreX - boxWidth / 2, 0, moved.info.width - boxWidth),
-    top: clamp(centreY - boxHeight / 2, 0, moved.info.height - boxHeight),
-    width: boxWidth,
-    height: boxHeight,
-  });
-  const { data: pixels, info: size } = await (flip ? cut.flop() : cut).raw().toBuffer({ resolveWithObject: true });
-  return raw(pixels, size.width, size.height);
 }

@@ -1,5 +1,5 @@
 /**
- * The thread of one backbone. `run()` of onnxruntime-node holds its event loop until the pass is done (1.30: a synchronous
+ * The thread of one session. `run()` of onnxruntime-node holds its event loop until the pass is done (1.30: a synchronous
  * call behind `setImmediate`), so the session lives here, and the server goes on reading, decoding and answering.
  */
 
@@ -12,63 +12,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { topModel, trunkModel } from '../../onnx/cut-graph.js';
 import { decodeModel, encodeModel } from '../../onnx/model-proto.js';
 import { InferenceSession, Tensor } from '../../onnx/runtime.js';
-import type { BackboneCard, BackboneCut } from '../../schemas/backbones.js';
+import type { FeatureMap } from './maps/class-activation-map.js';
+import type { EmbedRequest, ThreadData, ThreadMessage, TopRequest, WeightsMessage } from './thread-messages.js';
 
-export interface ThreadData {
-  file: string;
-  card: Pick<BackboneCard, 'sha256' | 'input' | 'features' | 'maps'>;
-  threads: number;
-  /** In the order in which they are tried. */
-  providers: string[];
-  /** Load the part up to a cut, and the part behind it with open weights. */
-  split?: { cut: BackboneCut; features: BackboneCard['features']; weights: Map<string, number[]> };
-}
-
-/** uint8 `[count, H, W, 3]` */
-export interface EmbedRequest {
-  id: number;
-  pixels: Uint8Array;
-  count: number;
-  /** Answer the maps instead of the features; of one image. */
-  maps?: boolean;
-}
-
-/** A spatial map of one image. */
-export interface FeatureMap {
-  channels: number;
-  height: number;
-  width: number;
-  /** float32 `[channels, height, width]` */
-  values: Float32Array;
-}
-
-/** Run the part behind the cut on what the part before it answered, float32 `[count, T]`. */
-export interface TopRequest {
-  id: number;
-  rows: Float32Array;
-  count: number;
-  /** Name of the weights; they are sent before they are first named. */
-  key: string;
-}
-
-/** Weights of one model's top: keep them under `key`, or forget them. */
-export interface WeightsMessage {
-  key: string;
-  weights: Map<string, { dims: number[]; values: Float32Array }> | undefined;
-}
-
-/**
- * `ready` on one of the providers, with why not on those before it; or why on none. Then an answer per request: float32
- * `[count, D]`, or the maps in the order of the card, or why not.
- */
-export type ThreadMessage =
-  | { kind: 'ready'; provider: string; unavailableProviders: string[] }
-  | { kind: 'refused'; reason: string }
-  | { kind: 'features'; id: number; features: Float32Array }
-  | { kind: 'maps'; id: number; maps: FeatureMap[] }
-  | { kind: 'failed'; id: number; reason: string };
-
-const { file, card, threads, providers, split } = workerData as ThreadData;
+const { file, card, threads, providers, top } = workerData as ThreadData;
 const port = parentPort!;
 const say = (message: ThreadMessage) => port.postMessage(message);
 
@@ -77,10 +24,10 @@ try {
   if (createHash('sha256').update(bytes).digest('hex') !== card.sha256) {
     throw new Error(`${file} is not the file its card describes`);
   }
-  const model = split && decodeModel(bytes);
-  const whole = model ? encodeModel(trunkModel(model, split.cut)) : bytes;
-  const { session, provider, unavailableProviders } = await createSession(whole);
-  const runTop = model && (await startTop(encodeModel(topModel(model, topParts(split)))));
+  const model = top && decodeModel(bytes);
+  const first = model ? encodeModel(trunkModel(model, top.cut)) : bytes;
+  const { session, provider, unavailableProviders } = await createSession(first);
+  const runTop = model && (await startTop(encodeModel(topModel(model, { ...top, features: top.features.name }))));
   const { input, features } = card;
   if (!session.inputNames.includes(input.name) || !session.outputNames.includes(features.name)) {
     throw new Error(`${file} has no input '${input.name}' or no output '${features.name}'`);
@@ -136,16 +83,12 @@ function answer(
   );
 }
 
-function topParts({ cut, features, weights }: NonNullable<ThreadData['split']>) {
-  return { cut, features: features.name, weights };
-}
-
 /**
  * The part behind the cut. Its weights are inputs, so one session serves the tops of all models: making and releasing a
  * session for each would leak (onnxruntime#25325).
  */
 async function startTop(bytes: Uint8Array) {
-  const { cut, features } = split!;
+  const { cut, features } = top!;
   const { session } = await createSession(bytes);
   const tops = new Map<string, Record<string, Tensor>>();
   const inputs = [

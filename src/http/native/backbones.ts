@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import type { Operations } from '../../operations/operations.js';
-import { BackboneCard } from '../../schemas/backbones.js';
+import { PublicBackboneCard } from '../../schemas/backbones.js';
 
 const Backbone = Type.Composite([
-  Type.Omit(BackboneCard, ['file', 'maps']),
+  PublicBackboneCard,
   Type.Object({
     default: Type.Boolean(),
     loaded: Type.Boolean({ description: 'Whether this server has it in memory' }),

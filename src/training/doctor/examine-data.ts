@@ -4,8 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
-import type { ImageLimits } from '../../backbones/image/pixels.js';
-import { type PictureSignature, pictureSignature, pictureSimilarity } from '../../backbones/image/similarity.js';
+import type { Similarity } from '../../backbones/modality.js';
 import { type Features, takeRows } from '../../numbers/features.js';
 import { seededRandom, shuffled } from '../../numbers/random.js';
 import type { Split } from '../../schemas/common.js';
@@ -31,7 +30,8 @@ export interface ExamineOptions {
   weightDecay: number;
   seed: number;
   readImage: (entry: LabelledExample) => Promise<Buffer>;
-  limits: ImageLimits;
+  /** Absent: only equal content is a copy, and there is none. */
+  similarity: Similarity | undefined;
 }
 
 /** Images whose distances are compared; of more, a seeded choice. */
@@ -40,8 +40,6 @@ const MAX_COMPARED = 30_000;
 const NEIGHBOURS = 11;
 /** Pairs that are compared as pictures. */
 const MAX_PAIRS = 2000;
-/** Copies of a photo were at 0.89 and more; other photos, even of the same thing on the same ground, at 0.86 and less. */
-const SAME_PICTURE = 0.88;
 /** With fewer, one photo more or less moves its figures by 10 points. */
 const SMALL_CLASS = 10;
 const MAX_LISTED = { labels: 200, groups: 100, members: 20, classes: 100, pairs: 50, outliers: 50 } as const;
@@ -140,12 +138,13 @@ async function neighboursOfSome({ entries, features, seed }: ExamineOptions): Pr
 }
 
 /** Groups of images that are copies of each other. */
-async function copies({ entries, readImage, limits }: ExamineOptions, compared: Compared): Promise<number[][]> {
-  const signatures = new Map<number, Promise<PictureSignature>>();
+async function copies({ entries, readImage, similarity }: ExamineOptions, compared: Compared): Promise<number[][]> {
+  if (!similarity) return [];
+  const signatures = new Map<number, Promise<unknown>>();
   const signatureOf = (image: number) => {
     let signature = signatures.get(image);
     if (!signature) {
-      signature = readImage(entries[image]!).then((bytes) => pictureSignature(bytes, limits));
+      signature = readImage(entries[image]!).then((bytes) => similarity.signature(bytes));
       signatures.set(image, signature);
     }
     return signature;
@@ -155,10 +154,10 @@ async function copies({ entries, readImage, limits }: ExamineOptions, compared: 
   const pairs = candidates.map(({ a, b }) => ({ a: compared.images[a]!, b: compared.images[b]! }));
   const similarities = await Promise.all(
     pairs.map(({ a, b }) =>
-      atOnce(async () => pictureSimilarity(...(await Promise.all([signatureOf(a), signatureOf(b)])))),
+      atOnce(async () => similarity.compare(...(await Promise.all([signatureOf(a), signatureOf(b)])))),
     ),
   );
-  return groupPairs(pairs.filter((_, i) => similarities[i]! >= SAME_PICTURE));
+  return groupPairs(pairs.filter((_, i) => similarities[i]! >= similarity.copies));
 }
 
 /** Test images of which a copy is in the training or validation part. */

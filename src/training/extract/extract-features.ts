@@ -1,21 +1,17 @@
-import type { Backbone } from '../../backbones/backbones.js';
+import type { Backbone, Variation } from '../../backbones/contract.js';
 import type { FeatureCache, FeatureKey } from '../../backbones/feature-cache.js';
-import { decodeImage, type ImageLimits, type Variation } from '../../backbones/image/pixels.js';
-import { drawVariation } from '../../backbones/image/variations.js';
+import type { Modality } from '../../backbones/modality.js';
 import { AppError } from '../../errors.js';
+import { rowOf } from '../../numbers/features.js';
 import type { LabelledExample, RefusedFile } from '../../schemas/datasets.js';
 import type { Augmentation } from '../../schemas/jobs.js';
-
-/** Images in one pass of the backbone: larger ones are no faster on a processor, and much faster on a GPU. */
-const CPU_BATCH = 4;
-const GPU_BATCH = 32;
 
 export interface ExtractOptions {
   entries: LabelledExample[];
   readImage: (entry: LabelledExample) => Promise<Buffer>;
   backbone: Backbone;
   cache: FeatureCache;
-  limits: ImageLimits;
+  vary: Modality['vary'];
   /** Varied copies are made of these images. */
   augmentation: { settings: Augmentation; images: number[] } | undefined;
   onProgress: (progress: ExtractProgress) => void;
@@ -57,14 +53,14 @@ interface Task {
  * @throws AppError `no_examples` when none can be decoded
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extracted> {
-  const { entries, backbone, cache, augmentation } = options;
+  const { entries, backbone, cache, augmentation, vary } = options;
   const dimensions = backbone.card.features.dimensions;
   const began = performance.now();
   const tasks = [...entries.keys()].map((entry) => taskFor(options, entry, undefined, ''));
   for (const entry of augmentation?.images ?? []) {
     const { settings } = augmentation!;
     for (let copy = 0; copy < settings.copies; copy += 1) {
-      const variation = drawVariation(settings, entries[entry]!.sha256, copy);
+      const variation = vary?.(settings, entries[entry]!.sha256, copy);
       tasks.push(taskFor(options, entry, variation, JSON.stringify(variation)));
     }
   }
@@ -75,7 +71,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
   const report = progressReporter(options, tasks.length, cached);
   report(0);
 
-  const batch = backbone.provider === 'cpu' ? CPU_BATCH : GPU_BATCH;
+  const batch = backbone.batch.extracting;
   const store = cacheWriter(options);
   let next = 0;
   let computed = 0;
@@ -86,9 +82,9 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
       const images = await Promise.all(indices.map((index) => decodeTask(options, tasks[index]!, index, skipped)));
       const decoded = images.filter((image) => image !== undefined);
       if (decoded.length > 0) {
-        const output = await backbone.embed(Buffer.concat(decoded.map(({ pixels }) => pixels)), decoded.length);
+        const output = await backbone.embed(decoded.map(({ prepared }) => prepared));
         for (const [row, { index }] of decoded.entries()) {
-          features[index] = output.slice(row * dimensions, (row + 1) * dimensions);
+          features[index] = (rowOf(output, row) as Float32Array).slice();
           store.add({ key: tasks[index]!.key, features: features[index] });
         }
       }
@@ -97,7 +93,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
     }
   };
   // Two for each session: one whose images it computes, one that decodes the next.
-  const lanes = Array.from({ length: 2 * backbone.sessions }, () =>
+  const lanes = Array.from({ length: 2 * backbone.passes }, () =>
     lane().catch((error: unknown) => {
       next = missing.length; // the other lanes end with what they have begun
       throw error;
@@ -131,15 +127,16 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
 }
 
 function taskFor(options: ExtractOptions, entry: number, variation: Variation | undefined, text: string): Task {
-  const image = options.entries[entry]!.sha256;
-  return { entry, variation, key: { image, backbone: options.backbone.card.sha256, variation: text } };
+  const { card, recipe } = options.backbone;
+  const content = options.entries[entry]!.sha256;
+  return { entry, variation, key: { content, backbone: card.sha256, recipe, variation: text } };
 }
 
 async function decodeTask(options: ExtractOptions, task: Task, index: number, skipped: Map<number, RefusedFile>) {
   const entry = options.entries[task.entry]!;
   try {
     const bytes = await options.readImage(entry);
-    return { index, pixels: await decodeImage(bytes, options.backbone.card, options.limits, task.variation) };
+    return { index, prepared: await options.backbone.prepare(bytes, task.variation) };
   } catch (error) {
     if (!(error instanceof AppError) || !error.code.startsWith('content_')) throw error;
     skipped.set(task.entry, { name: entry.name, code: error.code, reason: error.message });

@@ -1,5 +1,4 @@
 import type { FeatureCache } from '../../backbones/feature-cache.js';
-import { drawVariation } from '../../backbones/image/variations.js';
 import { AppError } from '../../errors.js';
 import type { LabelledExample } from '../../schemas/datasets.js';
 import { type ExtractOptions, extractFeatures } from './extract-features.js';
@@ -13,8 +12,9 @@ const CHUNK = 256;
  * @returns reads a row, `[T]`
  */
 export async function trunkOutputs(options: ExtractOptions, kept: number[]): Promise<(row: number) => Float32Array> {
-  const { entries, augmentation, cache, backbone } = options;
+  const { entries, augmentation, cache, backbone, vary } = options;
   const { sha256, features } = backbone.card;
+  const { recipe } = backbone;
   const varied = new Set(augmentation?.images);
   const copies = augmentation?.settings.copies ?? 0;
   const total = kept.length + copies * kept.filter((entry) => varied.has(entry)).length;
@@ -35,13 +35,18 @@ export async function trunkOutputs(options: ExtractOptions, kept: number[]): Pro
     done += part.length + copies * images.length;
     cached += extracted.cached;
   }
-  const keyOf = (entry: LabelledExample, variation: string) => ({ image: entry.sha256, backbone: sha256, variation });
+  const keyOf = (entry: LabelledExample, variation: string) => ({
+    content: entry.sha256,
+    backbone: sha256,
+    recipe,
+    variation,
+  });
   const keys = kept.map((entry) => keyOf(entries[entry]!, ''));
   const inside = new Set(kept);
   for (const entry of augmentation?.images.filter((image) => inside.has(image)) ?? []) {
     const { settings } = augmentation!;
     for (let copy = 0; copy < copies; copy += 1) {
-      const variation = drawVariation(settings, entries[entry]!.sha256, copy);
+      const variation = vary?.(settings, entries[entry]!.sha256, copy);
       keys.push(keyOf(entries[entry]!, JSON.stringify(variation)));
     }
   }

@@ -6,7 +6,8 @@ const MIN_TO_BE_SURE = 30;
 
 /** How good the version is on examples that it has not seen. */
 export function evaluate(run: Run, { samples, parts }: ExtractedExamples, trained: Trained): Measured {
-  const { progress, words } = run;
+  const { progress } = run;
+  const { words } = run.modality;
   const { fitted, tested, request } = trained;
   const { train, test } = parts;
   const measured = measure({ fitted, samples, train, test, tested, folded: request.folds.size > 0 });

@@ -9,7 +9,7 @@ const USUAL_PENALTY = 0.1;
 
 /** What is likely wrong with the data. */
 export async function examine(run: Run, extracted: ExtractedExamples, { fitted }: Trained): Promise<DataFindings> {
-  const { dataset, limits, seed, progress } = run;
+  const { dataset, modality, seed, progress } = run;
   const { examples, samples, parts } = extracted;
   progress.phase('evaluating', 'Looking for faults in the data');
   return examineData({
@@ -19,7 +19,7 @@ export async function examine(run: Run, extracted: ExtractedExamples, { fitted }
     weightDecay: penaltyOf(fitted),
     seed,
     readImage: (entry) => dataset.readContent(entry),
-    limits,
+    similarity: modality.similarity,
   });
 }
 

@@ -12,7 +12,7 @@ import type { ExtractedExamples, Networks, Parts, Run } from '../run.js';
  * @throws AppError `no_examples`, or `class_without_training_examples` where none of a class can be read
  */
 export async function extract(run: Run, split: Parts, { backbone, top }: Networks): Promise<ExtractedExamples> {
-  const { dataset, labels, augmentation, progress, words } = run;
+  const { dataset, labels, augmentation, progress, modality } = run;
   const entries = run.examples;
   const passes = top ? 2 : 1;
   const options = {
@@ -20,18 +20,18 @@ export async function extract(run: Run, split: Parts, { backbone, top }: Network
     readImage: (entry: LabelledExample) => dataset.readContent(entry),
     backbone,
     cache: run.cache,
-    limits: run.limits,
+    vary: modality.vary,
     augmentation: augmentation && { settings: augmentation, images: split.train },
     onProgress: progress.extracting(0, passes),
     onCacheError: () =>
       progress.warn('Features could not be cached (is the disk full?): the next job computes them again.'),
   };
   const { x, kept, origin, skipped, ...figures } = await extractFeatures(options);
-  const trunk = top && { ...options, backbone: top.split, onProgress: progress.extracting(1, passes) };
+  const trunk = top && { ...options, backbone: top.trunk, onProgress: progress.extracting(1, passes) };
   const readTrunk = trunk && (await trunkOutputs(trunk, kept));
   if (skipped.length > 0) {
     progress.warn(
-      `${skipped.length} ${words.many} could not be decoded and were left out, such as ${skipped[0]!.name}.`,
+      `${skipped.length} ${modality.words.many} could not be decoded and were left out, such as ${skipped[0]!.name}.`,
     );
   }
   const examples = kept.map((index) => entries[index]!);

@@ -28,7 +28,7 @@ export async function publish(
   const whole = folded({ layers: fitted.layers }, { mean, deviation, temperature: fitted.temperature });
   const head = await writeTfjsLayers(finite(whole));
   const files: Files = new Map<string, Uint8Array | string>([
-    ['README.md', modelCard(report, labels, backbone.card)],
+    ['README.md', modelCard({ report, labels, backbone: backbone.card, modality: run.modality })],
     ['labels.json', JSON.stringify(labels)],
     ['head/model.json', head.model],
     ['head/weights.bin', head.weights],

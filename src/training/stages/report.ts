@@ -1,4 +1,3 @@
-import { PIXELS_VERSION } from '../../backbones/image/pixels.js';
 import type { DataFindings, Report } from '../../schemas/report.js';
 import type { ExtractedExamples, Measured, Networks, Parts, Run, Trained } from '../run.js';
 
@@ -43,7 +42,7 @@ export function report(run: Run, findings: Findings): Report {
       folds: request.folds.size > 0 ? request.foldCount : 0,
       final_fit: fittedOn.length,
     },
-    settings: settingsOf(run, split, trained),
+    settings: { ...settingsOf(run, split, trained), recipe: card.recipe },
     candidates: fitted.candidates,
     augmentation,
     evaluation: measured.evaluation,
@@ -79,6 +78,5 @@ function settingsOf(run: Run, split: Parts, { fitted, top }: Trained): Report['s
     validation_fraction: split.validationFraction,
     refit: settings.refit ?? 'train_validation',
     temperature: fitted.temperature,
-    pixels: PIXELS_VERSION,
   };
 }

@@ -39,7 +39,7 @@ export async function trainTop(
     program: top.program,
     weights: start.weights,
     read: extracted.readTrunk!,
-    trunkDimensions: top.split.card.features.dimensions,
+    trunkDimensions: top.trunk.card.features.dimensions,
     y: samples.y,
     origin: samples.origin,
     classes: samples.labels.length,
@@ -79,7 +79,7 @@ export async function trainTop(
 }
 
 async function startOf(run: Run, extracted: ExtractedExamples, top: TrainableTop, frozen: Trained): Promise<Start> {
-  const { program, split } = top;
+  const { program, trunk } = top;
   const { samples, readTrunk, parts } = extracted;
   if (run.settings.weights !== 'random') {
     return { ...frozen, weights: program.weights, headOn: async (examples) => (await frozen.again(examples)).layers };
@@ -88,7 +88,7 @@ async function startOf(run: Run, extracted: ExtractedExamples, top: TrainableTop
     engine: frozen.request.engine,
     program,
     read: readTrunk!,
-    dimensions: split.card.features.dimensions,
+    dimensions: trunk.card.features.dimensions,
     rows: samples.y.length,
     features: samples.features.columns,
     seed: run.seed,

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
-import { decodeImage, inspectImage, sniffImage, type Variation } from '../../../src/backbones/image/pixels.js';
+import { decodeImage, inspectImage, sniffImage } from '../../../src/backbones/image/pixels.js';
+import type { Variation } from '../../../src/backbones/image/variations.js';
 import { needs, SHARED } from '../../helpers/shared.js';
 
 const LIMITS = { maxPixels: 50_000_000 };

@@ -44,7 +44,6 @@ export async function openWorkbench(folder: string) {
   const datasets = new Datasets(datasetsOptions(config, opened));
   const registry = new Registry({ storage });
   const cache = await FeatureCache.open({ folder, maxBytes: config.FEATURE_CACHE_BYTES });
-  const limits = { maxPixels: config.MAX_IMAGE_PIXELS };
   await cp(join(loadConfig({}).MODELS_DIR, 'rootstock_s'), join(folder, 'models', 'rootstock_s'), { recursive: true });
   const networks = ['rootstock_s'];
   for (const { file, ...options } of NETWORKS) {
@@ -82,7 +81,6 @@ export async function openWorkbench(folder: string) {
         registry,
         backbones,
         cache,
-        limits,
         onProgress: () => undefined,
         onEvent: () => undefined,
       });
@@ -99,7 +97,7 @@ export async function openWorkbench(folder: string) {
         readImage: readContent,
         backbone,
         cache,
-        limits,
+        vary: undefined,
         augmentation: undefined,
         onProgress: () => undefined,
         onCacheError: () => undefined,

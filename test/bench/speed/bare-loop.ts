@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { EmbeddedBackbones } from '../../../src/backbones/embedded.js';
 import { decodeImage } from '../../../src/backbones/image/pixels.js';
-import type { BackboneCard } from '../../../src/schemas/backbones.js';
+import type { ImageBackboneCard } from '../../../src/schemas/backbones.js';
 
 const WARM_MS = 300;
 
@@ -35,10 +35,10 @@ export function layoutName({ sessions, threads, batch }: Layout): string {
 export class BareLoop {
   readonly layout: Layout;
   readonly #workers: Worker[];
-  readonly #card: BackboneCard;
+  readonly #card: ImageBackboneCard;
   readonly #photos: Buffer[];
 
-  private constructor(layout: Layout, workers: Worker[], card: BackboneCard, photos: Buffer[]) {
+  private constructor(layout: Layout, workers: Worker[], card: ImageBackboneCard, photos: Buffer[]) {
     this.layout = layout;
     this.#workers = workers;
     this.#card = card;
@@ -47,7 +47,7 @@ export class BareLoop {
 
   static async start(options: { models: string; backbone: string; photos: string[]; layout: Layout }) {
     const { models, backbone, layout } = options;
-    const card = await new EmbeddedBackbones({ folder: models }).card(backbone);
+    const card = (await new EmbeddedBackbones({ folder: models }).card(backbone)) as ImageBackboneCard;
     const { width, height } = card.input;
     const workerData = { file: join(models, backbone, card.file), threads: layout.threads, width, height };
     const workers = await Promise.all(

@@ -6,23 +6,17 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { buffer } from 'node:stream/consumers';
-import { Backbones } from '../../../src/backbones/backbones.js';
-import { EmbeddedBackbones } from '../../../src/backbones/embedded.js';
-import { decodeImage } from '../../../src/backbones/image/pixels.js';
+import { backbonesIn } from '../../helpers/backbones.js';
 
 const [folder, id] = process.argv.slice(2);
-const backbones = new Backbones({
-  source: new EmbeddedBackbones({ folder: folder! }),
-  threads: availableParallelism(),
-  provider: 'cpu',
-});
+const backbones = backbonesIn(folder!, { threads: availableParallelism(), provider: 'cpu' });
 const backbone = await backbones.load(id!);
 const server = createServer(async (request, response) => {
   const photo = await buffer(request);
   const began = performance.now();
-  const pixels = await decodeImage(photo, backbone.card, { maxPixels: 1e8 });
+  const pixels = await backbone.prepare(photo);
   const decoded = performance.now();
-  await backbone.embed(pixels, 1);
+  await backbone.embed([pixels]);
   const timings = { decode_ms: decoded - began, queue_ms: 0, inference_ms: performance.now() - decoded };
   response.end(JSON.stringify({ results: [{ predictions: [] }], timings }));
 });

@@ -3,14 +3,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { Backbones } from '../../../src/backbones/backbones.js';
-import { EmbeddedBackbones } from '../../../src/backbones/embedded.js';
-import { decodeImage } from '../../../src/backbones/image/pixels.js';
 import { PACKAGE_ROOT } from '../../../src/config.js';
 import { dense } from '../../../src/numbers/features.js';
 import type { Split } from '../../../src/schemas/common.js';
 import type { LabelledExample } from '../../../src/schemas/datasets.js';
 import { examineData } from '../../../src/training/doctor/examine-data.js';
+import { backbonesIn, featuresOf, IMAGES } from '../../helpers/backbones.js';
 import { photo, randomFrom } from '../../helpers/photos.js';
 import { COPIES, foreignPictures, standardised } from '../../helpers/planted.js';
 import { needs, SHARED } from '../../helpers/shared.js';
@@ -22,16 +20,12 @@ interface Photo {
   bytes: Buffer;
 }
 
-const limits = { maxPixels: 5e7 };
-const backbone = await new Backbones({
-  source: new EmbeddedBackbones({ folder: join(PACKAGE_ROOT, 'models') }),
-  threads: 2,
-}).load('rootstock_s');
+const backbone = await backbonesIn(join(PACKAGE_ROOT, 'models'), { threads: 2 }).load('rootstock_s');
 const D = backbone.card.features.dimensions;
 const known = new Map<Buffer, Float32Array>();
 
-async function featuresOf(bytes: Buffer): Promise<Float32Array> {
-  const features = known.get(bytes) ?? (await backbone.embed(await decodeImage(bytes, backbone.card, limits), 1));
+async function knownFeaturesOf(bytes: Buffer): Promise<Float32Array> {
+  const features = known.get(bytes) ?? (await featuresOf(backbone, bytes));
   known.set(bytes, features);
   return features;
 }
@@ -39,7 +33,7 @@ async function featuresOf(bytes: Buffer): Promise<Float32Array> {
 async function examine(photos: Photo[]) {
   const labels = [...new Set(photos.map(({ label }) => label))].sort();
   const raw = new Float32Array(photos.length * D);
-  for (const [i, { bytes }] of photos.entries()) raw.set(await featuresOf(bytes), i * D);
+  for (const [i, { bytes }] of photos.entries()) raw.set(await knownFeaturesOf(bytes), i * D);
   return examineData({
     entries: photos.map(({ name, label, bytes }): LabelledExample => {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -52,7 +46,7 @@ async function examine(photos: Photo[]) {
     weightDecay: 0.3,
     seed: 0,
     readImage: async ({ name }) => photos.find((one) => one.name === name)!.bytes,
-    limits,
+    similarity: IMAGES.similarity,
   });
 }
 

@@ -12,8 +12,9 @@ import { decodeModel, encodeModel, type Graph, type Model } from '../../../onnx/
 import { probeShapes } from '../../../onnx/probe-shapes.js';
 import { renameTensors } from '../../../onnx/rename-tensors.js';
 import { batchedReshapes, symbolicBatch } from '../../../onnx/symbolic-batch.js';
-import type { BackboneCard } from '../../../schemas/backbones.js';
+import type { ImageBackboneCard } from '../../../schemas/backbones.js';
 import { BackboneId } from '../../../schemas/common.js';
+import { RECIPE } from '../recipe.js';
 import { backboneGraph, backboneModel, FEATURES, type FeatureParts, IMAGES, reservedNames } from './backbone-graph.js';
 import { backboneReadme } from './backbone-readme.js';
 import { compareBackbone } from './compare-backbone.js';
@@ -33,7 +34,7 @@ export interface ImportOptions {
   levels?: number;
   /** Width and height where the file leaves them open, px. */
   size?: number;
-  resize?: BackboneCard['resize'];
+  resize?: ImageBackboneCard['resize'];
   name?: string;
   license?: string;
   source?: string;
@@ -88,9 +89,11 @@ export async function importBackbone(options: ImportOptions): Promise<ImportedBa
 
   const encoded = encodeModel(backbone);
   const { height, width } = input;
-  const card: BackboneCard = {
+  const card: ImageBackboneCard = {
     id,
     name: options.name ?? id,
+    modality: 'image',
+    recipe: RECIPE,
     file: 'model.onnx',
     sha256: createHash('sha256').update(encoded).digest('hex'),
     bytes: encoded.length,

@@ -1,10 +1,10 @@
-import type { BackboneCard } from '../../../schemas/backbones.js';
+import type { ImageBackboneCard } from '../../../schemas/backbones.js';
 import type { FeatureParts } from './backbone-graph.js';
 import type { PresetName } from './preprocessing.js';
 
 /** What an import made, and how it understood the file. */
 export interface ImportedBackbone {
-  card: BackboneCard;
+  card: ImageBackboneCard;
   /** By name, the one of the card among them. */
   files: Map<string, Uint8Array | string>;
   preset: PresetName;

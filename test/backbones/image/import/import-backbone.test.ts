@@ -3,7 +3,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Value } from '@sinclair/typebox/value';
 import t, { type Test } from 'tap';
-import { classifierPieces, trunkOf } from '../../../../src/artifacts/onnx-classifier.js';
+import { classifierPieces, featureGraph } from '../../../../src/artifacts/onnx-classifier.js';
 import { type ImportOptions, importBackbone } from '../../../../src/backbones/image/import/import-backbone.js';
 import { floatTensor, int64Tensor } from '../../../../src/onnx/build-node.js';
 import { ELEMENT, encodeModel } from '../../../../src/onnx/model-proto.js';
@@ -210,7 +210,7 @@ t.test('an old operator set works too, and its classifier artifact gives probabi
   const { model, card } = await imported(t, models.fileOf({ ...models.plain, opset: 9 }), { preset: 'unit' });
   const layer = { inputs: 10, units: 2, kernel: new Float32Array(20).fill(0.5), bias: Float32Array.of(1, 0) };
   const head = { layers: [{ ...layer, activation: 'softmax' as const }] };
-  const pieces = classifierPieces({ trunk: trunkOf(model, card), card, head, labels: ['a', 'b'] });
+  const pieces = classifierPieces({ features: featureGraph(model, card), card, head, labels: ['a', 'b'] });
   const { probabilities } = await runOnnx(Buffer.concat(pieces), { data: pixels, dims });
   for (const [i, value] of probabilities!.data.entries()) {
     t.ok(Math.abs(value - 1 / (1 + Math.exp(i % 2 === 0 ? -1 : 1))) < 1e-6);

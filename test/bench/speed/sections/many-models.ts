@@ -2,12 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Backbones } from '../../../../src/backbones/backbones.js';
-import { EmbeddedBackbones } from '../../../../src/backbones/embedded.js';
-import { decodeImage } from '../../../../src/backbones/image/pixels.js';
 import { type Head, score } from '../../../../src/heads/head.js';
 import { writeTfjsLayers } from '../../../../src/heads/tfjs-layers.js';
 import type { VersionManifest } from '../../../../src/schemas/versions.js';
+import { backbonesIn, featuresOf } from '../../../helpers/backbones.js';
 import { randomFrom } from '../../../helpers/photos.js';
 import { withExpected } from '../load.js';
 import { realPhotos } from '../photos.js';
@@ -106,13 +104,12 @@ async function publishModels(
   { dataDir }: BenchService,
   photos: string[],
 ): Promise<(model: number, photo: number) => number> {
-  const backbones = new Backbones({ source: new EmbeddedBackbones({ folder: models }), threads: 1 });
+  const backbones = backbonesIn(models);
   const backbone = await backbones.load(BACKBONE);
   const D = backbone.card.features.dimensions;
   const features: Float32Array[] = [];
   for (const photo of photos) {
-    const pixels = await decodeImage(readFileSync(photo), backbone.card, { maxPixels: 50_000_000 });
-    features.push(await backbone.embed(pixels, 1));
+    features.push(await featuresOf(backbone, readFileSync(photo)));
   }
   const kernelOf = (model: number) => {
     const random = randomFrom(model + 1);

@@ -1,12 +1,12 @@
-import type { Backbone } from '../backbones.js';
+import type { Session } from './session.js';
 
 /** Several sessions of one backbone as one: a pass goes to the session that has the least to do. */
-export function sessionPool(sessions: Backbone[]): Backbone {
+export function sessionPool(sessions: Session[]): Session {
   const [first] = sessions;
+  if (sessions.length === 1) return first!;
   const passes = sessions.map(() => 0);
   return {
     ...first!,
-    sessions: sessions.length,
     async embed(pixels, count, onStart) {
       const least = passes.indexOf(Math.min(...passes));
       passes[least]! += 1;

@@ -2,16 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
-import { Backbones } from '../../../src/backbones/backbones.js';
-import { EmbeddedBackbones } from '../../../src/backbones/embedded.js';
-import { classActivationMap } from '../../../src/backbones/image/class-activation-map.js';
-import { mapPicture, overlayPicture } from '../../../src/backbones/image/map-pictures.js';
-import { decodeImage } from '../../../src/backbones/image/pixels.js';
-import { PACKAGE_ROOT } from '../../../src/config.js';
-import type { DenseLayer } from '../../../src/heads/head.js';
-import { importInto } from '../../helpers/backbones.js';
-import { randomFrom } from '../../helpers/photos.js';
-import { needs, SHARED } from '../../helpers/shared.js';
+import type { Backbones } from '../../../../src/backbones/backbones.js';
+import { classActivationMap } from '../../../../src/backbones/image/maps/class-activation-map.js';
+import type { ImageExplanation } from '../../../../src/backbones/image/maps/explain.js';
+import { overlayPicture } from '../../../../src/backbones/image/maps/map-pictures.js';
+import { PACKAGE_ROOT } from '../../../../src/config.js';
+import type { DenseLayer } from '../../../../src/heads/head.js';
+import { backbonesIn, featuresOf, importInto } from '../../../helpers/backbones.js';
+import { randomFrom } from '../../../helpers/photos.js';
+import { needs, SHARED } from '../../../helpers/shared.js';
 
 function linearHead(inputs: number, units: number): DenseLayer {
   const random = randomFrom(3);
@@ -35,43 +34,36 @@ async function photosFor(backbones: Backbones, id: string) {
   const files = readdirSync(folder)
     .filter((name) => name.endsWith('.JPEG'))
     .slice(0, 3);
-  const limits = { maxPixels: 1e7 };
-  return {
-    backbone,
-    photos: await Promise.all(
-      files.map((name) => decodeImage(readFileSync(join(folder, name)), backbone.card, limits)),
-    ),
-  };
+  return { backbone, photos: files.map((name) => readFileSync(join(folder, name))) };
 }
 
 async function checkExact(t: Test, backbones: Backbones, id: string): Promise<void> {
   const { backbone, photos } = await photosFor(backbones, id);
   const layer = linearHead(backbone.card.features.dimensions, 4);
-  for (const pixels of photos) {
-    const [features, maps] = await Promise.all([backbone.embed(pixels, 1), backbone.maps(pixels)]);
-    const logits = logitsOf(layer, features);
+  for (const photo of photos) {
+    const logits = logitsOf(layer, await featuresOf(backbone, photo));
     for (const [k, logit] of logits.entries()) {
-      const map = classActivationMap(maps, layer, k);
-      t.ok(Math.abs(map.logit - logit) < 1e-3, `${map.logit} is the score ${logit}`);
-      t.ok(Math.abs(mean(map.values) + map.bias - logit) < 1e-3, 'and so is the mean of the map plus the bias');
-      const { png, min, max, width, height } = await mapPicture(map);
-      const { data, info } = await sharp(png)
+      const { map } = (await backbone.explain!(
+        await backbone.prepare(photo),
+        { layers: [layer] },
+        k,
+      )) as ImageExplanation;
+      t.ok(Math.abs(map!.logit - logit) < 1e-3, `${map!.logit} is the score ${logit}`);
+      const { png, min, max, width, height } = map!;
+      const { data, info } = await sharp(Buffer.from(png.split(',')[1]!, 'base64'))
         .toColourspace('grey16')
         .raw({ depth: 'ushort' })
         .toBuffer({ resolveWithObject: true });
       t.same([info.width, info.height, info.channels], [width, height, 1]);
       const greys = new Uint16Array(new Uint8Array(data).buffer);
       const values = Float32Array.from(greys, (grey) => min + (grey / 65_535) * (max - min));
-      t.ok(Math.abs(mean(values) + map.bias - logit) < 1e-3, 'and what the picture says');
+      t.ok(Math.abs(mean(values) + map!.bias - logit) < 1e-3, 'and so is the mean of the map plus the bias');
     }
   }
 }
 
 t.test('the map of a real photo adds up to the score of the class', needs('datasets', 'imagenet-val'), async (t) => {
-  const backbones = new Backbones({
-    source: new EmbeddedBackbones({ folder: join(PACKAGE_ROOT, 'models') }),
-    threads: 1,
-  });
+  const backbones = backbonesIn(join(PACKAGE_ROOT, 'models'));
   await checkExact(t, backbones, 'rootstock_s');
 });
 
@@ -79,11 +71,7 @@ t.test('so it does on an imported network', needs('backbones', 'mobilenet_v2', '
   const modelsDir = t.testdir({});
   const file = join(SHARED, 'backbones', 'mobilenet_v2', 'classifier.onnx');
   await importInto(modelsDir, { file, id: 'mobilenet_v2', preset: 'tf' });
-  await checkExact(
-    t,
-    new Backbones({ source: new EmbeddedBackbones({ folder: modelsDir }), threads: 1 }),
-    'mobilenet_v2',
-  );
+  await checkExact(t, backbonesIn(modelsDir), 'mobilenet_v2');
 });
 
 t.test('levels of any sizes keep their means, and a peak stays in its place', (t) => {

@@ -1,6 +1,15 @@
-import type { DenseLayer } from '../../heads/head.js';
+/** maps/ says where in an image a score comes from, as numbers and as pictures. It knows maps and heads, and no session. */
+import type { DenseLayer } from '../../../heads/head.js';
 import { resample } from './resample.js';
-import type { FeatureMap } from './thread.js';
+
+/** A spatial map of one image. */
+export interface FeatureMap {
+  channels: number;
+  height: number;
+  width: number;
+  /** float32 `[channels, height, width]` */
+  values: Float32Array;
+}
 
 /** Where in an image the score of one class comes from. */
 export interface ClassActivationMap {
