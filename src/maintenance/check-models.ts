@@ -111,7 +111,7 @@ async function checkVersion(context: Context, model: string, version: number): P
     await findings.add('version_damaged', folder, message);
   }
   const backboneFault = await context.backboneFault?.(manifest.value);
-  if (backboneFault !== undefined && (await storage.head(`${folder}/manifest.json`))) {
+  if (backboneFault !== undefined && (await storage.head(manifestKey))) {
     await findings.add('backbone_missing', folder, backboneFault);
   }
   if (!('value' in claim)) {

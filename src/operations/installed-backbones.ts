@@ -69,8 +69,8 @@ async function refuseInUse(
     const { data: models } = await registry.models(tenant, { limit: Number.POSITIVE_INFINITY });
     for (const { name: model } of models) {
       for (const version of await registry.versions(tenant, model)) {
-        const { backbone } = await registry.resolve(tenant, model, { version });
-        if (backbone.id !== id || (sha256 !== undefined && backbone.sha256 !== sha256)) continue;
+        const manifest = await registry.resolve(tenant, model, { version }).catch(ifDeleted);
+        if (manifest?.backbone.id !== id || (sha256 !== undefined && manifest.backbone.sha256 !== sha256)) continue;
         users.push(`version ${version} of model '${model}' of tenant '${tenant}'`);
       }
     }
@@ -82,4 +82,10 @@ async function refuseInUse(
     `Backbone ${id} is needed by ${users.slice(0, MAX_NAMED).join(', ')}${more}: without it they cannot answer or run. Change or delete them first, or remove it all the same with --force.`,
     { details: { backbone: id, users } },
   );
+}
+
+/** Meanwhile. */
+function ifDeleted(error: unknown): undefined {
+  if (error instanceof AppError && (error.code === 'version_not_found' || error.code === 'model_not_found')) return;
+  throw error;
 }

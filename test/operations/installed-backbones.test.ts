@@ -6,6 +6,7 @@ import { InstalledBackbones } from '../../src/backbones/installed.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import { JobStore } from '../../src/jobs/job-store.js';
 import { installBackbone, removeBackbone } from '../../src/operations/installed-backbones.js';
+import { manifestKey } from '../../src/registry/keys.js';
 import { Registry } from '../../src/registry/registry.js';
 import { writeJson } from '../../src/storage/contract.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
@@ -29,7 +30,7 @@ async function scene(t: Test) {
   const tiny = await importBackbone({ file: join(folder, 'network.onnx'), id: 'tiny' });
   await installBackbone(stores, tiny);
   const version = (tenant: string, number: number, sha256: string) =>
-    writeJson(storage, `tenants/${tenant}/models/pets/versions/${number}/manifest.json`, {
+    writeJson(storage, manifestKey(tenant, 'pets', number), {
       model: 'pets',
       version: number,
       backbone: { id: 'tiny', sha256 },
