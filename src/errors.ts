@@ -46,6 +46,7 @@ export const ERRORS = {
   training_diverged: { status: 422, title: 'The training diverged', retryable: false },
   job_crashed: { status: 500, title: 'The job crashed', retryable: true },
   job_timeout: { status: 500, title: 'The job took too long', retryable: false },
+  job_kind_unknown: { status: 500, title: 'No worker runs jobs of this kind', retryable: false },
   job_cancelled: { status: 409, title: 'The job was cancelled', retryable: false },
   // models
   model_not_found: { status: 404, title: 'No such model', retryable: false },

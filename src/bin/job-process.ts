@@ -1,13 +1,15 @@
-/** Entry point of the process that runs one job: reads the record from its parent, trains, publishes, ends. */
+/** Entry point of the process that runs one job: reads the record from its parent, does what its kind says, ends. */
 
 import { Backbones } from '../backbones/backbones.js';
 import { FeatureCache } from '../backbones/feature-cache.js';
-import { loadConfig } from '../config.js';
+import { type Config, loadConfig } from '../config.js';
 import { Datasets } from '../datasets/datasets.js';
 import { AppError } from '../errors.js';
 import type { JobMessage, RunMessage } from '../jobs/job-messages.js';
+import type { JobRecord } from '../jobs/job-store.js';
 import { standBack } from '../jobs/stand-back.js';
 import { Registry } from '../registry/registry.js';
+import type { JobOutput, TrainInput } from '../schemas/jobs.js';
 import { openStorage } from '../storage/open-storage.js';
 import { backbonesOptions, datasetsOptions } from './composition.js';
 
@@ -22,34 +24,43 @@ const tellAndExit = (message: JobMessage) => tell(message, () => process.exit(0)
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.once('message', (message: unknown) => void run((message as RunMessage).record));
 
-async function run({ tenant, id, dataset, settings }: RunMessage['record']): Promise<void> {
+/** What the process of a job does, by the kind of the job. */
+const KINDS: Record<string, (record: JobRecord, config: Config) => Promise<JobOutput>> = { train };
+
+async function run(record: JobRecord): Promise<void> {
   try {
     const config = loadConfig(process.env);
     standBack(config.JOB_NICE);
-    const opened = await openStorage(config);
-    const backbones = new Backbones(backbonesOptions(config, opened.storage));
-    // In its own thread, while this one loads its modules; if it fails, training says so.
-    backbones.load(settings.backbone).catch(() => undefined);
-    const { runTraining } = await import('../training/run-training.js');
-    const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
-    const { version, accuracy } = await runTraining({
-      tenant,
-      job: id,
-      dataset,
-      settings,
-      datasets: new Datasets(datasetsOptions(config, opened)),
-      registry: new Registry(opened),
-      backbones,
-      cache,
-      onProgress: (progress) => tell({ type: 'progress', progress }),
-      onEvent: (event) => tell({ type: 'event', event }),
-    });
-    await cache.close();
-    tellAndExit({ type: 'done', version, accuracy });
+    const output = await KINDS[record.kind]!(record, config);
+    tellAndExit({ type: 'done', output });
   } catch (error) {
     const known = error instanceof AppError;
     if (!known) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     const message = known ? error.message : 'An unexpected error ended the job; the worker logged it.';
     tellAndExit({ type: 'failed', code: known ? error.code : 'internal', message });
   }
+}
+
+async function train({ tenant, id, input }: JobRecord, config: Config): Promise<JobOutput> {
+  const { dataset, model, backbone, settings } = input as unknown as TrainInput;
+  const opened = await openStorage(config);
+  const backbones = new Backbones(backbonesOptions(config, opened.storage));
+  // In its own thread, while this one loads its modules; if it fails, training says so.
+  backbones.load(backbone).catch(() => undefined);
+  const { runTraining } = await import('../training/run-training.js');
+  const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
+  const { version, accuracy } = await runTraining({
+    tenant,
+    job: id,
+    dataset,
+    settings: { ...settings, model, backbone },
+    datasets: new Datasets(datasetsOptions(config, opened)),
+    registry: new Registry(opened),
+    backbones,
+    cache,
+    onProgress: (progress) => tell({ type: 'progress', progress }),
+    onEvent: (event) => tell({ type: 'event', event }),
+  });
+  await cache.close();
+  return { version, accuracy };
 }

@@ -13,7 +13,7 @@ import { native } from '../http/native/dialect.js';
 import { JobQueue } from '../jobs/job-queue.js';
 import { JobStore } from '../jobs/job-store.js';
 import { Jobs } from '../jobs/jobs.js';
-import { LiveState } from '../jobs/live-jobs.js';
+import { LiveJobs } from '../jobs/live-jobs.js';
 import { createLog } from '../log.js';
 import { createOperations } from '../operations/operations.js';
 import { Predictor } from '../prediction/predictor.js';
@@ -43,7 +43,7 @@ async function main(config: Config): Promise<void> {
   const redis = connectRedis(config.REDIS_URL, log);
   const subscriber = connectRedis(config.REDIS_URL, log);
   const queue = new JobQueue({ redis, attempts: config.JOB_ATTEMPTS });
-  const live = new LiveState({ redis, subscriber });
+  const live = new LiveJobs({ redis, subscriber });
   const metrics = createMetrics();
   const rateLimits =
     config.RATE_LIMIT_PER_SECOND > 0 ? new RateLimits({ redis, perSecond: config.RATE_LIMIT_PER_SECOND }) : undefined;
@@ -66,6 +66,12 @@ async function main(config: Config): Promise<void> {
   addGauge(metrics, 'graft_head_bytes', 'Memory of these heads', () => predictor.load.headBytes);
   addGauge(metrics, 'graft_backbones', 'Backbones in memory', () => backbones.memory.backbones);
   addGauge(metrics, 'graft_backbone_bytes', 'Size of their files', () => backbones.memory.bytes);
+  addGauge(
+    metrics,
+    'graft_jobs_reconciled_timestamp_seconds',
+    'When a worker last saw to it that every promised job is in the queue or runs; NaN: unknown',
+    async () => ((await queue.reconciledAt().catch(() => undefined)) ?? Number.NaN) / 1000,
+  );
   for (const state of ['waiting', 'active', 'delayed'] as const) {
     addGauge(metrics, `graft_jobs_${state}`, `Jobs in the queue: ${state}`, async () => {
       return (await queue.counts().catch(() => undefined))?.[state] ?? Number.NaN;

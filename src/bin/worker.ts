@@ -7,13 +7,14 @@ import { AppError } from '../errors.js';
 import { JobQueue } from '../jobs/job-queue.js';
 import { JobStore } from '../jobs/job-store.js';
 import { JobWorker } from '../jobs/job-worker.js';
-import { LiveState } from '../jobs/live-jobs.js';
+import { LiveJobs } from '../jobs/live-jobs.js';
 import { createLog } from '../log.js';
 import { expire } from '../maintenance/expire.js';
 import { connectRedis } from '../redis/connect.js';
 import { Registry } from '../registry/registry.js';
 import { openStorage } from '../storage/open-storage.js';
 import { datasetsOptions } from './composition.js';
+import { trainingRules } from './training-rules.js';
 
 /** What is half-written longer than this was left by a crash: no upload takes so long (REQUEST_TIMEOUT_SECONDS). */
 const HALF_WRITTEN_MS = 24 * 3600 * 1000;
@@ -34,7 +35,7 @@ async function main(): Promise<void> {
   const connect = () => connectRedis(config.REDIS_URL, log);
   const [redis, subscriber, blocking] = [connect(), connect(), connect()];
   const store = new JobStore({ storage });
-  const live = new LiveState({ redis, subscriber });
+  const live = new LiveJobs({ redis, subscriber });
   const queue = new JobQueue({ redis, attempts: config.JOB_ATTEMPTS });
   const worker = new JobWorker({
     store,
@@ -50,8 +51,7 @@ async function main(): Promise<void> {
     // It decodes other people's images and needs no Redis: what it does not know it cannot give away.
     env: { ...process.env, REDIS_URL: '' },
     onNativeCrash: () => FeatureCache.remove(config.CACHE_DIR), // a damaged LMDB crashes its reader
-    cleanUp: ({ tenant, model, id }, { succeeded }) => registry.settle({ tenant, model, job: id, succeeded }),
-    publishedBy: ({ tenant, model, id }) => registry.publishedBy(tenant, model, id),
+    kinds: { train: trainingRules(registry) },
   });
 
   let stopping = false;

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.js';
-import type { JobProgress } from '../schemas/jobs.js';
+import type { JobOutput, JobProgress } from '../schemas/jobs.js';
 import type { JobRecord } from './job-store.js';
 import type { NewEvent } from './live-jobs.js';
 
@@ -13,5 +13,5 @@ export interface RunMessage {
 export type JobMessage =
   | { type: 'progress'; progress: JobProgress }
   | { type: 'event'; event: NewEvent }
-  | { type: 'done'; version: number; accuracy: number | null }
+  | { type: 'done'; output: JobOutput }
   | { type: 'failed'; code: ErrorCode; message: string };

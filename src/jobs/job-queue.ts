@@ -4,6 +4,8 @@ import { REDIS_PREFIX, withDeadline } from '../redis/connect.js';
 import type { PendingJob } from './job-store.js';
 
 export const QUEUE_NAME = 'jobs';
+/** When a worker last saw to it that every promised job is in the queue. */
+const RECONCILED_KEY = `${REDIS_PREFIX}:reconciled`;
 
 /** The order in which jobs run. Holds ids only; a job that is lost here is put back by the reconciler. */
 export class JobQueue {
@@ -22,7 +24,7 @@ export class JobQueue {
   /** Put a job into the queue; one that is there already stays as it is. @throws AppError `queue_unavailable` */
   async add(job: PendingJob): Promise<void> {
     await withDeadline(
-      this.#queue.add('train', job, {
+      this.#queue.add('run', job, {
         jobId: job.id,
         attempts: this.#attempts,
         backoff: { type: 'fixed', delay: 1000 },
@@ -65,6 +67,17 @@ export class JobQueue {
 
   async counts(): Promise<Record<string, number>> {
     return withDeadline(this.#queue.getJobCounts('waiting', 'active', 'delayed'), 500);
+  }
+
+  /** Note that every promised job was looked for, and is in the queue or runs. @throws AppError `queue_unavailable` */
+  async markReconciled(): Promise<void> {
+    await withDeadline(this.#redis.set(RECONCILED_KEY, Date.now()));
+  }
+
+  /** When that was noted last, in ms since 1970; undefined: never, or Redis was wiped. @throws AppError `queue_unavailable` */
+  async reconciledAt(): Promise<number | undefined> {
+    const noted = await withDeadline(this.#redis.get(RECONCILED_KEY), 500);
+    return noted === null ? undefined : Number(noted);
   }
 
   /** @throws AppError `queue_unavailable` when Redis does not answer */

@@ -1,5 +1,5 @@
 import type { JobProgress } from '../schemas/jobs.js';
-import type { LiveState, NewEvent, ToldEvents } from './live-jobs.js';
+import type { LiveJobs, NewEvent, ToldEvents } from './live-jobs.js';
 
 /** Progress is written at most this often, */
 const PROGRESS_MS = 200;
@@ -14,8 +14,8 @@ type Told = JobProgress & { attempt: number };
  * What a worker tells about a job while it runs it: the newest progress, never falling back behind an earlier attempt's,
  * and the events. It keeps both, and tells them again when Redis has lost them.
  */
-export class ToldJob {
-  readonly #live: LiveState;
+export class JobReporter {
+  readonly #live: LiveJobs;
   readonly #id: string;
   readonly #attempt: number;
   readonly #restoring: NodeJS.Timeout;
@@ -30,7 +30,7 @@ export class ToldJob {
   #last: Promise<void>;
   #steps = 0;
 
-  constructor(options: { live: LiveState; id: string; attempt: number }) {
+  constructor(options: { live: LiveJobs; id: string; attempt: number }) {
     this.#live = options.live;
     this.#id = options.id;
     this.#attempt = options.attempt;

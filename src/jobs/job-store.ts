@@ -1,5 +1,6 @@
 /**
- * jobs/ keeps what a 202 promises: a durable record, a place in the queue, a run in a process of its own.
+ * jobs/ keeps what a 202 promises, whatever the kind of the job: a durable record, a place in the queue, a run in a process
+ * of its own. What a kind does lies elsewhere (training/ for `train`); bin/ says which function runs it and what tidies up.
  *
  * This file: the durable part. Every file is written once, so that no two processes can disagree:
  *
@@ -17,30 +18,43 @@ import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { AppError } from '../errors.js';
 import { JobId } from '../schemas/common.js';
-import type { JobError, JobEvent, JobSettings, JobStatus } from '../schemas/jobs.js';
+import type { JobError, JobEvent, JobInput, JobOutput, JobStatus } from '../schemas/jobs.js';
 import { readJson, type Storage, writeJson } from '../storage/contract.js';
 
+/** What was asked: the same for every kind, but for `input`. */
 export interface JobRecord {
+  format: 1;
+  kind: string;
   id: string;
   tenant: string;
+  /** Who asked: what stands for an API key, or `local`. */
+  by: string;
   created_at: string;
-  dataset: string;
-  settings: JobSettings & { backbone: string };
+  /** What the kind needs to run it. */
+  input: JobInput;
+  needs: JobNeeds;
   /** Of the HTTP request that made it; for logs. */
   request_id?: string;
   /** SHA-256 of its Idempotency-Key, if it had one. */
   idempotency?: string;
 }
 
+/** Ids of what must stay until a job has ended. */
+export interface JobNeeds {
+  datasets?: string[];
+  backbones?: string[];
+}
+
 export interface JobResult {
+  format: 1;
   status: Extract<JobStatus, 'succeeded' | 'failed' | 'cancelled'>;
-  version: number | null;
-  accuracy: number | null;
+  /** What it brought; null unless it succeeded. */
+  output: JobOutput | null;
   error: JobError | null;
   finished_at: string;
   attempt: number;
-  /** How far it had come, from 0 to 1; results of older versions do not say. */
-  progress?: number;
+  /** How far it had come, from 0 to 1. */
+  progress: number;
 }
 
 export interface StoredJob {
@@ -143,7 +157,7 @@ export class JobStore {
     for (const pending of await this.pending()) {
       if (pending.tenant !== tenant) continue;
       const record = await this.record(tenant, pending.id);
-      if (record?.dataset === dataset && !(await this.result(record))) return true;
+      if (record?.needs.datasets?.includes(dataset) && !(await this.result(record))) return true;
     }
     return false;
   }
@@ -152,8 +166,10 @@ export class JobStore {
   async delete(job: PendingJob): Promise<boolean> {
     if (!(await this.result(job)) || (await this.#storage.head(`pending/${job.id}.${job.tenant}`))) return false;
     const binding = (await this.record(job.tenant, job.id))?.idempotency;
-    await this.#storage.delete(keyOf(job));
+    // The record alone makes the job exist, and it alone knows the key: the key goes before it, the rest after it.
     if (binding !== undefined) await this.#storage.delete(idempotencyKeyOf(job.tenant, binding));
+    await this.#storage.delete(`${keyOf(job)}/job.json`);
+    await this.#storage.delete(keyOf(job));
     return true;
   }
 
@@ -181,7 +197,7 @@ export class JobStore {
     if (earlier.fingerprint === fingerprint) return earlier.job;
     throw new AppError(
       'idempotency_key_reused',
-      'This Idempotency-Key was used for a job with other settings or images. Use a new key for a new job.',
+      'This Idempotency-Key was used for a job with other settings or examples. Use a new key for a new job.',
       { details: { job: earlier.job } },
     );
   }

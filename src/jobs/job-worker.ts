@@ -1,20 +1,28 @@
 import { DelayedError, type Job as QueueJob, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { ERRORS } from '../errors.js';
+import { AppError, ERRORS } from '../errors.js';
 import type { Log } from '../log.js';
 import { REDIS_PREFIX } from '../redis/connect.js';
-import type { JobQueue } from './job-queue.js';
-import { QUEUE_NAME } from './job-queue.js';
-import { ToldJob } from './job-reporter.js';
+import type { JobOutput } from '../schemas/jobs.js';
+import { CANCEL_REQUESTED, finishJob, type JobOutcome } from './finish-job.js';
+import { type JobQueue, QUEUE_NAME } from './job-queue.js';
+import { JobReporter } from './job-reporter.js';
 import type { JobRecord, JobResult, JobStore, PendingJob } from './job-store.js';
-import { CANCEL_REQUESTED, finishJob } from './jobs.js';
-import type { LiveState, NewEvent } from './live-jobs.js';
+import type { LiveJobs, NewEvent } from './live-jobs.js';
 import { runJobProcess } from './run-job-process.js';
+
+/** What a worker must know of a kind of jobs beside how its process runs. */
+export interface JobKindRules {
+  /** Takes away what attempts of a job that has ended left behind, and what late ones might still bring about. */
+  cleanUp: (record: JobRecord, ended: { succeeded: boolean }) => Promise<void>;
+  /** What a job has brought about for good, if it has: it counts, however the job ends after that. */
+  finished: (record: JobRecord) => Promise<JobOutput | undefined>;
+}
 
 export interface JobWorkerOptions {
   store: JobStore;
   queue: JobQueue;
-  live: LiveState;
+  live: LiveJobs;
   /** A connection of its own: a worker blocks it. */
   redis: Redis;
   log: Log;
@@ -29,12 +37,8 @@ export interface JobWorkerOptions {
   env?: NodeJS.ProcessEnv;
   /** Called when native code ended a job's process (SIGSEGV, SIGBUS, SIGABRT), before the next attempt. */
   onNativeCrash: () => Promise<void>;
-  /** Takes away what attempts of a job that has ended left behind, and what late ones might still publish. */
-  cleanUp: (job: PendingJob & { model: string }, ended: { succeeded: boolean }) => Promise<void>;
-  /** The version that a job has published, if it has. */
-  publishedBy: (
-    job: PendingJob & { model: string },
-  ) => Promise<{ version: number; accuracy: number | null } | undefined>;
+  /** Every kind of jobs that this worker runs. */
+  kinds: Record<string, JobKindRules>;
 }
 
 /**
@@ -59,6 +63,8 @@ export class JobWorker {
   readonly #reconciling: NodeJS.Timeout;
   readonly #marks = new Map<string, number>();
   #reconciled: Promise<void> | undefined;
+  /** Whether the last look for promised jobs failed, so that an outage is told once. */
+  #isFailing = false;
 
   constructor(options: JobWorkerOptions) {
     this.#options = options;
@@ -84,37 +90,63 @@ export class JobWorker {
 
   /**
    * Put every job that was promised and has not ended into the queue, if it is not there: after Redis was wiped, or a
-   * server died between recording and queueing. One run at a time.
+   * server died between recording and queueing. One run at a time. A failure is a warning, once per outage; when all went
+   * well, the time is noted for `graft_jobs_reconciled_timestamp_seconds`.
    */
   reconcile(): Promise<void> {
-    this.#reconciled ??= this.#reconcile().finally(() => {
+    this.#reconciled ??= this.#tryToReconcile().finally(() => {
       this.#reconciled = undefined;
     });
     return this.#reconciled;
   }
 
-  async #reconcile(): Promise<void> {
-    const { store, queue, log } = this.#options;
+  async #tryToReconcile(): Promise<void> {
+    const { queue, log } = this.#options;
     try {
-      // Asked first: a job that ends meanwhile is then still among the pending ones, and no longer in the queue.
-      const queued = await queue.ids();
-      for (const pending of await store.pending()) {
-        if (this.#stopping.signal.aborted) return;
-        if (queued.has(pending.id)) continue;
-        const record = await store.record(pending.tenant, pending.id);
-        const result = await store.result(pending);
-        if (record && result) {
-          await this.#settle(record, result);
-        } else if (record) {
-          if (await queue.has(pending.id)) continue;
-          await queue.add(pending);
-          log.warn({ job: pending.id }, 'the job was not in the queue; put it back');
-        } else if (this.#isOldMark(pending.id)) {
-          await store.dropMark(pending);
-        }
-      }
+      await this.#reconcile();
+      if (this.#stopping.signal.aborted) return;
+      await queue.markReconciled();
+      if (this.#isFailing) log.info('jobs that fell out of the queue are put back again');
+      this.#isFailing = false;
     } catch (error) {
-      log.debug({ err: error }, 'reconciling failed; trying again later');
+      if (this.#stopping.signal.aborted) return;
+      if (this.#isFailing) log.debug({ err: error }, 'jobs that fell out of the queue cannot be put back yet');
+      else log.warn({ err: error }, 'jobs that fell out of the queue cannot be put back; trying again until it works');
+      this.#isFailing = true;
+    }
+  }
+
+  /** @throws whatever stood in the way; one job that cannot be read does not hold up the others */
+  async #reconcile(): Promise<void> {
+    const { store, queue } = this.#options;
+    let failure: unknown;
+    // Asked first: a job that ends meanwhile is then still among the pending ones, and no longer in the queue.
+    const queued = await queue.ids();
+    for (const pending of await store.pending()) {
+      if (this.#stopping.signal.aborted) return;
+      if (queued.has(pending.id)) continue;
+      try {
+        await this.#putBack(pending);
+      } catch (error) {
+        if (error instanceof AppError && error.code === 'queue_unavailable') throw error;
+        failure ??= new Error(`job ${pending.id} of ${pending.tenant}`, { cause: error });
+      }
+    }
+    if (failure) throw failure;
+  }
+
+  async #putBack(pending: PendingJob): Promise<void> {
+    const { store, queue, log } = this.#options;
+    const record = await store.record(pending.tenant, pending.id);
+    const result = await store.result(pending);
+    if (record && result) {
+      await this.#settle(record, result);
+    } else if (record) {
+      if (await queue.has(pending.id)) return;
+      await queue.add(pending);
+      log.warn({ job: pending.id }, 'the job was not in the queue; put it back');
+    } else if (this.#isOldMark(pending.id)) {
+      await store.dropMark(pending);
     }
   }
 
@@ -126,11 +158,15 @@ export class JobWorker {
   }
 
   /** Decide how a job ended, unless that is decided, and put everything of it away. */
-  async #settle(record: JobRecord, outcome: Omit<JobResult, 'finished_at'>): Promise<JobResult> {
-    const { store, live, cleanUp } = this.#options;
-    return finishJob(store, live, record, outcome, ({ status }) =>
-      cleanUp({ ...record, model: record.settings.model }, { succeeded: status === 'succeeded' }),
-    );
+  async #settle(record: JobRecord, outcome: JobOutcome): Promise<JobResult> {
+    const { store, live, kinds } = this.#options;
+    return finishJob({
+      store,
+      live,
+      job: record,
+      outcome,
+      cleanUp: async ({ status }) => kinds[record.kind]?.cleanUp(record, { succeeded: status === 'succeeded' }),
+    });
   }
 
   async #run(queued: QueueJob<PendingJob>): Promise<void> {
@@ -140,50 +176,46 @@ export class JobWorker {
     if (!record) return;
     const before = await store.result(record);
     if (before) return void (await this.#settle(record, before));
-    const told = new ToldJob({ live, id, attempt: queued.attemptsStarted });
+    const reporter = new JobReporter({ live, id, attempt: queued.attemptsStarted });
     try {
-      await this.#attempt(queued, record, told);
+      await this.#attempt(queued, record, reporter);
     } finally {
-      await told.end();
+      await reporter.end();
     }
   }
 
-  async #attempt(queued: QueueJob<PendingJob>, record: JobRecord, told: ToldJob): Promise<void> {
-    const { store, live, log, publishedBy, attempts } = this.#options;
-    const { id } = record;
-    const job = { ...record, model: record.settings.model };
+  async #attempt(queued: QueueJob<PendingJob>, record: JobRecord, reporter: JobReporter): Promise<void> {
+    const { store, live, log, kinds, attempts } = this.#options;
+    const { id, kind } = record;
     const attempt = queued.attemptsStarted;
-    const tell = (event: NewEvent) => void told.addEvent(event).catch(() => undefined);
-    const finish = async (outcome: Pick<JobResult, 'status'> & Partial<JobResult>) => {
-      // What was published counts, whatever was asked after it: a version is never half there.
-      const version = outcome.status === 'succeeded' ? undefined : await publishedBy(job);
-      const ended = version ? { status: 'succeeded' as const, ...version } : outcome;
-      await told.end();
-      const progress = ended.status === 'succeeded' ? 1 : told.progress;
-      const result = await this.#settle(record, {
-        version: null,
-        accuracy: null,
-        error: null,
-        attempt,
-        progress,
-        ...ended,
-      });
-      log.info({ job: id, status: result.status, version: result.version, code: result.error?.code }, 'job ended');
+    const tell = (event: NewEvent) => void reporter.addEvent(event).catch(() => undefined);
+    const finish = async (end: Pick<JobResult, 'status'> & Partial<JobResult>) => {
+      // What was brought about counts, whatever was asked after it: a version is never half there.
+      const output = end.status === 'succeeded' ? undefined : await kinds[kind]?.finished(record);
+      const outcome = output ? { status: 'succeeded' as const, output } : end;
+      await reporter.end();
+      const progress = outcome.status === 'succeeded' ? 1 : reporter.progress;
+      const result = await this.#settle(record, { output: null, error: null, attempt, progress, ...outcome });
+      log.info(
+        { job: id, kind, status: result.status, version: result.output?.version, code: result.error?.code },
+        'job ended',
+      );
     };
 
     if (await store.isCancelRequested(record)) {
       tell(CANCEL_REQUESTED);
       return finish({ status: 'cancelled' });
     }
+    if (!Object.hasOwn(kinds, kind)) return finish(unknownKind(kind));
     if (attempt > MAX_STARTS) return finish(crashed(`it was started ${MAX_STARTS} times and never ended`));
     await store.markStarted(record);
     const again = attempt > 1;
     tell({
       type: again ? 'restarted' : 'started',
-      message: again ? `Started again (attempt ${attempt}); features computed so far are kept` : 'Started',
+      message: again ? `Started again (attempt ${attempt}); what was computed so far is kept` : 'Started',
       data: { attempt },
     });
-    log.info({ job: id, attempt, request_id: record.request_id }, 'job started');
+    log.info({ job: id, kind, attempt, request_id: record.request_id }, 'job started');
 
     const cancelled = new AbortController();
     const cancel = () => {
@@ -205,14 +237,14 @@ export class JobWorker {
         ...(this.#options.env && { env: this.#options.env }),
         signal: AbortSignal.any([cancelled.signal, this.#stopping.signal]),
         onMessage: (message) => {
-          if (message.type === 'progress') told.setProgress(message.progress);
+          if (message.type === 'progress') reporter.setProgress(message.progress);
           else tell(message.event);
         },
       });
-      await told.end();
+      await reporter.end();
       switch (outcome.kind) {
         case 'done':
-          return await finish({ status: 'succeeded', version: outcome.version, accuracy: outcome.accuracy });
+          return await finish({ status: 'succeeded', output: outcome.output });
         case 'failed':
           if (!ERRORS[outcome.code].retryable || queued.attemptsMade + 1 >= attempts) {
             return await finish({ status: 'failed', error: { code: outcome.code, message: outcome.message } });
@@ -255,12 +287,22 @@ export class JobWorker {
   }
 }
 
+function unknownKind(kind: string): Pick<JobResult, 'status' | 'error'> {
+  return {
+    status: 'failed',
+    error: {
+      code: 'job_kind_unknown',
+      message: `No worker here runs jobs of kind '${kind}'. Start workers of the same release as the servers.`,
+    },
+  };
+}
+
 function crashed(reason: string): Pick<JobResult, 'status' | 'error'> {
   return {
     status: 'failed',
     error: {
       code: 'job_crashed',
-      message: `The process of the job died: ${reason}. The worker's log says more; smaller images or fewer of them may help.`,
+      message: `The process of the job died: ${reason}. The worker's log says more; smaller files or fewer of them may help.`,
     },
   };
 }

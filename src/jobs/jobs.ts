@@ -4,24 +4,24 @@ import { AppError } from '../errors.js';
 import { newId } from '../ids.js';
 import type { Log } from '../log.js';
 import { withDeadline } from '../redis/connect.js';
-import type { Job, JobEvent, JobProgress, JobSettings } from '../schemas/jobs.js';
+import type { Job, JobEvent, JobInput, JobProgress } from '../schemas/jobs.js';
+import { CANCEL_REQUESTED, finishJob } from './finish-job.js';
 import type { JobQueue } from './job-queue.js';
-import {
-  digestOfKey,
-  type JobRecord,
-  type JobResult,
-  type JobStore,
-  type PendingJob,
-  type StoredJob,
-} from './job-store.js';
-import { type LiveState, laterThanSeen, type NewEvent } from './live-jobs.js';
+import { digestOfKey, type JobNeeds, type JobRecord, type JobStore, type StoredJob } from './job-store.js';
+import type { LiveJobs, NewEvent } from './live-jobs.js';
 
 export interface SubmitJob {
+  /** What the job does. */
+  kind: string;
   tenant: string;
-  dataset: string;
-  settings: JobSettings & { backbone: string };
+  /** Who asks: what stands for an API key, or `local`. */
+  by: string;
+  /** What the kind needs to run it. */
+  input: JobInput;
+  /** Default: nothing. */
+  needs?: JobNeeds;
   idempotencyKey?: string;
-  /** What else distinguishes requests with the same key, such as the digest of an uploaded archive. */
+  /** What makes two requests with one key the same instead of the id of the data set: the digest of an uploaded archive. */
   content?: string;
   /** Of the HTTP request; kept with the job, so that lines of its worker can be traced back. */
   requestId?: string;
@@ -41,14 +41,14 @@ const ENDS: ReadonlySet<JobEvent['type']> = new Set(['succeeded', 'failed', 'can
 export class Jobs {
   readonly #store: JobStore;
   readonly #queue: JobQueue;
-  readonly #live: LiveState;
+  readonly #live: LiveJobs;
   readonly #log: Log;
   /** By tenant and id. A progress that was told never falls, also when Redis no longer knows it. */
   readonly #seen = new LRUCache<string, Told>({ max: MAX_SEEN });
   readonly #maxOpen: number;
 
   /** @param options maxOpen: most jobs of one tenant that have not ended; default: no limit */
-  constructor(options: { store: JobStore; queue: JobQueue; live: LiveState; log: Log; maxOpen?: number }) {
+  constructor(options: { store: JobStore; queue: JobQueue; live: LiveJobs; log: Log; maxOpen?: number }) {
     this.#store = options.store;
     this.#queue = options.queue;
     this.#live = options.live;
@@ -65,25 +65,30 @@ export class Jobs {
    * @throws AppError `queue_unavailable`, `idempotency_key_reused`, `too_many_jobs`
    */
   async submit(request: SubmitJob): Promise<{ job: Job; replayed: boolean }> {
-    const { tenant, dataset, settings, idempotencyKey, requestId } = request;
+    const { kind, tenant, by, input, needs = {}, idempotencyKey, requestId } = request;
     await this.#queue.check();
     const refuse = await this.#refusal(tenant);
     let id = newId('job');
     if (refuse && idempotencyKey === undefined) throw refuse;
     if (idempotencyKey !== undefined) {
       const fingerprint = createHash('sha256')
-        .update(canonical({ dataset: request.content ?? dataset, settings }))
+        .update(
+          canonical({ kind, input: request.content === undefined ? input : { ...input, dataset: request.content } }),
+        )
         .digest('hex');
       id = await this.#store.bindIdempotencyKey({ tenant, key: idempotencyKey, fingerprint, job: id });
       if (await this.#store.record(tenant, id)) return { job: await this.get(tenant, id), replayed: true };
       if (refuse) throw refuse;
     }
     const record: JobRecord = {
+      format: 1,
+      kind,
       id,
       tenant,
+      by,
       created_at: new Date().toISOString(),
-      dataset,
-      settings,
+      input,
+      needs,
       ...(requestId !== undefined && { request_id: requestId }),
       ...(idempotencyKey !== undefined && { idempotency: digestOfKey(idempotencyKey) }),
     };
@@ -131,13 +136,11 @@ export class Jobs {
       // One that was started before and waits for its next attempt may have published: its worker looks.
       if (started_at === null && (await this.#queue.remove(id))) {
         await this.#addEvent(id, CANCEL_REQUESTED);
-        await finishJob(this.#store, this.#live, record, {
-          status: 'cancelled',
-          version: null,
-          accuracy: null,
-          error: null,
-          attempt: 0,
-          progress: 0,
+        await finishJob({
+          store: this.#store,
+          live: this.#live,
+          job: record,
+          outcome: { status: 'cancelled', output: null, error: null, attempt: 0, progress: 0 },
         });
       } else {
         await this.#live.announceCancel(id);
@@ -198,36 +201,33 @@ export class Jobs {
   }
 
   async #view({ record, result, started_at, cancel_requested }: StoredJob): Promise<Job> {
-    const { settings, id } = record;
-    const { model, backbone, ...rest } = settings;
+    const { id, kind, by, input } = record;
+    // What has no place of its own in a public job is the output of its kind.
+    const { dataset, version, accuracy, ...output } = result?.output ?? {};
     const status = result?.status ?? (started_at === null ? 'queued' : 'running');
     const live = status === 'queued' ? undefined : await this.#progress(record);
     const position = status === 'queued' ? await this.#queue.position(id).catch(() => null) : null;
     return {
       id,
+      kind,
+      by,
       status,
       phase: status === 'running' ? (live?.phase ?? null) : null,
       progress: status === 'succeeded' ? 1 : (rounded(Math.max(result?.progress ?? 0, live?.progress ?? 0), 4) ?? 0),
-      examples: live
-        ? {
-            done: live.examples_done,
-            total: live.examples_total,
-            cached: live.examples_cached,
-            per_second: rounded(live.examples_per_second, 1),
-          }
-        : null,
+      examples: live ? examplesOf(live) : null,
       seconds_left: status === 'running' ? rounded(live?.seconds_left, 1) : null,
       queue_position: position,
       metrics: live?.metrics ?? null,
-      dataset: record.dataset,
-      model,
-      version: result?.version ?? null,
-      backbone,
-      settings: rest,
+      dataset: input.dataset ?? dataset ?? null,
+      model: input.model ?? null,
+      version: version ?? null,
+      backbone: input.backbone ?? null,
+      settings: input.settings ?? null,
+      output: Object.keys(output).length > 0 ? output : null,
       cancel_requested,
       attempt: result?.attempt ?? live?.attempt ?? 0,
       error: result?.error ?? null,
-      accuracy: result?.accuracy ?? null,
+      accuracy: accuracy ?? null,
       created_at: record.created_at,
       started_at,
       finished_at: result?.finished_at ?? null,
@@ -250,49 +250,12 @@ export class Jobs {
   }
 }
 
-/** Told by whoever will end the job: one writer at a time, or numbers of events might fall when Redis is wiped. */
-export const CANCEL_REQUESTED: NewEvent = { type: 'cancel_requested', message: 'Asked to stop', data: {} };
-
-const SENTENCES = {
-  succeeded: 'The version is published',
-  failed: 'The job failed',
-  cancelled: 'The job was cancelled',
-};
-
-/**
- * End a job, once: durable result, last event, what it left behind, events to storage, out of the pending ones. Whoever
- * dies on the way, the next one goes on: only the last step makes it forgotten.
- */
-export async function finishJob(
-  store: JobStore,
-  live: LiveState,
-  job: PendingJob,
-  outcome: Omit<JobResult, 'finished_at'>,
-  cleanUp: (result: JobResult) => Promise<void> = async () => undefined,
-): Promise<JobResult> {
-  const proposed = { ...outcome, finished_at: new Date().toISOString() };
-  const decided = await store.finish(job, proposed);
-  const result = decided ? proposed : ((await store.result(job)) ?? proposed);
-  const { status, error, version, accuracy } = result;
-  const last: NewEvent = {
-    type: status,
-    message: error ? error.message : SENTENCES[status],
-    data: { version, accuracy, error },
-  };
-  if (decided) await bounded(live.addEvent(job.id, last));
-  await cleanUp(result);
-  const events = (await bounded(live.events(job.id))) ?? [];
-  // Redis was away or wiped, or whoever decided has not come to say so: the end is told all the same.
-  if (events.every(({ type }) => type !== status))
-    events.push({ seq: (events.at(-1)?.seq ?? laterThanSeen(job.id)) + 1, at: result.finished_at, ...last });
-  await store.settle(job, events);
-  await bounded(live.forgetLater(job.id));
-  return result;
-}
-
-/** Redis is a courtesy here: the result stands without it. */
-async function bounded<T>(command: Promise<T>): Promise<T | undefined> {
-  return withDeadline(command).catch(() => undefined);
+/** null where the kind of the job passes no examples. */
+function examplesOf(progress: JobProgress): Job['examples'] {
+  const { examples_done: done, examples_total: total } = progress;
+  if (done === undefined || total === undefined) return null;
+  const { examples_cached: cached = 0, examples_per_second: perSecond } = progress;
+  return { done, total, cached, per_second: rounded(perSecond, 1) };
 }
 
 function nullIfMissing(error: unknown): null {

@@ -19,7 +19,7 @@ export type NewEvent = Pick<JobEvent, 'type' | 'message' | 'data'>;
  * Progress and events of running jobs, in Redis: shown live, and gone if Redis is wiped.
  * Events are a list; an event's place in it, counted from the list's base, is its sequence number.
  */
-export class LiveState {
+export class LiveJobs {
   readonly #redis: Redis;
   readonly #subscriber: Redis;
   readonly #changes = new EventEmitter().setMaxListeners(0);

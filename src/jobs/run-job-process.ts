@@ -1,11 +1,12 @@
 import { fork } from 'node:child_process';
 import type { ErrorCode } from '../errors.js';
+import type { JobOutput } from '../schemas/jobs.js';
 import type { JobMessage, RunMessage } from './job-messages.js';
 import type { JobRecord } from './job-store.js';
 
 export interface JobProcessOptions {
   record: JobRecord;
-  /** Module that runs one job, see `src/job-process.ts`. */
+  /** Module that runs one job, see `src/bin/job-process.ts`. */
   entry: string;
   memoryMb: number;
   timeoutMs: number;
@@ -18,7 +19,7 @@ export interface JobProcessOptions {
 
 /** How the process of a job ended. `crashed`: by itself, without a word. */
 export type JobProcessOutcome =
-  | { kind: 'done'; version: number; accuracy: number | null }
+  | { kind: 'done'; output: JobOutput }
   | { kind: 'failed'; code: ErrorCode; message: string }
   | { kind: 'crashed'; reason: string; signal: NodeJS.Signals | null }
   | { kind: 'stopped' }
@@ -60,8 +61,7 @@ export function runJobProcess(options: JobProcessOptions): Promise<JobProcessOut
     });
     child.on('message', (message: JobMessage) => {
       if (message.type === 'progress' || message.type === 'event') onMessage(message);
-      else if (message.type === 'done')
-        outcome ??= { kind: 'done', version: message.version, accuracy: message.accuracy };
+      else if (message.type === 'done') outcome ??= { kind: 'done', output: message.output };
       else outcome ??= { kind: 'failed', code: message.code, message: message.message };
     });
     const tidyUp = () => {

@@ -1,19 +1,25 @@
 import { text } from 'node:stream/consumers';
 import { Type } from '@sinclair/typebox';
-import { BackboneId, DatasetId, JobId, ModelName } from '../schemas/common.js';
-import { JobStatus } from '../schemas/jobs.js';
+import { BackboneId, By, DatasetId, JobId } from '../schemas/common.js';
+import { JobKind, JobStatus } from '../schemas/jobs.js';
 import type { Storage } from '../storage/contract.js';
 import type { Findings } from './finding.js';
 import { ageOf, readChecked } from './stored-files.js';
 
 const ID = new RegExp(JobId.pattern!);
-/** What later steps need of a record; settings of an older Graft may be others than today's. */
+/** What every kind has; what a kind needs is looked at by what runs it. */
 const JobRecord = Type.Object({
+  format: Type.Literal(1),
+  kind: JobKind,
   id: JobId,
   tenant: Type.String(),
+  by: By,
   created_at: Type.String({ format: 'date-time' }),
-  dataset: DatasetId,
-  settings: Type.Object({ model: ModelName, backbone: BackboneId }),
+  input: Type.Object({}),
+  needs: Type.Object({
+    datasets: Type.Optional(Type.Array(DatasetId)),
+    backbones: Type.Optional(Type.Array(BackboneId)),
+  }),
 });
 const JobResult = Type.Object({ status: JobStatus, finished_at: Type.String({ format: 'date-time' }) });
 const Binding = Type.Object({ job: Type.String(), fingerprint: Type.String() });
@@ -74,8 +80,8 @@ async function checkJob({ storage, tenant, findings }: Context, id: string, fold
       },
     );
   }
-  const { dataset } = record.value;
-  if (!(await storage.head(`tenants/${tenant}/datasets/${dataset}/manifest.json`))) {
+  for (const dataset of record.value.needs.datasets ?? []) {
+    if (await storage.head(`tenants/${tenant}/datasets/${dataset}/manifest.json`)) continue;
     const message = `Job '${id}' has not ended and its data set ${dataset} is not there: it will fail. Restore the data set, or cancel the job.`;
     await findings.add('job_dataset_missing', folder, message);
   }

@@ -10,7 +10,10 @@ import { ageOf, digestOf, readChecked } from './stored-files.js';
 const NAME = new RegExp(ModelName.pattern!);
 const Claim = Type.Object({ job: Type.String() });
 const Aliases = Type.Object({ aliases: Type.Array(Type.Tuple([Type.String(), VersionNumber])) });
-const Result = Type.Object({ status: Type.String(), version: Type.Union([VersionNumber, Type.Null()]) });
+const Result = Type.Object({
+  status: Type.String(),
+  output: Type.Union([Type.Object({ version: Type.Optional(VersionNumber) }), Type.Null()]),
+});
 
 interface Context {
   storage: Storage;
@@ -150,7 +153,7 @@ async function checkUnfinished(
   const { folder, manifestKey, version, what, job, stored, isOld } = claimed;
   const result = job && (await readChecked(storage, `tenants/${tenant}/jobs/${job}/result.json`, Result));
   // One that died between taking this number and noting it took the next one.
-  if (result && 'value' in result && result.value.status === 'succeeded' && result.value.version === version) {
+  if (result && 'value' in result && result.value.status === 'succeeded' && result.value.output?.version === version) {
     // It may have been deleted since its manifest was looked for.
     if (await storage.head(`${folder}/deleted.json`)) return;
     const message = `${what} was published by job '${job}' and its manifest is missing. Restore ${manifestKey} from a backup, or train again.`;

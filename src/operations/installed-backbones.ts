@@ -62,7 +62,7 @@ async function refuseInUse(
   // Jobs first: one that ends in between has published its version when versions are looked at.
   for (const pending of await jobs.pending()) {
     const record = await jobs.record(pending.tenant, pending.id);
-    if (record?.settings.backbone !== id || (await jobs.result(pending))) continue;
+    if (!record?.needs.backbones?.includes(id) || (await jobs.result(pending))) continue;
     users.push(`job '${pending.id}' of tenant '${pending.tenant}'`);
   }
   for (const tenant of await storage.list('tenants')) {

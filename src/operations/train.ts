@@ -1,5 +1,5 @@
 import type { Dataset } from '../schemas/datasets.js';
-import type { Job, JobSettings } from '../schemas/jobs.js';
+import type { Job, JobSettings, TrainInput } from '../schemas/jobs.js';
 import type { Caller } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
 import { type ReceiveForm, receiveForm } from './receive-form.js';
@@ -33,15 +33,18 @@ export function trainOperations({
     { caller, idempotencyKey }: Common,
     { dataset, settings, content }: { dataset: Dataset; settings: JobSettings; content?: string },
   ): Promise<Submitted> => {
-    const { tenant, requestId } = caller;
-    const { id: backbone } = await backbones.card(settings.backbone ?? limits.DEFAULT_BACKBONE);
+    const { tenant, by, requestId } = caller;
+    const { model, backbone: wanted = limits.DEFAULT_BACKBONE, ...rest } = settings;
+    const { id: backbone } = await backbones.card(wanted);
     checkTraining(dataset, settings);
-    await registry.refuseMoreThan(limits.MAX_MODELS, tenant, settings.model);
+    await registry.refuseMoreThan(limits.MAX_MODELS, tenant, model);
     return jobs.submit({
+      kind: 'train',
       tenant,
+      by,
       requestId,
-      dataset: dataset.id,
-      settings: { ...settings, backbone },
+      input: { dataset: dataset.id, model, backbone, settings: rest } satisfies TrainInput,
+      needs: { datasets: [dataset.id], backbones: [backbone] },
       ...(idempotencyKey !== undefined && { idempotencyKey }),
       ...(content !== undefined && { content }),
     });

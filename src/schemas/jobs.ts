@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import {
   BackboneId,
+  By,
   DatasetId,
   HeadKind,
   JobId,
@@ -128,31 +129,43 @@ export type CreateJob = Static<typeof CreateJob>;
 
 export const JobStatus = literals('queued', 'running', 'succeeded', 'failed', 'cancelled');
 export type JobStatus = Static<typeof JobStatus>;
+/** Phases of a job of kind `train`. */
 export const JobPhase = literals('extracting', 'training', 'evaluating', 'publishing');
 export type JobPhase = Static<typeof JobPhase>;
 
-/** Where a running job stands. */
+/** What a job does. A text, not an enum: readers of one release meet jobs of the next. */
+export const JobKind = Type.String({
+  pattern: '^[a-z][a-z_]{0,31}$',
+  description: 'What the job does: `train`; later releases add others',
+});
+export type JobKind = Static<typeof JobKind>;
+
+const JobMetrics = nullable(
+  Type.Object(
+    {
+      head: HeadKind,
+      epoch: Type.Integer(),
+      train_loss: Type.Number(),
+      validation_loss: nullable(Type.Number()),
+      validation_accuracy: nullable(Type.Number()),
+    },
+    { ...strict, description: 'Of the fit that is running' },
+  ),
+);
+
+/** Where a running job stands. Kinds that pass no examples and fit nothing leave those fields out. */
 export const JobProgress = Type.Object(
   {
-    phase: JobPhase,
+    phase: Type.String(),
     progress: Type.Number({ minimum: 0, maximum: 1 }),
-    examples_done: Type.Integer(),
-    examples_total: Type.Integer(),
-    examples_cached: Type.Integer({ description: 'Of these, examples whose features were there already' }),
-    examples_per_second: nullable(Type.Number()),
-    seconds_left: nullable(Type.Number()),
-    metrics: nullable(
-      Type.Object(
-        {
-          head: HeadKind,
-          epoch: Type.Integer(),
-          train_loss: Type.Number(),
-          validation_loss: nullable(Type.Number()),
-          validation_accuracy: nullable(Type.Number()),
-        },
-        { ...strict, description: 'Of the fit that is running' },
-      ),
+    examples_done: Type.Optional(Type.Integer()),
+    examples_total: Type.Optional(Type.Integer()),
+    examples_cached: Type.Optional(
+      Type.Integer({ description: 'Of these, examples whose features were there already' }),
     ),
+    examples_per_second: Type.Optional(nullable(Type.Number())),
+    seconds_left: nullable(Type.Number()),
+    metrics: Type.Optional(JobMetrics),
   },
   strict,
 );
@@ -161,11 +174,41 @@ export type JobProgress = Static<typeof JobProgress>;
 export const JobError = Type.Object({ code: Type.String(), message: Type.String() });
 export type JobError = Static<typeof JobError>;
 
+/** What a job of kind `train` works on. */
+export interface TrainInput {
+  dataset: string;
+  model: string;
+  backbone: string;
+  settings: TrainSettings;
+}
+/** Settings of a job of kind `train`, but for what the job names beside them. */
+export const TrainSettings = Type.Omit(JobSettings, ['model', 'backbone'], strict);
+export type TrainSettings = Static<typeof TrainSettings>;
+
+/** What a job works on, as it is stored. A field that a public job has goes by the same name; the rest is the kind's own. */
+export interface JobInput {
+  dataset?: string;
+  model?: string;
+  backbone?: string;
+  settings?: TrainSettings;
+  [field: string]: unknown;
+}
+
+/** What a job brought, as it is stored. A field that a public job has goes by the same name; the rest is its `output`. */
+export interface JobOutput {
+  dataset?: string;
+  version?: number;
+  accuracy?: number | null;
+  [field: string]: unknown;
+}
+
 export const Job = Type.Object(
   {
     id: JobId,
+    kind: JobKind,
+    by: By,
     status: JobStatus,
-    phase: nullable(JobPhase),
+    phase: nullable(Type.String({ description: 'Of `train`: extracting, training, evaluating, publishing' })),
     progress: Type.Number({ minimum: 0, maximum: 1 }),
     examples: nullable(
       Type.Object(
@@ -180,12 +223,17 @@ export const Job = Type.Object(
     ),
     seconds_left: nullable(Type.Number()),
     queue_position: nullable(Type.Integer({ minimum: 1, description: '1: next' })),
-    metrics: JobProgress.properties.metrics,
-    dataset: DatasetId,
-    model: ModelName,
+    metrics: JobMetrics,
+    dataset: nullable(DatasetId),
+    model: nullable(ModelName),
     version: nullable(VersionNumber),
-    backbone: BackboneId,
-    settings: Type.Omit(JobSettings, ['model', 'backbone'], strict),
+    backbone: nullable(BackboneId),
+    settings: nullable(TrainSettings),
+    output: nullable(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'What a job of another kind than `train` brought; of `train` that is `version` and `accuracy`',
+      }),
+    ),
     cancel_requested: Type.Boolean(),
     attempt: Type.Integer({ description: 'Times the job was started' }),
     error: nullable(JobError),

@@ -138,16 +138,24 @@ export async function filesBelow(folder: string): Promise<string[]> {
     .sort();
 }
 
-/** Wait until something holds. */
+/** Wait until something holds. `what` is waited for; `state` is asked for the last state once it took too long. */
 export async function until<T>(
   check: () => Promise<T | undefined | false | null> | T | undefined | false | null,
-  { timeoutMs = 20_000, everyMs = 20, what = 'it' } = {},
+  {
+    timeoutMs = 20_000,
+    everyMs = 20,
+    what = 'it',
+    state,
+  }: { timeoutMs?: number; everyMs?: number; what?: string; state?: () => unknown } = {},
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const found = await check();
     if (found) return found;
-    if (Date.now() > deadline) throw new Error(`${what} did not happen in ${timeoutMs} ms`);
+    if (Date.now() > deadline) {
+      const last = state ? `; at last: ${JSON.stringify(await state())}` : '';
+      throw new Error(`${what} did not happen in ${timeoutMs} ms${last}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

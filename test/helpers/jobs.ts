@@ -1,30 +1,45 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { newId } from '../../src/ids.js';
 import { JobQueue } from '../../src/jobs/job-queue.js';
-import { type JobRecord, JobStore } from '../../src/jobs/job-store.js';
-import { JobWorker, type JobWorkerOptions } from '../../src/jobs/job-worker.js';
-import { Jobs } from '../../src/jobs/jobs.js';
-import { LiveState } from '../../src/jobs/live-jobs.js';
+import { type JobRecord, type JobResult, JobStore } from '../../src/jobs/job-store.js';
+import { type JobKindRules, JobWorker, type JobWorkerOptions } from '../../src/jobs/job-worker.js';
+import { Jobs, type SubmitJob } from '../../src/jobs/jobs.js';
+import { LiveJobs } from '../../src/jobs/live-jobs.js';
 import { createLog } from '../../src/log.js';
 import { connectRedis } from '../../src/redis/connect.js';
-import type { Job } from '../../src/schemas/jobs.js';
+import type { Job, TrainInput } from '../../src/schemas/jobs.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
+import { until } from './http.js';
 
 const log = createLog('test', 'silent');
 
-export function jobRecord(change: Partial<JobRecord> = {}): JobRecord {
+const DATASET = 'ds_00000000000000000000000000';
+
+/** What training is asked for, over some data set. */
+export function trainInput({ dataset = DATASET, model = 'cats' } = {}): TrainInput {
+  return { dataset, model, backbone: 'rootstock_s', settings: {} };
+}
+
+export function jobRecord({ dataset = DATASET, ...change }: Partial<JobRecord> & { dataset?: string } = {}): JobRecord {
   return {
+    format: 1,
+    kind: 'train',
     id: newId('job'),
     tenant: 'default',
+    by: 'local',
     created_at: new Date().toISOString(),
-    dataset: 'ds_00000000000000000000000000',
-    settings: { model: 'cats', backbone: 'rootstock_s' },
+    input: { ...trainInput({ dataset }) },
+    needs: { datasets: [dataset], backbones: ['rootstock_s'] },
     ...change,
   };
+}
+
+export function jobResult(status: JobResult['status'], change: Partial<JobResult> = {}): JobResult {
+  const finished_at = new Date().toISOString();
+  return { format: 1, status, output: null, error: null, attempt: 1, progress: 1, finished_at, ...change };
 }
 
 /** Write a module that stands in for `job-process.js`; `body` sees `record`, `tell(message)` and `end(message)`. */
@@ -58,13 +73,16 @@ ${body}
   return entry;
 }
 
+/** A kind that leaves nothing behind and brings nothing about for good. */
+export const NO_RULES: JobKindRules = { cleanUp: async () => undefined, finished: async () => undefined };
+
 /** Everything about jobs over one Redis and one folder, closed at the end of the test. */
 export async function jobsForTest(t: Pick<Test, 'teardown'>, url: string) {
   const folder = await mkdtemp(join(tmpdir(), 'graft-jobs-'));
   const storage = new FileStorage({ root: folder });
   const [redis, subscriber] = [connectRedis(url, log), connectRedis(url, log)];
   const store = new JobStore({ storage });
-  const live = new LiveState({ redis, subscriber });
+  const live = new LiveJobs({ redis, subscriber });
   const queue = new JobQueue({ redis, attempts: 2 });
   const jobs = new Jobs({ store, queue, live, log });
   const closing: (() => Promise<unknown>)[] = [];
@@ -82,10 +100,16 @@ export async function jobsForTest(t: Pick<Test, 'teardown'>, url: string) {
     live,
     queue,
     redis,
-    submit: (change: Partial<Parameters<Jobs['submit']>[0]> = {}) => {
-      const { tenant, dataset, settings } = jobRecord();
-      return jobs.submit({ tenant, dataset, settings, ...change });
-    },
+    /** Submit a job of kind `train`, or whatever `change` makes of it. */
+    submit: ({ dataset = DATASET, ...change }: Partial<SubmitJob> & { dataset?: string } = {}) =>
+      jobs.submit({
+        kind: 'train',
+        tenant: 'default',
+        by: 'local',
+        input: { ...trainInput({ dataset }) },
+        needs: { datasets: [dataset] },
+        ...change,
+      }),
     /** A worker that runs jobs by `entry`. */
     async work(entry: string, options: Partial<JobWorkerOptions> = {}): Promise<JobWorker> {
       const blocking = connectRedis(url, log);
@@ -101,8 +125,7 @@ export async function jobsForTest(t: Pick<Test, 'teardown'>, url: string) {
         memoryMb: 100,
         timeoutMs: 20_000,
         onNativeCrash: async () => undefined,
-        cleanUp: async () => undefined,
-        publishedBy: async () => undefined,
+        kinds: { train: NO_RULES },
         ...options,
       });
       closing.push(async () => {
@@ -114,13 +137,17 @@ export async function jobsForTest(t: Pick<Test, 'teardown'>, url: string) {
     },
     /** Wait until a job looks as `wanted` says. */
     async until(id: string, wanted: (job: Job) => boolean): Promise<Job> {
-      const deadline = Date.now() + 20_000;
-      for (;;) {
-        const job = await jobs.get('default', id);
-        if (wanted(job)) return job;
-        if (Date.now() > deadline) throw new Error(`job ${id} is ${JSON.stringify(job)}`);
-        await sleep(20);
-      }
+      const look = () => jobs.get('default', id);
+      const check = async () => {
+        const job = await look();
+        return wanted(job) && job;
+      };
+      return until(check, { what: `what was expected of job ${id}`, state: look });
+    },
+    /** Wait until nothing more will happen to any job. */
+    async settled(): Promise<void> {
+      const pending = () => store.pending();
+      await until(async () => (await pending()).length === 0, { what: 'the end of all jobs', state: pending });
     },
   };
 }

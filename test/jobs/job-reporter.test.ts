@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { ToldJob } from '../../src/jobs/job-reporter.js';
+import { JobReporter } from '../../src/jobs/job-reporter.js';
 import type { JobProgress } from '../../src/schemas/jobs.js';
-import { jobsForTest } from '../helpers/jobs.js';
+import { until } from '../helpers/http.js';
+import { jobResult, jobsForTest } from '../helpers/jobs.js';
 import { redisForTest } from '../helpers/redis.js';
 
 const redis = await redisForTest(t);
@@ -22,9 +23,9 @@ const event = (message: string) => ({ type: 'warning' as const, message, data: {
 t.test('what was told of a job is told again after Redis was wiped, under the same numbers', async (t) => {
   const { submit, jobs, live, redis: client } = await jobsForTest(t, redis.url);
   const { id } = (await submit()).job;
-  const told = new ToldJob({ live, id, attempt: 1 });
-  told.setProgress(at(0.5));
-  for (const message of ['a', 'b']) await told.addEvent(event(message));
+  const reporter = new JobReporter({ live, id, attempt: 1 });
+  reporter.setProgress(at(0.5));
+  for (const message of ['a', 'b']) await reporter.addEvent(event(message));
   const before = await jobs.events('default', id);
   t.same(
     before.map(({ seq, message }) => [seq, message]),
@@ -34,31 +35,31 @@ t.test('what was told of a job is told again after Redis was wiped, under the sa
       [3, 'b'],
     ],
   );
-  while ((await live.progress(id))?.progress !== 0.5) await sleep(10);
+  await until(async () => (await live.progress(id))?.progress === 0.5, { what: 'progress 0.5' });
   await client.flushall();
-  await told.addEvent(event('c'));
+  await reporter.addEvent(event('c'));
   t.match(
     await jobs.events('default', id),
     [...before, { seq: 4, message: 'c' }],
     'at once, before something new is told',
   );
-  while ((await live.progress(id))?.progress !== 0.5) await sleep(10);
+  await until(async () => (await live.progress(id))?.progress === 0.5, { what: 'progress 0.5' });
   await client.flushall();
-  while ((await jobs.events('default', id)).length < 4) await sleep(10);
+  await until(async () => (await jobs.events('default', id)).length === 4, { what: 'four events' });
   t.pass('and also when nothing new is told');
-  await told.end();
+  await reporter.end();
 });
 
 t.test('events that others told after the loss keep their numbers, and those lost stand before them', async (t) => {
   const { submit, jobs, live, redis: client } = await jobsForTest(t, redis.url);
   const { id } = (await submit()).job;
-  const told = new ToldJob({ live, id, attempt: 1 });
-  await told.addEvent(event('a'));
+  const reporter = new JobReporter({ live, id, attempt: 1 });
+  await reporter.addEvent(event('a'));
   await sleep(20);
   await client.flushall();
   await live.addEvent(id, event('of another process'));
   const [seen] = await jobs.events('default', id);
-  await told.addEvent(event('b'));
+  await reporter.addEvent(event('b'));
   const events = await jobs.events('default', id);
   t.same(
     events.map(({ message }) => message),
@@ -70,21 +71,21 @@ t.test('events that others told after the loss keep their numbers, and those los
     events.map((_, index) => events[0]!.seq + index),
     'without a gap',
   );
-  await told.end();
+  await reporter.end();
 });
 
 t.test('progress does not fall behind that of an earlier attempt', async (t) => {
   const { submit, live } = await jobsForTest(t, redis.url);
   const { id } = (await submit()).job;
   await live.setProgress(id, { ...at(0.7), attempt: 1 });
-  const told = new ToldJob({ live, id, attempt: 2 });
-  told.setProgress(at(0.1));
-  while ((await live.progress(id))?.attempt !== 2) await sleep(10);
+  const reporter = new JobReporter({ live, id, attempt: 2 });
+  reporter.setProgress(at(0.1));
+  await until(async () => (await live.progress(id))?.attempt === 2, { what: 'the second attempt' });
   t.equal((await live.progress(id))!.progress, 0.7);
-  told.setProgress(at(0.8));
-  await told.end();
+  reporter.setProgress(at(0.8));
+  await reporter.end();
   t.equal((await live.progress(id))!.progress, 0.8);
-  told.setProgress(at(0.9));
+  reporter.setProgress(at(0.9));
   await sleep(300);
   t.equal((await live.progress(id))!.progress, 0.8, 'nothing is told after the end');
 });
@@ -100,7 +101,6 @@ t.test('a progress that was seen does not fall when Redis forgets it, nor after 
   t.match(await jobs.get('default', id), { progress: 0.6, attempt: 1 });
   await live.setProgress(id, { ...at(0.2), attempt: 2 });
   t.match(await jobs.get('default', id), { progress: 0.6, attempt: 2 });
-  const result = { version: null, accuracy: null, error: null, attempt: 2, finished_at: new Date().toISOString() };
-  await store.finish(job, { status: 'failed', ...result, progress: 0.7 });
+  await store.finish(job, jobResult('failed', { attempt: 2, progress: 0.7 }));
   t.match(await jobs.get('default', id), { status: 'failed', progress: 0.7 });
 });

@@ -1,16 +1,12 @@
 import t from 'tap';
-import { type JobResult, JobStore } from '../../src/jobs/job-store.js';
+import { JobStore } from '../../src/jobs/job-store.js';
 import type { JobEvent } from '../../src/schemas/jobs.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
-import { jobRecord } from '../helpers/jobs.js';
+import { jobRecord, jobResult } from '../helpers/jobs.js';
 
 function storeIn(root: string) {
   const storage = new FileStorage({ root });
   return { storage, store: new JobStore({ storage }) };
-}
-
-function result(status: JobResult['status']): JobResult {
-  return { status, version: null, accuracy: null, error: null, finished_at: '2026-01-01T00:00:00.000Z', attempt: 1 };
 }
 
 t.test('a record is there as it was written, and only its tenant sees it', async (t) => {
@@ -24,8 +20,8 @@ t.test('a record is there as it was written, and only its tenant sees it', async
     started_at: null,
   });
   await t.rejects(store.get('other', record.id), { code: 'job_not_found' });
-  t.equal(await store.create({ ...record, dataset: 'ds_other' }), false);
-  t.equal((await store.get('default', record.id)).record.dataset, record.dataset);
+  t.equal(await store.create({ ...record, needs: {} }), false);
+  t.same((await store.get('default', record.id)).record, record);
 });
 
 t.test('an id that is none is no job and no path', async (t) => {
@@ -52,7 +48,7 @@ t.test('of many who say how a job ended, the first decides', async (t) => {
   await store.create(record);
   const statuses = ['succeeded', 'failed', 'cancelled'] as const;
   const decided = await Promise.all(
-    Array.from({ length: 9 }, (_, i) => store.finish(record, result(statuses[i % 3]!))),
+    Array.from({ length: 9 }, (_, i) => store.finish(record, jobResult(statuses[i % 3]!))),
   );
   t.equal(decided.filter(Boolean).length, 1);
   t.equal((await store.result(record))?.status, statuses[decided.indexOf(true) % 3]);

@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { createLog } from '../../src/log.js';
 import { connectRedis } from '../../src/redis/connect.js';
-import { ended, jobRecord, jobsForTest, stubEntry } from '../helpers/jobs.js';
+import { until as eventually } from '../helpers/http.js';
+import { ended, jobRecord, jobResult, jobsForTest, NO_RULES, stubEntry } from '../helpers/jobs.js';
 import { redisForTest } from '../helpers/redis.js';
 
 const redis = await redisForTest(t);
-const DONE = `end({ type: 'done', version: 7, accuracy: 0.75 });`;
+const DONE = `end({ type: 'done', output: { version: 7, accuracy: 0.75 } });`;
 
 t.beforeEach(async () => {
   const client = connectRedis(redis.url, createLog('test', 'silent'));
@@ -15,7 +15,7 @@ t.beforeEach(async () => {
 });
 
 t.test('a job runs to its end; its events have no gaps and lie in storage', async (t) => {
-  const { submit, work, until, store, queue, redis: client } = await jobsForTest(t, redis.url);
+  const { submit, settled, work, until, store, queue, redis: client } = await jobsForTest(t, redis.url);
   await work(await stubEntry(t, `for (let i = 1; i <= 20; i += 1) event('step ' + i); progress(0.9); ${DONE}`));
   const { job } = await submit();
   t.match(await until(job.id, ended), {
@@ -26,7 +26,7 @@ t.test('a job runs to its end; its events have no gaps and lie in storage', asyn
     attempt: 1,
     error: null,
   });
-  while ((await store.pending()).length > 0) await sleep(10);
+  await settled();
   const events = (await store.events({ id: job.id, tenant: 'default' }))!;
   t.same(
     events.map(({ seq }) => seq),
@@ -36,15 +36,15 @@ t.test('a job runs to its end; its events have no gaps and lie in storage', asyn
     events.map(({ type }) => type),
     ['created', 'started', ...Array(20).fill('warning'), 'succeeded'],
   );
-  while (await queue.has(job.id)) await sleep(10);
+  await eventually(async () => !(await queue.has(job.id)), { what: 'leaving the queue' });
   t.ok((await client.ttl(`graft:events:${job.id}`)) > 0, 'what is left in Redis will go');
 });
 
 t.test('a job that fails for its own reasons is not tried again', async (t) => {
-  const { submit, work, until } = await jobsForTest(t, redis.url);
+  const { submit, settled, work, until } = await jobsForTest(t, redis.url);
   const cleaned: string[] = [];
   await work(await stubEntry(t, `end({ type: 'failed', code: 'no_examples', message: 'There is none.' });`), {
-    cleanUp: async ({ id, model }) => void cleaned.push(`${id} ${model}`),
+    kinds: { train: { ...NO_RULES, cleanUp: async ({ id, kind }) => void cleaned.push(`${id} ${kind}`) } },
   });
   const { job } = await submit();
   t.match(await until(job.id, ended), {
@@ -53,8 +53,8 @@ t.test('a job that fails for its own reasons is not tried again', async (t) => {
     version: null,
     error: { code: 'no_examples', message: 'There is none.' },
   });
-  while (cleaned.length === 0) await sleep(10);
-  t.same(cleaned, [`${job.id} cats`], 'what it left is taken away');
+  await settled();
+  t.same(cleaned, [`${job.id} train`], 'what it left is taken away');
 });
 
 t.test('a job whose process dies is started again, and its progress never falls', async (t) => {
@@ -84,14 +84,14 @@ t.test('a job whose process dies is started again, and its progress never falls'
 });
 
 t.test('a job whose process dies every time fails as job_crashed, with a sentence', async (t) => {
-  const { submit, work, until, store } = await jobsForTest(t, redis.url);
+  const { submit, settled, work, until } = await jobsForTest(t, redis.url);
   const entry = await stubEntry(t, 'countStart(); process.exit(9);');
   await work(entry);
   const { job } = await submit();
   const failed = await until(job.id, ended);
   t.match(failed, { status: 'failed', attempt: 2, error: { code: 'job_crashed' } });
   t.match(failed.error!.message, /^The process of the job died: it exited with code 9\. .+\.$/);
-  while ((await store.pending()).length > 0) await sleep(10);
+  await settled();
 });
 
 t.test('a job that takes too long fails as job_timeout, and is not tried again', async (t) => {
@@ -124,7 +124,7 @@ t.test('a wish to cancel that no announcement brought is found', async (t) => {
 t.test('what a job has published counts, even if it was cancelled after that', async (t) => {
   const { submit, work, until, jobs } = await jobsForTest(t, redis.url);
   await work(await stubEntry(t, 'progress(0.99); hang();'), {
-    publishedBy: async () => ({ version: 4, accuracy: 0.5 }),
+    kinds: { train: { ...NO_RULES, finished: async () => ({ version: 4, accuracy: 0.5 }) } },
   });
   const { job } = await submit();
   await until(job.id, ({ progress }) => progress === 0.99);
@@ -143,27 +143,27 @@ t.test('a job that was cancelled while it waited is never started', async (t) =>
 });
 
 t.test('promised jobs come back into the queue after Redis was wiped, and their end is told', async (t) => {
-  const { submit, work, until, jobs, queue, store, redis: client } = await jobsForTest(t, redis.url);
+  const { submit, settled, work, until, jobs, queue, redis: client } = await jobsForTest(t, redis.url);
   const { job } = await submit();
   await client.flushall();
   t.equal(await queue.has(job.id), false);
   const entry = await stubEntry(t, DONE);
   await work(entry);
   t.match(await until(job.id, ended), { status: 'succeeded' });
-  while ((await store.pending()).length > 0) await sleep(10);
+  await settled();
   t.match((await jobs.events('default', job.id)).at(-1), { type: 'succeeded', data: { version: 7 } });
 });
 
 t.test('a job that had ended when its worker died is settled by the next, with its last event', async (t) => {
-  const { submit, work, until, jobs, store } = await jobsForTest(t, redis.url);
+  const { submit, settled, work, until, jobs, store } = await jobsForTest(t, redis.url);
   const { job } = await submit();
   await store.finish(
     { id: job.id, tenant: 'default' },
-    { status: 'succeeded', version: 2, accuracy: 1, error: null, attempt: 1, finished_at: new Date().toISOString() },
+    jobResult('succeeded', { output: { version: 2, accuracy: 1 } }),
   );
   await work(await stubEntry(t, 'countStart(); process.exit(9);'));
   t.match(await until(job.id, ended), { status: 'succeeded', version: 2 });
-  while ((await store.pending()).length > 0) await sleep(10);
+  await settled();
   t.same(
     (await jobs.events('default', job.id)).map(({ seq, type }) => `${seq} ${type}`),
     ['1 created', '2 succeeded'],

@@ -4,11 +4,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { finishJob, Jobs } from '../../src/jobs/jobs.js';
+import { finishJob } from '../../src/jobs/finish-job.js';
+import { Jobs } from '../../src/jobs/jobs.js';
 import { startRedis } from '../../src/launch/redis-server.js';
 import { createLog } from '../../src/log.js';
 import { connectRedis } from '../../src/redis/connect.js';
-import { jobRecord, jobsForTest } from '../helpers/jobs.js';
+import { jobRecord, jobResult, jobsForTest, trainInput } from '../helpers/jobs.js';
 import { redisForTest } from '../helpers/redis.js';
 
 const redis = await redisForTest(t);
@@ -42,7 +43,7 @@ t.test('the same Idempotency-Key and request answer with the same job, also all 
   t.equal(requests.filter(({ replayed }) => !replayed).length, 1, 'one made it, the others are replays');
   t.match(await submit({ idempotencyKey: 'k' }), { replayed: true, job: { id: requests[0]!.job.id } });
   t.equal((await store.pending()).length, 1);
-  await t.rejects(submit({ idempotencyKey: 'k', settings: { model: 'dogs', backbone: 'rootstock_s' } }), {
+  await t.rejects(submit({ idempotencyKey: 'k', input: { ...trainInput({ model: 'dogs' }) } }), {
     code: 'idempotency_key_reused',
   });
 });
@@ -70,14 +71,7 @@ t.test('a job that waits is cancelled at once; again is no error; a finished one
   t.match(await jobs.cancel('default', job.id), { status: 'cancelled' });
   const other = jobRecord();
   await store.create(other);
-  await store.finish(other, {
-    status: 'succeeded',
-    version: 1,
-    accuracy: 1,
-    error: null,
-    attempt: 1,
-    finished_at: new Date().toISOString(),
-  });
+  await store.finish(other, jobResult('succeeded', { output: { version: 1, accuracy: 1 } }));
   await t.rejects(jobs.cancel('default', other.id), { code: 'job_finished' });
   await t.rejects(jobs.cancel('ada', other.id), { code: 'job_not_found' });
 });
@@ -127,8 +121,7 @@ t.test('numbers of events go on rising when Redis is wiped in the middle of a jo
   t.ok(phase!.seq > seen && epoch!.seq === phase!.seq + 1);
   t.match(await jobs.events('default', job.id, phase!.seq), [{ type: 'epoch' }]);
   await connection.flushall();
-  const result = { status: 'failed' as const, version: null, accuracy: null, error: null, attempt: 1 };
-  await finishJob(store, live, { tenant: 'default', id: job.id }, result);
+  await finishJob({ store, live, job: { tenant: 'default', id: job.id }, outcome: jobResult('failed') });
   t.match(await jobs.events('default', job.id, epoch!.seq), [{ type: 'failed' }], 'who follows hears of the end');
 });
 
@@ -137,7 +130,7 @@ t.test(
   async (t) => {
     const { store, queue, live, submit } = await jobsForTest(t, redis.url);
     const jobs = new Jobs({ store, queue, live, log: createLog('test', 'silent'), maxOpen: 1 });
-    const request = (tenant: string) => ({ tenant, dataset: jobRecord().dataset, settings: jobRecord().settings });
+    const request = (tenant: string) => ({ kind: 'train', tenant, by: 'local', input: { ...trainInput() } });
     const first = await jobs.submit({ ...request('default'), idempotencyKey: 'k' });
     await t.rejects(jobs.submit(request('default')), { code: 'too_many_jobs' });
     await t.rejects(jobs.submit({ ...request('default'), idempotencyKey: 'other' }), { code: 'too_many_jobs' });

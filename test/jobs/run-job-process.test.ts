@@ -23,8 +23,8 @@ async function run(
 }
 
 t.test('a job that ends well is done, with its version', async (t) => {
-  const { outcome } = await run(t, `end({ type: 'done', version: 3, accuracy: 0.5 });`);
-  t.same(outcome, { kind: 'done', version: 3, accuracy: 0.5 });
+  const { outcome } = await run(t, `end({ type: 'done', output: { version: 3, accuracy: 0.5 } });`);
+  t.same(outcome, { kind: 'done', output: { version: 3, accuracy: 0.5 } });
 });
 
 t.test('a job that fails says why', async (t) => {
@@ -35,9 +35,9 @@ t.test('a job that fails says why', async (t) => {
 t.test('the process has the record; what it tells arrives in order, all of it, before the end', async (t) => {
   const { outcome, messages } = await run(
     t,
-    `for (let i = 1; i <= 50; i += 1) event(record.settings.model + ' ' + i);
+    `for (let i = 1; i <= 50; i += 1) event(record.input.model + ' ' + i);
     progress(0.5);
-    end({ type: 'done', version: 1, accuracy: null });`,
+    end({ type: 'done', output: { version: 1, accuracy: null } });`,
   );
   t.equal(outcome.kind, 'done');
   t.equal(messages.length, 51);
@@ -107,9 +107,13 @@ t.test(
 );
 
 t.test('a job that is stopped before it starts does not run', async (t) => {
-  const { outcome, messages } = await run(t, `event('ran'); end({ type: 'done', version: 1, accuracy: null });`, {
-    signal: AbortSignal.abort(),
-  });
+  const { outcome, messages } = await run(
+    t,
+    `event('ran'); end({ type: 'done', output: { version: 1, accuracy: null } });`,
+    {
+      signal: AbortSignal.abort(),
+    },
+  );
   t.same(outcome, { kind: 'stopped' });
   t.same(messages, []);
 });
@@ -118,13 +122,13 @@ t.test('a job that was done when it was asked to stop is done', async (t) => {
   const stopping = new AbortController();
   const outcome = await runJobProcess({
     record: jobRecord(),
-    entry: await stubEntry(t, `tell({ type: 'done', version: 1, accuracy: null }); event('last'); hang();`),
+    entry: await stubEntry(t, `tell({ type: 'done', output: { version: 1, accuracy: null } }); event('last'); hang();`),
     memoryMb: 100,
     timeoutMs: 20_000,
     signal: stopping.signal,
     onMessage: () => stopping.abort(),
   });
-  t.same(outcome, { kind: 'done', version: 1, accuracy: null });
+  t.same(outcome, { kind: 'done', output: { version: 1, accuracy: null } });
 });
 
 t.test('an entry that is not there is a crash', async (t) => {
@@ -141,7 +145,7 @@ t.test('an entry that is not there is a crash', async (t) => {
 
 t.test('the process has the environment it is given, and no other', async (t) => {
   const body = `event(String(process.env.REDIS_URL) + ' ' + process.env.GRAFT_OF_TEST);
-    end({ type: 'done', version: 1, accuracy: null });`;
+    end({ type: 'done', output: { version: 1, accuracy: null } });`;
   const { messages } = await run(t, body, { env: { REDIS_URL: '', GRAFT_OF_TEST: 'given' } });
   t.match(messages, [{ type: 'event', event: { message: ' given' } }]);
 });

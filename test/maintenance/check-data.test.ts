@@ -18,7 +18,7 @@ import type { VersionManifest } from '../../src/schemas/versions.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 import { zip } from '../helpers/archives.js';
 import { datasetsIn, images } from '../helpers/datasets.js';
-import { jobRecord } from '../helpers/jobs.js';
+import { jobRecord, jobResult } from '../helpers/jobs.js';
 
 const rootstock = await new EmbeddedBackbones({ folder: join(PACKAGE_ROOT, 'models') }).card('rootstock_s');
 const DAY_MS = 24 * 3600 * 1000;
@@ -60,9 +60,8 @@ async function soundFolder(t: Test) {
   const record = jobRecord({ dataset });
   await store.create(record);
   const { version } = await publish(record.id);
-  const finished_at = new Date().toISOString();
-  await store.finish(record, { status: 'succeeded', version, accuracy: null, error: null, finished_at, attempt: 1 });
-  await store.settle(record, [{ seq: 1, at: finished_at, type: 'succeeded', message: '', data: {} }]);
+  await store.finish(record, jobResult('succeeded', { output: { version, accuracy: null } }));
+  await store.settle(record, [{ seq: 1, at: record.created_at, type: 'succeeded', message: '', data: {} }]);
   await registry.setAlias({ tenant: 'default', model: 'cats', alias: 'production', version, by: 'local' });
   const waiting = jobRecord({ dataset });
   await store.create(waiting);

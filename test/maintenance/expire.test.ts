@@ -5,7 +5,7 @@ import { digestOfKey, JobStore } from '../../src/jobs/job-store.js';
 import { expire } from '../../src/maintenance/expire.js';
 import { zip } from '../helpers/archives.js';
 import { datasetsIn, images } from '../helpers/datasets.js';
-import { jobRecord } from '../helpers/jobs.js';
+import { jobRecord, jobResult } from '../helpers/jobs.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -21,15 +21,7 @@ function folder(t: Test) {
     }
     await store.create(record);
     if (endedAt === undefined) return record;
-    const finished_at = new Date(endedAt).toISOString();
-    await store.finish(record, {
-      status: 'failed',
-      version: null,
-      accuracy: null,
-      error: null,
-      finished_at,
-      attempt: 1,
-    });
+    await store.finish(record, jobResult('failed', { finished_at: new Date(endedAt).toISOString() }));
     await store.settle(record, []);
     return record;
   };

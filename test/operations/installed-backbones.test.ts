@@ -10,6 +10,7 @@ import { manifestKey } from '../../src/registry/keys.js';
 import { Registry } from '../../src/registry/registry.js';
 import { writeJson } from '../../src/storage/contract.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
+import { jobRecord, jobResult } from '../helpers/jobs.js';
 import { fileOf, plain } from '../helpers/onnx-models.js';
 
 const JOB = 'job_00000000000000000000000001';
@@ -72,15 +73,13 @@ t.test('the default backbone is kept, for no server starts without it', async (t
 });
 
 t.test('a backbone that a job needs is kept until it has ended', async (t) => {
-  const { stores, storage, installed } = await scene(t);
-  const record = { id: JOB, tenant: 'zoo', settings: { backbone: 'tiny' } };
-  await writeJson(storage, `tenants/zoo/jobs/${JOB}/job.json`, record);
-  await storage.put(`pending/${JOB}.zoo`, '');
+  const { stores, installed } = await scene(t);
+  await stores.jobs.create(jobRecord({ id: JOB, tenant: 'zoo', needs: { backbones: ['tiny'] } }));
   await t.rejects(removeBackbone(stores, { id: 'tiny' }), {
     code: 'backbone_in_use',
     message: new RegExp(`needed by job '${JOB}' of tenant 'zoo':`),
   });
-  await writeJson(storage, `tenants/zoo/jobs/${JOB}/result.json`, { status: 'failed' });
+  await stores.jobs.finish({ id: JOB, tenant: 'zoo' }, jobResult('failed'));
   await removeBackbone(stores, { id: 'tiny' });
   t.same(await installed.ids(), []);
 });

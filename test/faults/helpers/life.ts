@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Datasets } from '../../../src/datasets/datasets.js';
 import { AppError } from '../../../src/errors.js';
-import { type JobRecord, JobStore } from '../../../src/jobs/job-store.js';
+import { JobStore, type PendingJob } from '../../../src/jobs/job-store.js';
 import { Registry } from '../../../src/registry/registry.js';
 import type { Storage } from '../../../src/storage/contract.js';
 import { FileStorage } from '../../../src/storage/file-storage.js';
 import { zip } from '../../helpers/archives.js';
 import { IMAGES, image, pieces } from '../../helpers/datasets.js';
+import { jobRecord, jobResult } from '../../helpers/jobs.js';
 import { FaultyStorage, type Moment } from './faulty-storage.js';
 
 export const JOBS = ['job_00000000000000000000000001', 'job_00000000000000000000000002'];
@@ -30,17 +31,13 @@ export async function life(options: { storage: Storage; root: string; attempt: n
   });
   const store = new JobStore({ storage });
   const registry = new Registry({ storage });
+  const versionOf = async (job: PendingJob) => (await store.result(job))?.output?.version;
   const names = ['a/1.png', 'a/2.png', 'b/3.png', 'b/4.png'];
   const archive = zip(await Promise.all(names.map(async (name) => ({ name, bytes: await image(name) }))));
   const dataset = await datasets.create({ tenant: TENANT, by: 'local', source: pieces(archive), name: 'cats' });
   for (const id of JOBS) {
-    const record: JobRecord = {
-      id,
-      tenant: TENANT,
-      created_at: '2026-01-01T00:00:00.000Z',
-      dataset: dataset.id,
-      settings: { model: MODEL, backbone: 'rootstock_s' },
-    };
+    const created_at = '2026-01-01T00:00:00.000Z';
+    const record = jobRecord({ id, tenant: TENANT, created_at, dataset: dataset.id });
     await store.create(record);
     const known = await store.result(record);
     if (!known) {
@@ -48,18 +45,17 @@ export async function life(options: { storage: Storage; root: string; attempt: n
       const { examples, readContent } = await datasets.open(TENANT, dataset.id);
       for (const example of examples) await readContent(example);
       const { version } = await registry.publish(publication(id, dataset.id, attempt));
-      const finished_at = new Date().toISOString();
-      await store.finish(record, { status: 'succeeded', version, accuracy: 1, error: null, finished_at, attempt });
+      await store.finish(record, jobResult('succeeded', { output: { version, accuracy: 1 }, attempt }));
     }
     await registry.settle({ tenant: TENANT, model: MODEL, job: id, succeeded: true });
     await store.settle(record, []);
-    const { version } = (await store.result(record))!;
+    const version = (await versionOf(record))!;
     await registry
       .setAlias({ tenant: TENANT, model: MODEL, alias: 'production', version, by: 'local' })
       .catch(unless('version_not_found')); // an earlier attempt came as far as deleting it
   }
   await registry
-    .deleteVersion(TENANT, MODEL, (await store.result({ tenant: TENANT, id: JOBS[0]! }))!.version!)
+    .deleteVersion(TENANT, MODEL, (await versionOf({ tenant: TENANT, id: JOBS[0]! }))!)
     .catch(unless('version_not_found'));
   await datasets.delete(TENANT, dataset.id);
 }

@@ -1,7 +1,7 @@
 /** Stands in for `job-process.js`: counts up for a second, then publishes a version with the real registry. */
 import type { JobMessage, RunMessage } from '../../../src/jobs/job-messages.js';
 import { Registry } from '../../../src/registry/registry.js';
-import type { JobPhase } from '../../../src/schemas/jobs.js';
+import type { JobPhase, TrainInput } from '../../../src/schemas/jobs.js';
 import { FileStorage } from '../../../src/storage/file-storage.js';
 
 const STEPS = 20;
@@ -10,10 +10,11 @@ const tell = (message: JobMessage, then: () => void = () => undefined) => void p
 
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.once('message', async ({ record }: RunMessage) => {
-  const { id, tenant, dataset, settings } = record;
+  const { id, tenant } = record;
+  const { dataset, model } = record.input as unknown as TrainInput;
   const registry = new Registry({ storage: new FileStorage({ root: process.env.DATA_DIR! }) });
-  const before = await registry.publishedBy(tenant, settings.model, id);
-  if (before) return tell({ type: 'done', version: before.version, accuracy: 1 }, () => process.exit(0));
+  const before = await registry.publishedBy(tenant, model, id);
+  if (before) return tell({ type: 'done', output: { version: before.version, accuracy: 1 } }, () => process.exit(0));
   tell({ type: 'event', event: { type: 'phase', message: 'Reading', data: { phase: 'extracting' } } });
   for (let step = 0; step < STEPS; step += 1) {
     const phase: JobPhase = step < STEPS / 2 ? 'extracting' : 'training';
@@ -36,9 +37,9 @@ process.once('message', async ({ record }: RunMessage) => {
   const { version } = await registry.publish({
     tenant,
     job: id,
-    model: settings.model,
+    model,
     manifest: {
-      model: settings.model,
+      model,
       job: id,
       dataset,
       backbone: { id: 'rootstock_s', sha256: '0'.repeat(64), dimensions: 4 },
@@ -53,5 +54,5 @@ process.once('message', async ({ record }: RunMessage) => {
       ['report.json', JSON.stringify({ id, pid: process.pid })],
     ]),
   });
-  tell({ type: 'done', version, accuracy: 1 }, () => process.exit(0));
+  tell({ type: 'done', output: { version, accuracy: 1 } }, () => process.exit(0));
 });

@@ -1,9 +1,10 @@
-/** A worker as `src/worker.ts` makes it, but for the module that runs a job: it starts fast and computes nothing. */
+/** A worker as `src/bin/worker.ts` makes it, but for the module that runs a job: it starts fast and computes nothing. */
 import { join } from 'node:path';
+import { trainingRules } from '../../../src/bin/training-rules.js';
 import { JobQueue } from '../../../src/jobs/job-queue.js';
 import { JobStore } from '../../../src/jobs/job-store.js';
 import { JobWorker } from '../../../src/jobs/job-worker.js';
-import { LiveState } from '../../../src/jobs/live-jobs.js';
+import { LiveJobs } from '../../../src/jobs/live-jobs.js';
 import { createLog } from '../../../src/log.js';
 import { connectRedis } from '../../../src/redis/connect.js';
 import { Registry } from '../../../src/registry/registry.js';
@@ -19,7 +20,7 @@ const [redis, subscriber, blocking] = [1, 2, 3].map(() => connectRedis(process.e
 const worker = new JobWorker({
   store: new JobStore({ storage }),
   queue: new JobQueue({ redis: redis!, attempts: ATTEMPTS }),
-  live: new LiveState({ redis: redis!, subscriber: subscriber! }),
+  live: new LiveJobs({ redis: redis!, subscriber: subscriber! }),
   redis: blocking!,
   log,
   entry: join(import.meta.dirname, 'light-job.js'),
@@ -28,8 +29,7 @@ const worker = new JobWorker({
   memoryMb: 100,
   timeoutMs: 60_000,
   onNativeCrash: async () => undefined,
-  cleanUp: ({ tenant, model, id }, { succeeded }) => registry.settle({ tenant, model, job: id, succeeded }),
-  publishedBy: ({ tenant, model, id }) => registry.publishedBy(tenant, model, id),
+  kinds: { train: trainingRules(registry) },
 });
 process.on('SIGTERM', async () => {
   await worker.close();

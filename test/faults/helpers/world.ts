@@ -7,13 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { JobQueue } from '../../../src/jobs/job-queue.js';
 import { JobStore } from '../../../src/jobs/job-store.js';
 import { Jobs } from '../../../src/jobs/jobs.js';
-import { LiveState } from '../../../src/jobs/live-jobs.js';
+import { LiveJobs } from '../../../src/jobs/live-jobs.js';
 import { type RedisServer, startRedis } from '../../../src/launch/redis-server.js';
 import { createLog } from '../../../src/log.js';
 import { connectRedis } from '../../../src/redis/connect.js';
 import { Registry } from '../../../src/registry/registry.js';
 import type { Job } from '../../../src/schemas/jobs.js';
 import { FileStorage } from '../../../src/storage/file-storage.js';
+import { trainInput } from '../../helpers/jobs.js';
 import { childrenOf, signal } from '../../helpers/processes.js';
 
 const log = createLog('test', 'silent');
@@ -47,7 +48,7 @@ export class World {
     world.jobs = new Jobs({
       store: new JobStore({ storage }),
       queue: new JobQueue({ redis: world.#redis, attempts: 100 }),
-      live: new LiveState({ redis: world.#redis, subscriber: world.#subscriber }),
+      live: new LiveJobs({ redis: world.#redis, subscriber: world.#subscriber }),
       log,
     });
     await world.#startWorker();
@@ -55,10 +56,10 @@ export class World {
   }
 
   async submit(model: string): Promise<string> {
-    const dataset = 'ds_00000000000000000000000000';
+    const input = { ...trainInput({ model }) };
     for (;;) {
       try {
-        const { job } = await this.jobs.submit({ tenant: 'default', dataset, settings: { model, backbone: 'x' } });
+        const { job } = await this.jobs.submit({ kind: 'train', tenant: 'default', by: 'local', input });
         this.note(job);
         return job.id;
       } catch {
