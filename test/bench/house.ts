@@ -81,7 +81,9 @@ function matching(paths: RegExp, words: RegExp): string[] {
 
 /** Route files, and the tests that inject into the app and lie at the same place below test/. */
 function untestedRoutes(): { all: number; without: string[] } {
-  const routes = sources.filter(({ path }) => /^http\/native\/.*-routes\.ts$/.test(path)).map(({ path }) => path);
+  const routes = sources
+    .filter(({ path, text }) => path.startsWith('http/') && /\bapp\.(get|post|put|delete)\(\s*[`'"]\//.test(text))
+    .map(({ path }) => path);
   const without = routes.filter((path) => {
     try {
       const test = readFileSync(join(PACKAGE_ROOT, 'test', path.replace(/\.ts$/, '.test.ts')), 'utf8');
