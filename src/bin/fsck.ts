@@ -49,10 +49,10 @@ async function main(): Promise<number> {
     return 2;
   }
   const config = loadConfig(process.env);
-  const { storage, upkeep } = await openStorage(config, { mustExist: true });
+  const { storage, maintenance } = await openStorage(config, { mustExist: true });
   const report = await checkData({
     storage,
-    upkeep,
+    maintenance,
     backbones: backbonesOf(config, storage).source,
     repair: values.repair,
     olderThanMs: hours * 3600_000,

@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     );
   }
   const opened = await openStorage(config);
-  const { storage, upkeep } = opened;
+  const { storage, maintenance } = opened;
   const log = createLog('worker', config.LOG_LEVEL);
   const registry = new Registry({ storage });
   const connect = () => connectRedis(config.REDIS_URL, log);
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
   const datasets = new Datasets(datasetsOptions(config, opened));
   const tidy = async () => {
     try {
-      await upkeep.sweep(HALF_WRITTEN_MS);
+      await maintenance.sweep(HALF_WRITTEN_MS);
       const gone = await expire({
         storage,
         datasets,

@@ -1,6 +1,6 @@
 import type { BackboneSource } from '../backbones/source.js';
 import type { Storage } from '../storage/contract.js';
-import type { StorageUpkeep } from '../storage/open-storage.js';
+import type { StorageMaintenance } from '../storage/open-storage.js';
 import { checkBackbones, findBackboneFaults } from './check-backbones.js';
 import { checkDatasets } from './check-datasets.js';
 import { checkJobs, checkMarks } from './check-jobs.js';
@@ -10,7 +10,7 @@ import { Findings, type Report } from './finding.js';
 export interface CheckOptions {
   storage: Storage;
   /** What its driver gives for that; without it, half-written files and what lies at the top are not looked at. */
-  upkeep?: StorageUpkeep;
+  maintenance?: StorageMaintenance;
   /** Where versions find their backbones; without it, whether they do is not looked at. */
   backbones?: BackboneSource;
   /** Collect garbage, and put back what can be put back. */
@@ -31,7 +31,7 @@ const OF_A_TENANT = ['datasets', 'idempotency', 'jobs', 'models'];
  * Damage is only reported: what is lost can come from a backup only. The cost is one read of everything.
  */
 export async function checkData(options: CheckOptions): Promise<Report> {
-  const { storage, upkeep, backbones, repair, olderThanMs } = options;
+  const { storage, maintenance, backbones, repair, olderThanMs } = options;
   const findings = new Findings({ repair });
   await checkBackbones({ storage, findings, olderThanMs });
   const backboneFault = backbones && findBackboneFaults(backbones);
@@ -47,18 +47,18 @@ export async function checkData(options: CheckOptions): Promise<Report> {
     }
   }
   await checkMarks({ storage, findings, olderThanMs });
-  if (upkeep) await checkTop(upkeep, findings, olderThanMs);
+  if (maintenance) await checkTop(maintenance, findings, olderThanMs);
   return findings.report;
 }
 
-async function checkTop(upkeep: StorageUpkeep, findings: Findings, olderThanMs: number): Promise<void> {
-  for (const name of await upkeep.leftovers(olderThanMs)) {
+async function checkTop(maintenance: StorageMaintenance, findings: Findings, olderThanMs: number): Promise<void> {
+  for (const name of await maintenance.leftovers(olderThanMs)) {
     await findings.add('temporary_leftover', `.tmp/${name}`, 'A process that died left this half-written file.', {
       done: 'It was deleted.',
-      apply: async () => void (await upkeep.sweep(olderThanMs)),
+      apply: async () => void (await maintenance.sweep(olderThanMs)),
     });
   }
-  for (const name of await upkeep.topNames()) {
+  for (const name of await maintenance.topNames()) {
     if (!AT_THE_TOP.includes(name)) await findings.add('unknown_file', name, 'Nothing of Graft reads this.');
   }
 }

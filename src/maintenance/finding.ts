@@ -1,5 +1,6 @@
 /**
- * upkeep/ looks after what lies in storage: `checkData` verifies it (fsck), `expire` lets jobs and data sets grow old.
+ * maintenance/ looks after what lies in storage: `checkData` verifies it (fsck), `expire` lets jobs and data sets grow old.
+ * What is stored, and how, is the business of the rooms that write it; backups are docs/backup.md.
  *
  * This file: what a check has found.
  */

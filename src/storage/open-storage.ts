@@ -6,7 +6,7 @@ import { prepareDataFolder } from './data-folder.js';
 import { FileStorage, TEMPORARY } from './file-storage.js';
 
 /** What looks after a storage needs of its driver beyond reading and writing. */
-export interface StorageUpkeep {
+export interface StorageMaintenance {
   /** What processes that died left half-written, and is older than this: names for people, not keys. */
   leftovers(olderThanMs: number): Promise<string[]>;
   /** Remove them. @returns how many there were */
@@ -17,7 +17,7 @@ export interface StorageUpkeep {
 
 export interface OpenedStorage {
   storage: Storage;
-  upkeep: StorageUpkeep;
+  maintenance: StorageMaintenance;
   /** A folder on this machine for what is under way, such as uploads; `sweep` empties it, too. Made when first needed. */
   temporaryFolder: string;
 }
@@ -36,5 +36,5 @@ export async function openStorage(
   }
   if (!mustExist) await prepareDataFolder(DATA_DIR);
   const storage = new FileStorage({ root: DATA_DIR });
-  return { storage, upkeep: storage, temporaryFolder: join(DATA_DIR, TEMPORARY) };
+  return { storage, maintenance: storage, temporaryFolder: join(DATA_DIR, TEMPORARY) };
 }

@@ -83,7 +83,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
 async function fsck(storage: FileStorage): Promise<Finding[]> {
   const { findings } = await checkData({
     storage,
-    upkeep: storage,
+    maintenance: storage,
     repair: true,
     olderThanMs: 0,
   });

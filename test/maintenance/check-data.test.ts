@@ -68,7 +68,7 @@ async function soundFolder(t: Test) {
   const check = async (options: { repair?: boolean; olderThanMs?: number } = {}) =>
     checkData({
       storage,
-      upkeep: storage,
+      maintenance: storage,
       backbones: sourcesInOrder([installed, embedded]),
       repair: false,
       olderThanMs: DAY_MS,
