@@ -3,7 +3,7 @@
  * test/storage/contract.ts holds it against it. What the bytes mean is not known here: that is the business of the rooms
  * that write them (datasets/, registry/, jobs/).
  *
- * - **Keys** are `/`-separated segments of `[A-Za-z0-9._-]`. A key is an object or a folder of others, never both.
+ * - **Keys** are `/`-separated parts of up to 255 of `[A-Za-z0-9._-]`, none of them `.` or `..`. A key is an object or a folder of others, never both.
  * - **Durable**: what is written survives a crash from the moment `put` resolves.
  * - **Consistent**: once `put` or `delete` has resolved, every `get`, `head` and `list` says so, on every machine.
  * - **Deleting is eventual**: an object store removes key by key, so that readers may see some of the keys below a prefix
@@ -73,18 +73,6 @@ export interface Storage {
    * was there when it was called is gone; what is put meanwhile may go or stay. Removing what is not there is no error.
    */
   delete(prefix: string): Promise<void>;
-}
-
-/** @throws TypeError for what is no key, such as one that leads out of its folder */
-export function checkKey(key: string): void {
-  const isKey = key.split('/').every((part) => /^[A-Za-z0-9._-]{1,255}$/.test(part) && part !== '.' && part !== '..');
-  if (!isKey) throw new TypeError(`Not a storage key: ${JSON.stringify(key)}`);
-}
-
-/** @throws TypeError */
-export function checkRange({ start, end }: ByteRange): void {
-  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end) return;
-  throw new TypeError(`Not a range of bytes: ${start} to ${end}`);
 }
 
 /** The JSON object under `key`, or undefined where there is none. */

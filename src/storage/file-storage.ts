@@ -5,16 +5,8 @@ import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import { ulid } from 'ulid';
 import { AppError, isErrno } from '../errors.js';
-import {
-  type ByteRange,
-  checkKey,
-  checkRange,
-  type ListOptions,
-  type ObjectHead,
-  type PutOptions,
-  type Storage,
-  type StoredObject,
-} from './contract.js';
+import { checkKey, checkRange } from './check-key.js';
+import type { ByteRange, ListOptions, ObjectHead, PutOptions, Storage, StoredObject } from './contract.js';
 
 /** Folder for half-written objects and for what is being removed; `sweep` empties it. */
 export const TEMPORARY = '.tmp';
@@ -128,9 +120,9 @@ export class FileStorage implements Storage {
   async list(prefix: string, { after }: ListOptions = {}): Promise<string[]> {
     const path = this.#path(prefix);
     try {
-      const isShort = (this.#lengths.get(path) ?? Number.POSITIVE_INFINITY) <= SHORT_LISTING;
-      const names = isShort ? readdirSync(path) : await readdir(path);
-      this.#lengths.set(path, names.length);
+      const before = this.#lengths.get(path);
+      const names = before !== undefined && before <= SHORT_LISTING ? readdirSync(path) : await readdir(path);
+      if (names.length !== before) this.#lengths.set(path, names.length);
       names.sort();
       return after === undefined ? names : names.filter((name) => name > after);
     } catch (error) {
@@ -176,7 +168,7 @@ export class FileStorage implements Storage {
 
   #path(key: string): string {
     checkKey(key);
-    return join(this.#root, key.replaceAll('/', sep));
+    return `${this.#root}${sep}${sep === '/' ? key : key.replaceAll('/', sep)}`;
   }
 
   async #temporary(): Promise<string> {

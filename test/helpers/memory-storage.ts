@@ -1,14 +1,13 @@
 import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
-import {
-  type ByteRange,
-  checkKey,
-  checkRange,
-  type ListOptions,
-  type ObjectHead,
-  type PutOptions,
-  type Storage,
-  type StoredObject,
+import { checkKey, checkRange } from '../../src/storage/check-key.js';
+import type {
+  ByteRange,
+  ListOptions,
+  ObjectHead,
+  PutOptions,
+  Storage,
+  StoredObject,
 } from '../../src/storage/contract.js';
 
 const PIECE_BYTES = 64 * 1024;
