@@ -5,7 +5,7 @@ import { seededRandom } from '../../numbers/random.js';
 import type { HeadKind } from '../../schemas/common.js';
 import type { Curve } from '../../schemas/report.js';
 import { accuracy, fitTemperature, logLoss } from '../../numbers/scores.js';
-import { type FittedHead, type HeadOptions, heldOutImages, isSet, rowWeights } from './head-fit.js';
+import { type FittedHead, foldWeights, type HeadOptions, heldOutImages, isSet, rowWeights } from './head-fit.js';
 
 /** A linear head or one with a hidden layer, in mini-batches; watched on held-out images, then fitted on all. */
 export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<FittedHead> {
@@ -46,7 +46,7 @@ export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<F
     ...shared,
     train: rowsOf(fit),
     validation: heldRows,
-    rowWeights: rowWeights(options, fit),
+    rowWeights: foldWeights(options, fit),
     epochs: settings.epochs,
     patience: settings.early_stopping,
     random: seededRandom(seed, `${kind} watched`),

@@ -2,7 +2,15 @@ import { curveRow } from '../../numbers/curve-row.js';
 import { type SoftmaxFit, SoftmaxRegression } from '../../heads/softmax-regression.js';
 import type { Curve } from '../../schemas/report.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
-import { type FittedHead, type HeadOptions, heldOutImages, heldOutRounds, isSet, rowWeights } from './head-fit.js';
+import {
+  type FittedHead,
+  foldWeights,
+  type HeadOptions,
+  heldOutImages,
+  heldOutRounds,
+  isSet,
+  rowWeights,
+} from './head-fit.js';
 
 /** λ, from much to little. On standardised features the best of real data sets lies between 1 and 0.01. */
 const PENALTIES = [3, 1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003];
@@ -16,7 +24,7 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
   const K = samples.labels.length;
   const regression = new SoftmaxRegression({ features, y, classes: K });
   const { held, rounds } = heldOutRounds(options);
-  const weights = rounds.map(({ fit }) => rowWeights(options, fit));
+  const weights = rounds.map(({ fit }) => foldWeights(options, fit));
   const truth = Int32Array.from(held, (image) => y[image]!);
   const place = new Map(held.map((image, index) => [image, index]));
   const starts: (SoftmaxFit | undefined)[] = rounds.map(() => undefined);
@@ -117,7 +125,7 @@ async function lbfgsCurve(
   const curves: Curve[] = [];
   let best = { iteration: 0, loss: Number.POSITIVE_INFINITY };
   const fitted = await regression.fit({
-    rowWeights: rowWeights(options, fit),
+    rowWeights: foldWeights(options, fit),
     weightDecay,
     maxIterations,
     tolerance: 1e-4,

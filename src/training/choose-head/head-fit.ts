@@ -56,6 +56,23 @@ export function rowWeights(options: HeadOptions, images: number[]): Float32Array
   return Float32Array.from(samples.origin, (image, row) => (inside.has(image) ? perClass[samples.y[row]!]! : 0));
 }
 
+/**
+ * Weight of every row in a fit that leaves a fold out. A fold may have more or less than its share of a class; in the fit
+ * each class counts as much as in all of `train`, or firm penalties would look worse than they are.
+ */
+export function foldWeights(options: HeadOptions, fit: number[]): Float32Array {
+  const { samples, train, folds, hyperparameters } = options;
+  const weights = rowWeights(options, fit);
+  if (folds.size === 0 || hyperparameters.class_weights === 'balanced') return weights;
+  const shares = (examples: number[]) => {
+    const counts = new Float64Array(samples.labels.length);
+    for (const example of examples) counts[samples.y[example]!]! += 1 / examples.length;
+    return counts;
+  };
+  const [all, left] = [shares(train), shares(fit)];
+  return weights.map((weight, row) => weight && (weight * all[samples.y[row]!]!) / left[samples.y[row]!]!);
+}
+
 function classWeights(samples: Samples, images: number[], choice: Hyperparameters['class_weights']): number[] {
   if (choice === 'balanced') {
     const counts = new Array<number>(samples.labels.length).fill(0);
@@ -69,9 +86,9 @@ function classWeights(samples: Samples, images: number[], choice: Hyperparameter
   return samples.labels.map(() => 1);
 }
 
-/** Images that choose settings in one fit: the validation part, or the first fold. */
-export function heldOutImages({ validation, folds }: HeadOptions): number[] {
-  return validation.length > 0 ? validation : [...folds].filter(([, fold]) => fold === 0).map(([image]) => image);
+/** Examples that choose settings in one fit: the validation part, or the first fold that has some. */
+export function heldOutImages(options: HeadOptions): number[] {
+  return heldOutRounds(options).rounds[0]?.held ?? [];
 }
 
 export const isSet = <T>(value: T | 'auto' | undefined): value is T => value !== undefined && value !== 'auto';
@@ -84,9 +101,10 @@ export function heldOutRounds({ train, validation, folds, foldCount }: HeadOptio
 } {
   if (validation.length > 0) return { held: validation, rounds: [{ fit: train, held: validation }] };
   const held = train.filter((image) => (folds.get(image) ?? -1) >= 0);
-  const rounds = Array.from({ length: held.length > 0 ? foldCount : 0 }, (_, fold) => ({
+  const rounds = Array.from({ length: foldCount }, (_, fold) => ({
     fit: train.filter((image) => folds.get(image) !== fold),
     held: train.filter((image) => folds.get(image) === fold),
   }));
-  return { held, rounds };
+  // Of few examples a fold may have none.
+  return { held, rounds: rounds.filter((round) => round.held.length > 0) };
 }

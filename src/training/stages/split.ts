@@ -17,7 +17,7 @@ const LARGE_VALIDATION_FRACTION = 0.1;
 /**
  * Divide a data set.
  *  - Splits that came with it stay. Without a test part, its validation part is the held-out one.
- *  - Otherwise a share of each class is held out by the seed; a class with one example keeps it for training.
+ *  - Otherwise each example's content and the seed decide, see `parts.ts`; a class with one example keeps it for training.
  * @throws AppError `class_without_training_examples`
  */
 export function splitDataset(entries: readonly SplitEntry[], options: SplitOptions): Parts {

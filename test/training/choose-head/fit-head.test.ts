@@ -28,7 +28,7 @@ function valuesOf({ features }: Samples): Float32Array {
 
 function optionsOf(samples: Samples, change: Partial<HeadOptions> = {}): HeadOptions {
   const train = [...samples.y.keys()];
-  const entries = Array.from(samples.y, (k) => ({ label: samples.labels[k]! }));
+  const entries = Array.from(samples.y, (k, i) => ({ sha256: String(i), label: samples.labels[k]! }));
   return {
     engine,
     samples,
