@@ -46,12 +46,12 @@ export class Backbones {
     this.#modalities = new Map(options.modalities.map((modality) => [modality.id, modality]));
   }
 
-  /** Cards of all backbones, sorted by id. @throws AppError `backbone_invalid` */
+  /** Cards of all backbones that can be used, sorted by id. What is wrong with another, `card` says, and fsck. */
   async list(): Promise<BackboneCard[]> {
     const { source } = this.#options;
     const cards = (await source.ids()).map((id) =>
       this.#checkedCard(id).catch((error: unknown) => {
-        if (isNotFound(error)) return undefined; // a folder of another kind
+        if (error instanceof AppError && error.code.startsWith('backbone_')) return undefined;
         throw error;
       }),
     );

@@ -48,17 +48,22 @@ t.test('a backbone that is not there is refused, and those that are there are na
   }
 });
 
-t.test('cards are listed by id; other files and folders are no backbones', async (t) => {
-  const folder = t.testdir({ 'catalog.json': '[]', notes: { 'README.md': '' } });
-  const backbones = copyWith(folder, (card) => card);
-  mkdirSync(join(folder, 'another'));
-  const card = JSON.parse(readFileSync(join(folder, 'rootstock_s', 'backbone.json'), 'utf8'));
-  writeFileSync(join(folder, 'another', 'backbone.json'), JSON.stringify({ ...card, id: 'another' }));
-  t.same(
-    (await backbones.list()).map(({ id }) => id),
-    ['another', 'rootstock_s'],
-  );
-});
+t.test(
+  'cards are listed by id; other files and folders are no backbones, and one that is damaged hides no other',
+  async (t) => {
+    const folder = t.testdir({ 'catalog.json': '[]', notes: { 'README.md': '' } });
+    const backbones = copyWith(folder, (card) => card);
+    mkdirSync(join(folder, 'another'));
+    const card = JSON.parse(readFileSync(join(folder, 'rootstock_s', 'backbone.json'), 'utf8'));
+    writeFileSync(join(folder, 'another', 'backbone.json'), JSON.stringify({ ...card, id: 'another' }));
+    mkdirSync(join(folder, 'damaged'));
+    writeFileSync(join(folder, 'damaged', 'backbone.json'), '{');
+    t.same(
+      (await backbones.list()).map(({ id }) => id),
+      ['another', 'rootstock_s'],
+    );
+  },
+);
 
 t.test('a file that is not the one on the card is refused; put right, it loads', async (t) => {
   const folder = t.testdir();
