@@ -2,8 +2,8 @@ import { buildNode, floatTensor, int64Tensor, valueInfo } from '../onnx/build-no
 import { ELEMENT, encodeModel } from '../onnx/model-proto.js';
 
 /**
- * Loss of softmax regression with its gradient as an ONNX model, for N images, D features and K classes of any number:
- *   x `[N, D]`, y int64 `[N]`, share `[N, 1]` (weights of the images, adding up to 1), weights `[K, D]`, bias `[K]`
+ * Loss of softmax regression with its gradient as an ONNX model, for N rows, D features and K classes of any number:
+ *   x `[N, D]`, y int64 `[N]`, share `[N, 1]` (weights of the rows, adding up to 1), weights `[K, D]`, bias `[K]`
  *   → logits `[N, K]`, loss `[]`, by_weights `[K, D]`, by_bias `[K]`
  */
 export function softmaxLossModel(): Uint8Array {
@@ -20,7 +20,7 @@ export function softmaxLossModel(): Uint8Array {
     buildNode('Mul', { inputs: ['p', 'share'], outputs: ['expected'] }),
     buildNode('Sub', { inputs: ['expected', 'target'], outputs: ['error'] }),
     buildNode('Gemm', { inputs: ['error', 'x'], outputs: ['by_weights'], attributes: { transA: 1 } }),
-    buildNode('ReduceSum', { inputs: ['error', 'images'], outputs: ['by_bias'], attributes: { keepdims: 0 } }),
+    buildNode('ReduceSum', { inputs: ['error', 'rows'], outputs: ['by_bias'], attributes: { keepdims: 0 } }),
   ];
   const { float32, int64 } = ELEMENT;
   return encodeModel({
@@ -30,7 +30,7 @@ export function softmaxLossModel(): Uint8Array {
     graph: {
       name: 'softmax_loss',
       node,
-      initializer: [floatTensor('off_on', [2], [0, 1]), int64Tensor('both', [0, 1]), int64Tensor('images', [0])],
+      initializer: [floatTensor('off_on', [2], [0, 1]), int64Tensor('both', [0, 1]), int64Tensor('rows', [0])],
       input: [
         valueInfo('x', float32, ['N', 'D']),
         valueInfo('y', int64, ['N']),

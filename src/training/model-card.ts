@@ -15,7 +15,7 @@ export function modelCard(options: {
   const { evaluation } = report;
   const percent = (value: number | null) => (value === null ? '–' : `${(value * 100).toFixed(1)} %`);
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
-  const findings = report.data ? describeFindings(report.data) : [];
+  const findings = report.data ? describeFindings(report.data, modality.words) : [];
   const tuned = report.settings.trainable === 'top';
   const lines = [
     `# ${report.model}`,

@@ -118,7 +118,7 @@ async function examine(items: Item[], backbone: Backbone, seed: number) {
     splits: entries.map(({ split }) => split!),
     weightDecay: PENALTY,
     seed,
-    readImage,
+    readContent: readImage,
     similarity: IMAGES.similarity,
   };
   return { request, findings: await examineData(request) };

@@ -5,18 +5,18 @@ import { seededRandom } from '../../numbers/random.js';
 import type { HeadKind } from '../../schemas/common.js';
 import type { Curve } from '../../schemas/report.js';
 import { accuracy, fitTemperature, logLoss } from '../../numbers/scores.js';
-import { type FittedHead, foldWeights, type HeadOptions, heldOutImages, isSet, rowWeights } from './head-fit.js';
+import { type FittedHead, foldWeights, type HeadOptions, heldOutExamples, isSet, rowWeights } from './head-fit.js';
 
-/** A linear head or one with a hidden layer, in mini-batches; watched on held-out images, then fitted on all. */
+/** A linear head or one with a hidden layer, in mini-batches; watched on held-out examples, then fitted on all. */
 export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<FittedHead> {
   const { engine, samples, train, hyperparameters: wanted, seed, onEpoch } = options;
   const { features, y, origin } = samples;
   const K = samples.labels.length;
-  const held = heldOutImages(options);
+  const held = heldOutExamples(options);
   const out = new Set(held);
-  const fit = held.length > 0 ? train.filter((image) => !out.has(image)) : train;
-  const rowsOf = (images: number[]) => {
-    const inside = new Set(images);
+  const fit = held.length > 0 ? train.filter((example) => !out.has(example)) : train;
+  const rowsOf = (examples: number[]) => {
+    const inside = new Set(examples);
     return Int32Array.from(origin.keys()).filter((row) => inside.has(origin[row]!));
   };
   const settings = {

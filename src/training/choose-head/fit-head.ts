@@ -1,17 +1,17 @@
 /**
  * Choose and fit a head.
- *  1. Settings left on `auto` are chosen on images that the candidate fits do not see: the validation part, or folds of a
+ *  1. Settings left on `auto` are chosen on examples that the candidate fits do not see: the validation part, or folds of a
  *     cross-validation.
  *  2. Their scores give the temperature.
- *  3. The head is fitted again on the images that `refit` names, with the settings chosen.
+ *  3. The head is fitted again on the examples that `refit` names, with the settings chosen.
  */
 import { fitByAdam } from './fit-adam.js';
 import { fitByLbfgs } from './fit-lbfgs.js';
 import { fitPrototypes } from './fit-prototypes.js';
-import { type FittedHead, type HeadCandidate, type HeadOptions, heldOutImages, isSet } from './head-fit.js';
+import { type FittedHead, type HeadCandidate, type HeadOptions, heldOutExamples, isSet } from './head-fit.js';
 
 /** Below this the linear head wins or ties on every data set tried, and a trial costs more than all of its fit. */
-const PERCEPTRON_TRIAL_IMAGES = 2000;
+const MIN_PERCEPTRON_EXAMPLES = 2000;
 
 export async function fitHead(options: HeadOptions): Promise<FittedHead> {
   const { hidden_units: units, dropout, optimizer } = options.hyperparameters;
@@ -20,11 +20,11 @@ export async function fitHead(options: HeadOptions): Promise<FittedHead> {
   if (options.head === 'mlp' || (options.head === 'auto' && (isSet(units) || isSet(dropout)))) return fitMlp(options);
   if (options.head === 'linear' || optimizer === 'lbfgs') return fitLinear(options);
   const linear = await fitLinear(options);
-  if (options.train.length < PERCEPTRON_TRIAL_IMAGES || heldOutImages(options).length === 0) return linear;
+  if (options.train.length < MIN_PERCEPTRON_EXAMPLES || heldOutExamples(options).length === 0) return linear;
   const mlp = await fitMlp(options);
   const [second] = mlp.candidates as [HeadCandidate];
   const best = linear.candidates.reduce((most, row) => (row.accuracy > most.accuracy ? row : most));
-  const margin = Math.sqrt((best.accuracy * (1 - best.accuracy)) / Math.max(1, heldOutImages(options).length));
+  const margin = Math.sqrt((best.accuracy * (1 - best.accuracy)) / Math.max(1, heldOutExamples(options).length));
   const chosen = second.accuracy > best.accuracy + margin ? mlp : linear;
   return { ...chosen, candidates: [...linear.candidates, ...mlp.candidates] };
 }

@@ -6,7 +6,7 @@ import {
   type FittedHead,
   foldWeights,
   type HeadOptions,
-  heldOutImages,
+  heldOutExamples,
   heldOutRounds,
   isSet,
   rowWeights,
@@ -14,10 +14,10 @@ import {
 
 /** λ, from much to little. On standardised features the best of real data sets lies between 1 and 0.01. */
 const PENALTIES = [3, 1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003];
-/** Where nothing can be held out: firm, since the classes then have one or two images. */
+/** Where nothing can be held out: firm, since the classes then have one or two examples. */
 const BLIND_PENALTY = 1;
 
-/** Softmax regression; its penalty is chosen over a path on images that the fits have not seen. */
+/** Softmax regression; its penalty is chosen over a path on examples that the fits have not seen. */
 export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
   const { samples, hyperparameters: wanted } = options;
   const { features, y } = samples;
@@ -25,8 +25,8 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
   const regression = new SoftmaxRegression({ features, y, classes: K });
   const { held, rounds } = heldOutRounds(options);
   const weights = rounds.map(({ fit }) => foldWeights(options, fit));
-  const truth = Int32Array.from(held, (image) => y[image]!);
-  const place = new Map(held.map((image, index) => [image, index]));
+  const truth = Int32Array.from(held, (example) => y[example]!);
+  const place = new Map(held.map((example, index) => [example, index]));
   const starts: (SoftmaxFit | undefined)[] = rounds.map(() => undefined);
   const maxIterations = isSet(wanted.epochs) ? wanted.epochs : 1000;
 
@@ -44,8 +44,8 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
         ...(start && { start }),
       });
       starts[round] = fitted;
-      for (const image of part.held)
-        logits.set(fitted.logits.subarray(image * K, (image + 1) * K), place.get(image)! * K);
+      for (const example of part.held)
+        logits.set(fitted.logits.subarray(example * K, (example + 1) * K), place.get(example)! * K);
     }
     const scored = { logits, y: truth, classes: K };
     tried.push({ weightDecay, scored, accuracy: accuracy(scored), loss: logLoss(scored) });
@@ -83,7 +83,7 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
 
 /**
  * Of all within one standard error of the best accuracy, the one with the least loss: accuracy alone is noisy (it chose
- * up to 3 points worse on unseen images of small data sets).
+ * up to 3 points worse on unseen examples of small data sets).
  */
 function choose<T extends { accuracy: number; loss: number; scored: Scored }>(tried: T[]): T {
   const best = Math.max(...tried.map((row) => row.accuracy));
@@ -111,15 +111,15 @@ async function lbfgsCurve(
 ): Promise<{ curves: Curve[]; fitted: SoftmaxFit; bestIteration: number | undefined }> {
   const { samples, train, hyperparameters: wanted, onEpoch } = options;
   const K = samples.labels.length;
-  const held = heldOutImages(options);
+  const held = heldOutExamples(options);
   const out = new Set(held);
-  const fit = held.length > 0 ? train.filter((image) => !out.has(image)) : train;
-  const scoresOf = (logits: Float32Array, images: number[]): Scored => {
-    const part = new Float32Array(images.length * K);
-    images.forEach((image, i) => {
-      part.set(logits.subarray(image * K, (image + 1) * K), i * K);
+  const fit = held.length > 0 ? train.filter((example) => !out.has(example)) : train;
+  const scoresOf = (logits: Float32Array, examples: number[]): Scored => {
+    const part = new Float32Array(examples.length * K);
+    examples.forEach((example, i) => {
+      part.set(logits.subarray(example * K, (example + 1) * K), i * K);
     });
-    return { logits: part, y: Int32Array.from(images, (image) => samples.y[image]!), classes: K };
+    return { logits: part, y: Int32Array.from(examples, (example) => samples.y[example]!), classes: K };
   };
   const patience = isSet(wanted.early_stopping) ? wanted.early_stopping : 0;
   const curves: Curve[] = [];

@@ -11,7 +11,7 @@ export async function fitPrototypes(options: HeadOptions): Promise<FittedHead> {
   const { held, rounds } = heldOutRounds(options);
   const layerOn = (examples: number[]) =>
     prototypes({ features, y, classes: K, rowWeights: rowWeights(options, examples) });
-  const place = new Map(held.map((image, index) => [image, index]));
+  const place = new Map(held.map((example, index) => [example, index]));
   const scored: Scored = {
     logits: new Float32Array(held.length * K),
     y: Int32Array.from(held, (i) => y[i]!),
@@ -19,8 +19,8 @@ export async function fitPrototypes(options: HeadOptions): Promise<FittedHead> {
   };
   for (const [round, part] of rounds.entries()) {
     const logits = headLogits({ engine, layers: [layerOn(part.fit)], features, rows: part.held });
-    part.held.forEach((image, row) => {
-      scored.logits.set(logits.subarray(row * K, (row + 1) * K), place.get(image)! * K);
+    part.held.forEach((example, row) => {
+      scored.logits.set(logits.subarray(row * K, (row + 1) * K), place.get(example)! * K);
     });
     options.onProgress((0.9 * (round + 1)) / rounds.length);
   }

@@ -11,14 +11,14 @@ import type { Samples } from './samples.js';
 export interface HeadOptions {
   engine: Engine;
   samples: Samples;
-  /** Images to fit on. */
+  /** Examples to fit on. */
   train: number[];
-  /** Images to choose settings on; empty: cross-validation by `folds`. */
+  /** Examples to choose settings on; empty: cross-validation by `folds`. */
   validation: number[];
-  /** Per training image the fold in which it is held out, −1 for never; empty where there is nothing to hold out. */
+  /** Per training example the fold in which it is held out, −1 for never; empty where there is nothing to hold out. */
   folds: Map<number, number>;
   foldCount: number;
-  /** Images of the final fit. */
+  /** Examples of the final fit. */
   finalFit: number[];
   head: NonNullable<JobSettings['head']>;
   hyperparameters: Hyperparameters;
@@ -48,12 +48,12 @@ export interface FittedHead {
   curves: Curve[];
 }
 
-/** Weight of every row in a fit on these images. */
-export function rowWeights(options: HeadOptions, images: number[]): Float32Array {
+/** Weight of every row in a fit on these examples. */
+export function rowWeights(options: HeadOptions, examples: number[]): Float32Array {
   const { samples, hyperparameters } = options;
-  const inside = new Set(images);
-  const perClass = classWeights(samples, images, hyperparameters.class_weights);
-  return Float32Array.from(samples.origin, (image, row) => (inside.has(image) ? perClass[samples.y[row]!]! : 0));
+  const inside = new Set(examples);
+  const perClass = classWeights(samples, examples, hyperparameters.class_weights);
+  return Float32Array.from(samples.origin, (example, row) => (inside.has(example) ? perClass[samples.y[row]!]! : 0));
 }
 
 /**
@@ -73,11 +73,11 @@ export function foldWeights(options: HeadOptions, fit: number[]): Float32Array {
   return weights.map((weight, row) => weight && (weight * all[samples.y[row]!]!) / left[samples.y[row]!]!);
 }
 
-function classWeights(samples: Samples, images: number[], choice: Hyperparameters['class_weights']): number[] {
+function classWeights(samples: Samples, examples: number[], choice: Hyperparameters['class_weights']): number[] {
   if (choice === 'balanced') {
     const counts = new Array<number>(samples.labels.length).fill(0);
-    for (const image of images) counts[samples.y[image]!]! += 1;
-    return counts.map((count) => (count === 0 ? 0 : images.length / (counts.length * count)));
+    for (const example of examples) counts[samples.y[example]!]! += 1;
+    return counts.map((count) => (count === 0 ? 0 : examples.length / (counts.length * count)));
   }
   if (typeof choice === 'object') {
     const given = new Map(Object.entries(choice));
@@ -87,23 +87,23 @@ function classWeights(samples: Samples, images: number[], choice: Hyperparameter
 }
 
 /** Examples that choose settings in one fit: the validation part, or the first fold that has some. */
-export function heldOutImages(options: HeadOptions): number[] {
+export function heldOutExamples(options: HeadOptions): number[] {
   return heldOutRounds(options).rounds[0]?.held ?? [];
 }
 
 export const isSet = <T>(value: T | 'auto' | undefined): value is T => value !== undefined && value !== 'auto';
 
-/** Fits to choose settings with, and the images that each of them does not see; none where nothing can be held out. */
+/** Fits to choose settings with, and the examples that each of them does not see; none where nothing can be held out. */
 export function heldOutRounds({ train, validation, folds, foldCount }: HeadOptions): {
   /** Of all rounds together. */
   held: number[];
   rounds: { fit: number[]; held: number[] }[];
 } {
   if (validation.length > 0) return { held: validation, rounds: [{ fit: train, held: validation }] };
-  const held = train.filter((image) => (folds.get(image) ?? -1) >= 0);
+  const held = train.filter((example) => (folds.get(example) ?? -1) >= 0);
   const rounds = Array.from({ length: foldCount }, (_, fold) => ({
-    fit: train.filter((image) => folds.get(image) !== fold),
-    held: train.filter((image) => folds.get(image) === fold),
+    fit: train.filter((example) => folds.get(example) !== fold),
+    held: train.filter((example) => folds.get(example) === fold),
   }));
   // Of few examples a fold may have none.
   return { held, rounds: rounds.filter((round) => round.held.length > 0) };

@@ -4,9 +4,9 @@ import type { OutOfFold } from './out-of-fold.js';
 export interface ConfusableClasses {
   /** Two class indices. */
   classes: [number, number];
-  /** Images of the first that were taken for the second, and the other way round. */
+  /** Examples of the first that were taken for the second, and the other way round. */
   confused: [number, number];
-  /** Confused images as a share of those of both classes. */
+  /** Confused examples as a share of those of both classes. */
   share: number;
 }
 
@@ -22,19 +22,19 @@ export function confusableClasses(
   classes: number,
 ): ConfusableClasses[] {
   const confusion = Array.from({ length: classes }, () => new Int32Array(classes));
-  y.forEach((truth, image) => {
-    if (unknown.has(image)) return;
-    const p = probabilities.subarray(image * classes, (image + 1) * classes);
+  y.forEach((truth, example) => {
+    if (unknown.has(example)) return;
+    const p = probabilities.subarray(example * classes, (example + 1) * classes);
     confusion[truth]![argMax(p)]! += 1;
   });
-  const images = confusion.map((row) => row.reduce((a, b) => a + b, 0));
-  const errors = confusion.map((row, k) => images[k]! - row[k]!);
+  const examples = confusion.map((row) => row.reduce((a, b) => a + b, 0));
+  const errors = confusion.map((row, k) => examples[k]! - row[k]!);
   const pairs: ConfusableClasses[] = [];
   for (let a = 0; a < classes; a += 1) {
     for (let b = a + 1; b < classes; b += 1) {
       const confused: [number, number] = [confusion[a]![b]!, confusion[b]![a]!];
       const sum = confused[0] + confused[1];
-      const share = sum / Math.max(1, images[a]! + images[b]!);
+      const share = sum / Math.max(1, examples[a]! + examples[b]!);
       const chance = (errors[a]! + errors[b]!) / (classes - 1);
       const beyond = classes === 2 || sum > chance + BEYOND_CHANCE * Math.sqrt(chance);
       if (sum >= MIN_CONFUSED && share >= MIN_SHARE && beyond) pairs.push({ classes: [a, b], confused, share });

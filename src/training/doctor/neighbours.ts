@@ -1,10 +1,19 @@
-import { type Features, onlyDense } from '../../numbers/features.js';
-import { seededRandom } from '../../numbers/random.js';
+import { squaredLength } from '../../numbers/dense.js';
+import {
+  dense,
+  type DenseFeatures,
+  type Features,
+  firstRows,
+  rowOf,
+  type SparseFeatures,
+} from '../../numbers/features.js';
+import { type Random, seededRandom } from '../../numbers/random.js';
+import { squaredDistance, squaredRowLength } from '../../numbers/rows.js';
 import { type Matrix, matrixProduct } from '../../onnx/matrix-product.js';
 
-/** The nearest other images of each image, nearest first. */
+/** The nearest other rows of each row, nearest first. */
 export interface Neighbours {
-  /** Neighbours per image. */
+  /** Neighbours per row. */
   count: number;
   /** `[n, count]` */
   index: Int32Array;
@@ -14,98 +23,181 @@ export interface Neighbours {
 
 /** Rows of one matrix product. */
 const BLOCK = 1024;
-/** Beyond so many images, the products are of random projections. */
-const EXACT_IMAGES = 5000;
+/** Beyond so many rows, the products are of random projections. */
+const EXACT_ROWS = 5000;
 /** Distances are then right within about 9 %, and those that are kept are computed anew. */
 const PROJECTED = 256;
 
 /**
- * Each image's nearest others, by the squared distance of their features, from matrix products of blocks of images.
- * Beyond 5,000 images the features are projected to 256 random directions first (Johnson and Lindenstrauss), which keeps
- * distances nearly; those of the neighbours found are then exact.
- * @param options features: standardised, of `images` and more rows
+ * Each row's nearest others, by squared distance. Dense rows are compared by matrix products of blocks, sparse ones by the
+ * columns that they share. Beyond 5,000 rows the features are projected to 256 random directions first (Johnson and
+ * Lindenstrauss), which keeps distances nearly, sparse ones become dense by it, and those of the neighbours found are then
+ * exact.
+ * @param options features: standardised, of `rows` and more rows
  */
 export async function nearestNeighbours(options: {
   features: Features;
-  images: number;
+  rows: number;
   count: number;
 }): Promise<Neighbours> {
-  const { images } = options;
-  const { values: x, columns: dimensions } = onlyDense(options.features);
-  const count = Math.min(options.count, images - 1);
-  const index = new Int32Array(images * count).fill(-1);
-  const distance = new Float64Array(images * count).fill(Number.POSITIVE_INFINITY);
-  const projected = images > EXACT_IMAGES && dimensions > PROJECTED;
-  const compared = projected ? await project(x, images, dimensions) : x.subarray(0, images * dimensions);
-  const D = projected ? PROJECTED : dimensions;
-  const squares = squaredLengths(compared, images, D);
-
-  const offer = (image: number, other: number, value: number) => {
-    const first = image * count;
-    let place = first + count - 1;
-    for (; place > first && distance[place - 1]! > value; place -= 1) {
-      distance[place] = distance[place - 1]!;
-      index[place] = index[place - 1]!;
-    }
-    distance[place] = value;
-    index[place] = other;
+  const { rows } = options;
+  const features = firstRows(options.features, rows);
+  const count = Math.max(0, Math.min(options.count, rows - 1));
+  const found: Neighbours = {
+    count,
+    index: new Int32Array(rows * count).fill(-1),
+    distance: new Float64Array(rows * count).fill(Number.POSITIVE_INFINITY),
   };
-  for (let a = 0; a < images; a += BLOCK) {
-    const left = block(compared, a, images, D);
-    for (let b = a; b < images; b += BLOCK) {
-      const right = block(compared, b, images, D);
+  if (count === 0) return found;
+  if (features.kind === 'sparse' && rows <= EXACT_ROWS) compareSparse(features, found);
+  else if (features.kind === 'dense' && (rows <= EXACT_ROWS || features.columns <= PROJECTED)) {
+    await compareDense(features, found);
+  } else {
+    await compareDense(await projected(features), found);
+    makeExact(found, features);
+  }
+  return found;
+}
+
+function offer({ count, index, distance }: Neighbours, row: number, other: number, value: number): void {
+  const first = row * count;
+  let place = first + count - 1;
+  for (; place > first && distance[place - 1]! > value; place -= 1) {
+    distance[place] = distance[place - 1]!;
+    index[place] = index[place - 1]!;
+  }
+  distance[place] = value;
+  index[place] = other;
+}
+
+async function compareDense({ values, rows, columns }: DenseFeatures, found: Neighbours): Promise<void> {
+  const { count, distance } = found;
+  const squares = Float64Array.from({ length: rows }, (_, row) =>
+    squaredLength(values.subarray(row * columns, (row + 1) * columns)),
+  );
+  for (let a = 0; a < rows; a += BLOCK) {
+    const left = block(values, a, rows, columns);
+    for (let b = a; b < rows; b += BLOCK) {
+      const right = block(values, b, rows, columns);
       const products = await matrixProduct(left, right);
       for (let i = 0; i < left.rows; i += 1) {
         const worst = (a + i) * count + count - 1;
         for (let j = a === b ? i + 1 : 0; j < right.rows; j += 1) {
           const value = Math.max(0, squares[a + i]! + squares[b + j]! - 2 * products[i * right.rows + j]!);
-          if (value < distance[worst]!) offer(a + i, b + j, value);
-          if (value < distance[(b + j) * count + count - 1]!) offer(b + j, a + i, value);
+          if (value < distance[worst]!) offer(found, a + i, b + j, value);
+          if (value < distance[(b + j) * count + count - 1]!) offer(found, b + j, a + i, value);
         }
       }
     }
   }
-  if (projected) makeExact({ count, index, distance }, x, images, dimensions);
-  return { count, index, distance };
 }
 
-function squaredLengths(x: Float32Array, images: number, D: number): Float64Array {
-  return Float64Array.from({ length: images }, (_, image) => {
-    let sum = 0;
-    for (let d = image * D; d < (image + 1) * D; d += 1) sum += x[d]! * x[d]!;
-    return sum;
-  });
+function block(values: Float32Array, start: number, of: number, columns: number): Matrix {
+  const rows = Math.min(BLOCK, of - start);
+  return { values: values.subarray(start * columns, (start + rows) * columns), rows, columns };
 }
 
-function block(x: Float32Array, start: number, images: number, columns: number): Matrix {
-  const rows = Math.min(BLOCK, images - start);
-  return { values: x.subarray(start * columns, (start + rows) * columns), rows, columns };
+/** Products of each row with all later ones, by way of the rows that each of its columns occurs in. */
+function compareSparse(features: SparseFeatures, found: Neighbours): void {
+  const { rows, offsets, indices, values } = features;
+  const { count, distance } = found;
+  const squares = Float64Array.from({ length: rows }, (_, row) => squaredRowLength(rowOf(features, row)));
+  const byColumn = transposed(features);
+  const next = byColumn.offsets.slice(); // of each column, the first value of a row that is still to come
+  const products = new Float64Array(rows);
+  for (let row = 0; row < rows; row += 1) {
+    products.fill(0, row + 1);
+    for (let at = offsets[row]!; at < offsets[row + 1]!; at += 1) {
+      const column = indices[at]!;
+      const value = values[at]!;
+      next[column]! += 1; // this row itself
+      for (let other = next[column]!; other < byColumn.offsets[column + 1]!; other += 1) {
+        products[byColumn.indices[other]!]! += value * byColumn.values[other]!;
+      }
+    }
+    const worst = row * count + count - 1;
+    for (let other = row + 1; other < rows; other += 1) {
+      const value = Math.max(0, squares[row]! + squares[other]! - 2 * products[other]!);
+      if (value < distance[worst]!) offer(found, row, other, value);
+      if (value < distance[other * count + count - 1]!) offer(found, other, row, value);
+    }
+  }
 }
 
-/** `[images, PROJECTED]` */
-async function project(x: Float32Array, images: number, D: number): Promise<Float32Array> {
-  const random = seededRandom(0, 'projection');
-  // ±1 does as well as a Gaussian (Achlioptas, Database-friendly Random Projections, 2003).
-  const values = Float32Array.from({ length: PROJECTED * D }, () => (random() < 0.5 ? -1 : 1) / Math.sqrt(PROJECTED));
-  const directions = { values, rows: PROJECTED, columns: D };
-  const out = new Float32Array(images * PROJECTED);
-  for (let start = 0; start < images; start += BLOCK) {
-    out.set(await matrixProduct(block(x, start, images, D), directions), start * PROJECTED);
+/** Column by column: the rows that have a value there, ascending, and the values. */
+function transposed({ rows, columns, offsets, indices, values }: SparseFeatures): SparseFeatures {
+  const starts = new Int32Array(columns + 1);
+  for (let at = 0; at < values.length; at += 1) starts[indices[at]! + 1]! += 1;
+  for (let column = 0; column < columns; column += 1) starts[column + 1]! += starts[column]!;
+  const place = starts.slice();
+  const out = {
+    kind: 'sparse' as const,
+    rows: columns,
+    columns: rows,
+    offsets: starts,
+    indices: new Int32Array(values.length),
+    values: new Float32Array(values.length),
+  };
+  for (let row = 0; row < rows; row += 1) {
+    for (let at = offsets[row]!; at < offsets[row + 1]!; at += 1) {
+      const to = place[indices[at]!]!++;
+      out.indices[to] = row;
+      out.values[to] = values[at]!;
+    }
   }
   return out;
 }
 
+/** `[rows, PROJECTED]` */
+async function projected(features: Features): Promise<DenseFeatures> {
+  const random = seededRandom(0, 'projection');
+  return features.kind === 'dense' ? projectDense(features, random) : projectSparse(features, random);
+}
+
+/** ±1 does as well as a Gaussian (Achlioptas, Database-friendly Random Projections, 2003). */
+const signFrom = (random: Random) => () => (random() < 0.5 ? -1 : 1) / Math.sqrt(PROJECTED);
+
+async function projectDense({ values, rows, columns }: DenseFeatures, random: Random): Promise<DenseFeatures> {
+  const directions = {
+    values: Float32Array.from({ length: PROJECTED * columns }, signFrom(random)),
+    rows: PROJECTED,
+    columns,
+  };
+  const out = new Float32Array(rows * PROJECTED);
+  for (let start = 0; start < rows; start += BLOCK) {
+    out.set(await matrixProduct(block(values, start, rows, columns), directions), start * PROJECTED);
+  }
+  return dense(out, PROJECTED);
+}
+
+/** Columns get their directions when they first occur: of many, most may not. */
+function projectSparse({ rows, columns, offsets, indices, values }: SparseFeatures, random: Random): DenseFeatures {
+  const sign = signFrom(random);
+  const directions: Float32Array[] = new Array(columns);
+  const out = new Float32Array(rows * PROJECTED);
+  for (let row = 0; row < rows; row += 1) {
+    const start = row * PROJECTED;
+    for (let at = offsets[row]!; at < offsets[row + 1]!; at += 1) {
+      directions[indices[at]!] ??= Float32Array.from({ length: PROJECTED }, sign);
+      const direction = directions[indices[at]!]!;
+      const value = values[at]!;
+      for (let p = 0; p < PROJECTED; p += 1) out[start + p]! += value * direction[p]!;
+    }
+  }
+  return dense(out, PROJECTED);
+}
+
 /** Compute the distances of the neighbours found from all features, and sort them anew. */
-function makeExact({ count, index, distance }: Neighbours, x: Float32Array, images: number, D: number): void {
-  for (let image = 0; image < images; image += 1) {
-    const found = Array.from(index.subarray(image * count, (image + 1) * count), (other) => {
-      let sum = 0;
-      for (let d = 0; d < D; d += 1) sum += (x[image * D + d]! - x[other * D + d]!) ** 2;
-      return { other, sum };
-    }).sort((a, b) => a.sum - b.sum);
+function makeExact({ count, index, distance }: Neighbours, features: Features): void {
+  for (let row = 0; row < features.rows; row += 1) {
+    const one = rowOf(features, row);
+    const found = Array.from(index.subarray(row * count, (row + 1) * count), (other) => ({
+      other,
+      sum: squaredDistance(one, rowOf(features, other)),
+    })).sort((a, b) => a.sum - b.sum);
     found.forEach(({ other, sum }, place) => {
-      index[image * count + place] = other;
-      distance[image * count + place] = sum;
+      index[row * count + place] = other;
+      distance[row * count + place] = sum;
     });
   }
 }

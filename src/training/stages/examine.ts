@@ -18,7 +18,7 @@ export async function examine(run: Run, extracted: ExtractedExamples, { fitted }
     splits: splitsOf(parts, examples.length),
     weightDecay: penaltyOf(fitted),
     seed,
-    readImage: (entry) => dataset.readContent(entry),
+    readContent: (entry) => dataset.readContent(entry),
     similarity: modality.similarity,
   });
 }

@@ -5,7 +5,7 @@ import type { TrainableTop } from '../../top/cut-backbone.js';
 import { type FittedTop, fitTop } from '../../top/fit-top.js';
 import { randomStart } from '../../top/random-start.js';
 import { writeTopWeights } from '../../top/weights.js';
-import { type FittedHead, heldOutImages, rowWeights } from '../choose-head/head-fit.js';
+import { type FittedHead, heldOutExamples, rowWeights } from '../choose-head/head-fit.js';
 import { fitRequest } from '../fit-request.js';
 import type { ExtractedExamples, Run, Trained } from '../run.js';
 
@@ -32,7 +32,7 @@ export async function trainTop(
   const { request, mean, deviation } = start;
   const message = `Training ${top.blocks === 1 ? 'the top block' : `the top ${top.blocks} blocks`} of the backbone`;
   progress.event('phase', message, { phase: 'training', cut: top.program.cut.tensor });
-  const held = heldOutImages(request);
+  const held = heldOutExamples(request);
   const out = new Set(held);
   const tuned = await fitTop({
     engine: request.engine,

@@ -45,7 +45,7 @@ async function examine(photos: Photo[]) {
     splits: photos.map(({ split }) => split),
     weightDecay: 0.3,
     seed: 0,
-    readImage: async ({ name }) => photos.find((one) => one.name === name)!.bytes,
+    readContent: async ({ name }) => photos.find((one) => one.name === name)!.bytes,
     similarity: IMAGES.similarity,
   });
 }

@@ -30,7 +30,7 @@ function cloud(images: number, dimensions: number) {
 t.test('they are those that counting out gives, over the borders of blocks', async (t) => {
   const [images, dimensions, count] = [2100, 24, 11];
   const { x, nearest } = cloud(images, dimensions);
-  const found = await nearestNeighbours({ features: dense(x, dimensions), images, count });
+  const found = await nearestNeighbours({ features: dense(x, dimensions), rows: images, count });
   for (const image of [0, 1, 1023, 1024, 1500, 2047, 2048, 2099]) {
     const expected = nearest(image, count);
     const row = (values: Int32Array | Float64Array) => [...values.subarray(image * count, (image + 1) * count)];
@@ -48,7 +48,7 @@ t.test('of many images they are nearly those, their distances exact, and a copy 
   const [images, dimensions, count] = [5200, 300, 11];
   const { x, distance } = cloud(images, dimensions);
   x.copyWithin(5100 * dimensions, 17 * dimensions, 18 * dimensions);
-  const found = await nearestNeighbours({ features: dense(x, dimensions), images, count });
+  const found = await nearestNeighbours({ features: dense(x, dimensions), rows: images, count });
   t.same([found.index[17 * count], found.index[5100 * count]], [5100, 17]);
   for (const image of [3, 2000, 5199]) {
     for (let place = 0; place < count; place += 1) {
