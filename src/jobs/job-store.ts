@@ -4,11 +4,13 @@
  *
  * This file: the durable part. Every file is written once, so that no two processes can disagree:
  *
- *   jobs/<id>/job.json       what was asked; written before the reply
+ *   jobs/<id>/job.json       what was asked; written before the reply. The job exists exactly when this does
  *   jobs/<id>/started.json   when it was first started
  *   jobs/<id>/cancel.json    that somebody wants it to stop
  *   jobs/<id>/result.json    how it ended; whoever writes it first decides
  *   jobs/<id>/events.ndjson  its events, once it has ended
+ *   jobs/<id>/settled.json   all of the above but the events, once nothing more will happen: what a list reads
+ *   jobs/<id>/deleted.json   it is being deleted; the first to come and the last to go
  *   pending/<id>.<tenant>    it has not ended: what the reconciler looks at
  *   idempotency/<sha256>     which job an Idempotency-Key made
  *
@@ -16,6 +18,7 @@
  */
 import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
+import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors.js';
 import { JobId } from '../schemas/common.js';
 import type { JobError, JobEvent, JobInput, JobOutput, JobStatus } from '../schemas/jobs.js';
@@ -70,9 +73,13 @@ export interface PendingJob {
 }
 
 const JOB_ID = new RegExp(JobId.pattern!);
+/** Files that were read and will not change; a record takes about 1 KB. */
+const MAX_REMEMBERED = 5000;
 
 export class JobStore {
   readonly #storage: Storage;
+  /** Records, and when jobs were started, by key. */
+  readonly #remembered = new LRUCache<string, object>({ max: MAX_REMEMBERED });
 
   constructor(options: { storage: Storage }) {
     this.#storage = options.storage;
@@ -87,14 +94,9 @@ export class JobStore {
 
   /** @throws AppError `job_not_found` */
   async get(tenant: string, id: string): Promise<StoredJob> {
-    const record = await this.record(tenant, id);
-    if (!record) throw new AppError('job_not_found', `There is no job '${id}'.`, { details: { job: id } });
-    const folder = keyOf(record);
-    // Read backwards: what is written last is looked at first, so that a job never seems to fall back.
-    const result = await readJson<JobResult>(this.#storage, `${folder}/result.json`);
-    const cancel = await this.#storage.head(`${folder}/cancel.json`);
-    const started = await readJson<{ at: string }>(this.#storage, `${folder}/started.json`);
-    return { record, result, cancel_requested: cancel !== undefined, started_at: started?.at ?? null };
+    const job = JOB_ID.test(id) ? await this.#find({ tenant, id }) : undefined;
+    if (job) return job;
+    throw new AppError('job_not_found', `There is no job '${id}'.`, { details: { job: id } });
   }
 
   async record(tenant: string, id: string): Promise<JobRecord | undefined> {
@@ -106,6 +108,27 @@ export class JobStore {
   async list(tenant: string, options: { after?: string } = {}): Promise<string[]> {
     const ids = (await this.#storage.list(`tenants/${tenant}/jobs`)).reverse();
     return options.after === undefined ? ids : ids.filter((id) => id < options.after!);
+  }
+
+  /**
+   * Jobs of a tenant, newest first; older than `after`. One call a job: one that was settled is one file; of another its
+   * folder is listed, and what was read before is not read again.
+   */
+  async page(
+    tenant: string,
+    { limit, after }: { limit: number; after?: string | undefined },
+  ): Promise<{ data: StoredJob[]; has_more: boolean }> {
+    const ids = await this.list(tenant, after === undefined ? {} : { after });
+    // In this order: a job that is listed and no longer pending was settled.
+    const pending = new Set((await this.pending()).filter((job) => job.tenant === tenant).map(({ id }) => id));
+    const jobs = await Promise.all(
+      ids.slice(0, limit).map(async (id) => {
+        if (!JOB_ID.test(id)) return undefined;
+        const settled = pending.has(id) ? undefined : await this.#settled({ tenant, id });
+        return settled ?? this.#find({ tenant, id });
+      }),
+    );
+    return { data: jobs.filter((job) => job !== undefined), has_more: ids.length > limit };
   }
 
   async markStarted(job: PendingJob): Promise<void> {
@@ -134,6 +157,8 @@ export class JobStore {
   async settle(job: PendingJob, events: JobEvent[]): Promise<void> {
     const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
     await this.#storage.put(`${keyOf(job)}/events.ndjson`, lines, { ifAbsent: true });
+    const stored = await this.#find(job);
+    if (stored?.result) await writeJson(this.#storage, `${keyOf(job)}/settled.json`, stored, { ifAbsent: true });
     await this.#storage.delete(`pending/${job.id}.${job.tenant}`);
   }
 
@@ -162,15 +187,33 @@ export class JobStore {
     return false;
   }
 
-  /** Delete a job that has ended, with its Idempotency-Key. @returns false: it had not ended, or was not settled yet */
+  /**
+   * Delete a job that has ended, with its Idempotency-Key; one whose deletion was broken off is deleted to the end.
+   *  1. A mark says that it is being deleted, until nothing of it is left: nobody uses its id meanwhile.
+   *  2. Its Idempotency-Key goes: only the record knows it.
+   *  3. The record goes, and with it the job; lists read a file of their own, so that one goes before it.
+   *  4. The rest goes, and the mark last.
+   * @returns false: it had not ended, or was not settled yet
+   */
   async delete(job: PendingJob): Promise<boolean> {
-    if (!(await this.result(job)) || (await this.#storage.head(`pending/${job.id}.${job.tenant}`))) return false;
+    const folder = keyOf(job);
+    if (!(await this.isBeingDeleted(job))) {
+      if (!(await this.result(job)) || (await this.#storage.head(`pending/${job.id}.${job.tenant}`))) return false;
+      await writeJson(this.#storage, `${folder}/deleted.json`, { at: new Date().toISOString() });
+    }
     const binding = (await this.record(job.tenant, job.id))?.idempotency;
-    // The record alone makes the job exist, and it alone knows the key: the key goes before it, the rest after it.
     if (binding !== undefined) await this.#storage.delete(idempotencyKeyOf(job.tenant, binding));
-    await this.#storage.delete(`${keyOf(job)}/job.json`);
-    await this.#storage.delete(keyOf(job));
+    await this.#storage.delete(`${folder}/settled.json`);
+    await this.#storage.delete(`${folder}/job.json`);
+    for (const name of await this.#storage.list(folder)) {
+      if (name !== 'deleted.json') await this.#storage.delete(`${folder}/${name}`);
+    }
+    await this.#storage.delete(folder);
     return true;
+  }
+
+  async isBeingDeleted(job: PendingJob): Promise<boolean> {
+    return (await this.#storage.head(`${keyOf(job)}/deleted.json`)) !== undefined;
   }
 
   /** A pending mark without a record: the process died before it promised anything. */
@@ -191,15 +234,45 @@ export class JobStore {
   }): Promise<string> {
     const { tenant, key, fingerprint, job } = options;
     const path = idempotencyKeyOf(tenant, digestOfKey(key));
-    const { created } = await writeJson(this.#storage, path, { job, fingerprint }, { ifAbsent: true });
-    if (created) return job;
-    const earlier = (await readJson<{ job: string; fingerprint: string }>(this.#storage, path))!;
-    if (earlier.fingerprint === fingerprint) return earlier.job;
-    throw new AppError(
-      'idempotency_key_reused',
-      'This Idempotency-Key was used for a job with other settings or examples. Use a new key for a new job.',
-      { details: { job: earlier.job } },
-    );
+    for (;;) {
+      const { created } = await writeJson(this.#storage, path, { job, fingerprint }, { ifAbsent: true });
+      if (created) return job;
+      const earlier = await readJson<{ job: string; fingerprint: string }>(this.#storage, path);
+      if (!earlier) continue; // it was deleted in this moment, with its job
+      if (earlier.fingerprint === fingerprint) return earlier.job;
+      throw new AppError(
+        'idempotency_key_reused',
+        'This Idempotency-Key was used for a job with other settings or examples. Use a new key for a new job.',
+        { details: { job: earlier.job } },
+      );
+    }
+  }
+
+  /** One listing tells which files there are. What it names and is gone was deleted meanwhile, and so was the job. */
+  async #find(job: PendingJob): Promise<StoredJob | undefined> {
+    const folder = keyOf(job);
+    const names = await this.#storage.list(folder);
+    if (!names.includes('job.json')) return undefined;
+    const [record, started, result] = await Promise.all([
+      this.#readOnce<JobRecord>(`${folder}/job.json`),
+      names.includes('started.json') ? this.#readOnce<{ at: string }>(`${folder}/started.json`) : null,
+      names.includes('result.json') ? readJson<JobResult>(this.#storage, `${folder}/result.json`) : null,
+    ]);
+    if (record === undefined || started === undefined || result === undefined) return undefined;
+    const started_at = started?.at ?? null;
+    return { record, started_at, cancel_requested: names.includes('cancel.json'), result: result ?? undefined };
+  }
+
+  async #settled(job: PendingJob): Promise<StoredJob | undefined> {
+    return readJson<StoredJob>(this.#storage, `${keyOf(job)}/settled.json`);
+  }
+
+  async #readOnce<T extends object>(key: string): Promise<T | undefined> {
+    const known = this.#remembered.get(key);
+    if (known) return known as T;
+    const read = await readJson<T>(this.#storage, key);
+    if (read) this.#remembered.set(key, read);
+    return read;
   }
 }
 

@@ -76,8 +76,12 @@ export class Jobs {
           canonical({ kind, input: request.content === undefined ? input : { ...input, dataset: request.content } }),
         )
         .digest('hex');
-      id = await this.#store.bindIdempotencyKey({ tenant, key: idempotencyKey, fingerprint, job: id });
-      if (await this.#store.record(tenant, id)) return { job: await this.get(tenant, id), replayed: true };
+      const proposed = id;
+      do {
+        id = await this.#store.bindIdempotencyKey({ tenant, key: idempotencyKey, fingerprint, job: proposed });
+        if (await this.#store.record(tenant, id)) return { job: await this.get(tenant, id), replayed: true };
+        // A job that is being deleted loses its key before its record: then this request is a new one.
+      } while (id !== proposed && (await this.#store.isBeingDeleted({ tenant, id })));
       if (refuse) throw refuse;
     }
     const record: JobRecord = {
@@ -113,10 +117,8 @@ export class Jobs {
 
   /** Newest first. */
   async list(tenant: string, options: { limit: number; after?: string }): Promise<{ data: Job[]; has_more: boolean }> {
-    const ids = await this.#store.list(tenant, options);
-    const page = ids.slice(0, options.limit);
-    const jobs = await Promise.all(page.map((id) => this.get(tenant, id).catch(nullIfMissing)));
-    return { data: jobs.filter((job) => job !== null), has_more: ids.length > page.length };
+    const { data, has_more } = await this.#store.page(tenant, options);
+    return { data: await Promise.all(data.map((job) => this.#view(job))), has_more };
   }
 
   /**
@@ -256,11 +258,6 @@ function examplesOf(progress: JobProgress): Job['examples'] {
   if (done === undefined || total === undefined) return null;
   const { examples_cached: cached = 0, examples_per_second: perSecond } = progress;
   return { done, total, cached, per_second: rounded(perSecond, 1) };
-}
-
-function nullIfMissing(error: unknown): null {
-  if (error instanceof AppError && error.code === 'job_not_found') return null;
-  throw error;
 }
 
 /** JSON with sorted keys: equal values, equal text. */

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { Type } from '@sinclair/typebox';
+import { JobStore } from '../jobs/job-store.js';
 import { BackboneId, By, DatasetId, JobId } from '../schemas/common.js';
 import { JobKind, JobStatus } from '../schemas/jobs.js';
 import type { Storage } from '../storage/contract.js';
@@ -22,6 +23,7 @@ const JobRecord = Type.Object({
   }),
 });
 const JobResult = Type.Object({ status: JobStatus, finished_at: Type.String({ format: 'date-time' }) });
+const Settled = Type.Object({ record: JobRecord, result: JobResult });
 const Binding = Type.Object({ job: Type.String(), fingerprint: Type.String() });
 
 interface Context {
@@ -47,7 +49,17 @@ export async function checkJobs(context: Context): Promise<void> {
   await checkIdempotencyKeys(context);
 }
 
-async function checkJob({ storage, tenant, findings }: Context, id: string, folder: string): Promise<void> {
+async function checkJob(context: Context, id: string, folder: string): Promise<void> {
+  const { storage, tenant, findings, olderThanMs } = context;
+  const deletedFor = await ageOf(storage, [`${folder}/deleted.json`]);
+  if (deletedFor !== undefined) {
+    if (deletedFor < olderThanMs) return;
+    await findings.add('job_half_deleted', folder, `The deletion of job '${id}' did not end.`, {
+      done: 'It was deleted to the end.',
+      apply: async () => void (await new JobStore({ storage }).delete({ tenant, id })),
+    });
+    return;
+  }
   const record = await readChecked(storage, `${folder}/job.json`, JobRecord);
   const result = await readChecked(storage, `${folder}/result.json`, JobResult);
   const faults: string[] = [];
@@ -60,6 +72,8 @@ async function checkJob({ storage, tenant, findings }: Context, id: string, fold
     faults.push(`job.json is that of job '${record.value.id}' of '${record.value.tenant}'`);
   }
   if ('fault' in result) faults.push(`result.json is not valid (${result.fault})`);
+  const settled = await readChecked(storage, `${folder}/settled.json`, Settled);
+  if ('fault' in settled) faults.push(`settled.json is not valid (${settled.fault})`);
   const events = await storage.get(`${folder}/events.ndjson`);
   if (events && !isNdjson(await text(events.stream))) faults.push('events.ndjson cannot be read');
   if (faults.length > 0) {

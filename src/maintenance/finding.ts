@@ -21,6 +21,7 @@ export type FindingKind =
   | 'job_forgotten'
   | 'claim_missing'
   | 'version_half_deleted'
+  | 'job_half_deleted'
   // garbage: what nobody will ask for
   | 'dataset_unfinished'
   | 'version_unfinished'
@@ -76,6 +77,7 @@ const SEVERITIES: Record<FindingKind, Finding['severity']> = {
   job_forgotten: 'disorder',
   claim_missing: 'disorder',
   version_half_deleted: 'disorder',
+  job_half_deleted: 'disorder',
   dataset_unfinished: 'garbage',
   version_unfinished: 'garbage',
   backbone_unfinished: 'garbage',

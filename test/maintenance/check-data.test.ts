@@ -379,6 +379,16 @@ const mendable: Record<
     },
     after: async (t, { registry }) => t.same(await registry.versions('default', 'cats'), [1]),
   },
+  'the deletion of a job that did not end': {
+    kind: 'job_half_deleted',
+    spoil: async ({ path, paths }) => {
+      await writeFile(path(`${paths.job}/deleted.json`), '{}');
+      await rm(path(`${paths.job}/job.json`));
+      await rm(path(`${paths.job}/result.json`));
+      await age(path(paths.job));
+    },
+    after: async (t, { store, waiting }) => t.same(await store.list('default'), [waiting.id]),
+  },
   'a deletion that was given up because of an alias': {
     kind: 'version_half_deleted',
     spoil: async ({ path, paths }) => {
