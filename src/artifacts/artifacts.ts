@@ -30,6 +30,8 @@ export interface Artifact {
 /** They are as large as their backbones; few are in use at once. */
 const MAX_GRAPHS = 4;
 const MAX_DIGESTS = 10_000;
+/** Files that name examples of the data set. */
+const PRIVATE = ['exemplars/', 'predictions/'];
 
 export class Artifacts {
   readonly #registry: Registry;
@@ -96,7 +98,7 @@ export class Artifacts {
     const add = (path: string, bytes: Uint8Array | string) =>
       zip.addBuffer(Buffer.from(bytes as Uint8Array), path, { mtime, mode: 0o100644 });
     // Which examples it was trained on, and what they look like, is nobody's business who gets the model.
-    const files = manifest.files.filter(({ path }) => !path.startsWith('exemplars/'));
+    const files = manifest.files.filter(({ path }) => !PRIVATE.some((folder) => path.startsWith(folder)));
     if (format === 'bundle') add('manifest.json', JSON.stringify({ ...manifest, files }, null, 2));
     for (const { path } of files) {
       if (format === 'bundle') add(path, await this.#registry.read(tenant, manifest, path));

@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream';
 import { streamPieces } from '../artifacts/stream-pieces.js';
 import { AppError } from '../errors.js';
+import type { HeldOutPrediction } from '../schemas/predictions.js';
 import type { ArtifactFormat, VersionManifest } from '../schemas/versions.js';
 import type { ByteRange } from '../storage/contract.js';
+import { HELD_OUT_FILE, type HeldOutQuery, readHeldOut } from '../training/held-out.js';
 import type { Caller, PageOf } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
 
@@ -66,6 +68,19 @@ export function versionOperations({ registry, artifacts }: Pick<OperationsDepend
       };
     },
 
+    /**
+     * What a version said of examples that it had not seen, sorted by digest; none where nothing could be held out.
+     * @throws as `get`
+     */
+    async predictions({ caller: { tenant }, model, version, ...query }: OneVersion & HeldOutQuery): Promise<{
+      data: HeldOutPrediction[];
+      has_more: boolean;
+    }> {
+      const manifest = await registry.resolve(tenant, model, { version });
+      if (!manifest.files.some(({ path }) => path === HELD_OUT_FILE)) return { data: [], has_more: false };
+      return readHeldOut((await registry.open(tenant, manifest, HELD_OUT_FILE)).stream, query);
+    },
+
     /** A version packed for download. @throws AppError `format_unavailable`, `backbone_mismatch`, and as `get` */
     async artifact({
       caller: { tenant },
@@ -82,6 +97,7 @@ export function versionOperations({ registry, artifacts }: Pick<OperationsDepend
 
 function typeOf(path: string): string {
   if (path.endsWith('.json')) return 'application/json';
+  if (path.endsWith('.ndjson')) return 'application/x-ndjson';
   if (path.endsWith('.svg')) return 'image/svg+xml';
   return path.endsWith('.md') ? 'text/markdown; charset=utf-8' : 'application/octet-stream';
 }

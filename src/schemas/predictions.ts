@@ -84,3 +84,19 @@ export const Prediction = Type.Object(
   strict,
 );
 export type Prediction = Static<typeof Prediction>;
+
+/** What a version said of an example that it had not seen when it was measured. */
+export const HeldOutPrediction = Type.Object(
+  {
+    sha256: Sha256,
+    name: Type.String({ description: 'Path inside the archive' }),
+    labels: Type.Array(Type.String(), { description: 'Labels that it has' }),
+    predicted: Type.String({ description: 'Label that the version gave it' }),
+    scores: Type.Array(Type.Object({ label: Type.String(), score: Type.Number() }, strict), {
+      description:
+        'Probabilities to 6 digits, the likeliest label first: of all labels up to 100, else of the ten likeliest and of its own',
+    }),
+  },
+  strict,
+);
+export type HeldOutPrediction = Static<typeof HeldOutPrediction>;

@@ -40,5 +40,5 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const final = await refit(run, extracted, trained);
   const data = await examine(run, extracted, final);
   const written = report(run, { split, networks, extracted, trained: final, measured, augmentation, data });
-  return publish(run, networks, extracted, final, written);
+  return publish(run, networks, extracted, final, measured, written);
 }

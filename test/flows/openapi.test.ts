@@ -54,6 +54,7 @@ await t.test('every route is described, with its bodies and its problems', async
       'get /v1/models/{model}/versions/{version}',
       'get /v1/models/{model}/versions/{version}/artifact',
       'get /v1/models/{model}/versions/{version}/files/{*}',
+      'get /v1/models/{model}/versions/{version}/predictions',
       'get /v1/models/{model}/versions/{version}/report',
       'get /v1/models/{model}/versions/{version}/report/confusion.svg',
       'get /v1/models/{model}/versions/{version}/report/curves.svg',

@@ -3,6 +3,7 @@ import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
 import type { Dataset } from '../../src/schemas/datasets.js';
 import type { Job, JobEvent } from '../../src/schemas/jobs.js';
+import type { HeldOutPrediction } from '../../src/schemas/predictions.js';
 import type { Report } from '../../src/schemas/report.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
 import { zip } from '../helpers/archives.js';
@@ -168,6 +169,23 @@ await t.test('the model, its versions and its report agree with each other', asy
     figures.calibration.bins.reduce((sum, { examples: images }) => sum + images, 0),
     figures.examples,
   );
+  const asked = '/v1/models/leaves/versions/1/predictions';
+  const { data: heldOut } = await json<{ data: HeldOutPrediction[] }>(`${asked}?limit=1000`);
+  t.equal(heldOut.length, figures.examples, 'what it said of each of them can be read');
+  for (const [k, label] of LABELS.entries()) {
+    const own = heldOut.filter(({ labels }) => labels.includes(label));
+    t.same(
+      LABELS.map((other) => own.filter(({ predicted }) => predicted === other).length),
+      confusion.matrix[k],
+    );
+  }
+  const wrong = heldOut.filter(({ labels, predicted }) => !labels.includes(predicted));
+  t.same(await json(`${asked}?wrong=true`), { data: wrong, has_more: false });
+  const [one] = heldOut;
+  t.same(await json(`${asked}?limit=1&label=${one!.labels[0]}&predicted=${one!.predicted}`), {
+    data: [one],
+    has_more: heldOut.filter((row) => row.labels[0] === one!.labels[0] && row.predicted === one!.predicted).length > 1,
+  });
   t.ok(report.curves.length > 0);
   t.ok(timings.total_seconds >= timings.features_seconds);
   t.equal(timings.examples_cached, 0);

@@ -2,8 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import { AppError } from '../../errors.js';
 import type { Operations } from '../../operations/operations.js';
-import { ModelName, VersionNumber } from '../../schemas/common.js';
+import { ModelName, strict, VersionNumber } from '../../schemas/common.js';
 import { ListQuery, listOf } from '../../schemas/lists.js';
+import { HeldOutPrediction } from '../../schemas/predictions.js';
 import { VersionManifest } from '../../schemas/versions.js';
 
 const tags = ['Models'];
@@ -30,6 +31,32 @@ export function versionRoutes({ versions }: Operations): FastifyPluginAsyncTypeb
       '/models/:model/versions/:version',
       { schema: { tags, summary: 'Show a version', params: Parameters, response: { 200: VersionManifest } } },
       ({ caller, params }) => versions.get({ caller, ...params }),
+    );
+
+    app.get(
+      '/models/:model/versions/:version/predictions',
+      {
+        schema: {
+          tags,
+          summary: 'What a version said of examples that it had not seen',
+          description:
+            'Of the test part; without one, of the examples that chose its settings, out of fold where it was cross-validated: `evaluation.on` of the report says which. Sorted by digest: `after` is the last one seen. Empty where nothing could be held out.',
+          params: Parameters,
+          querystring: Type.Object(
+            {
+              label: Type.Optional(Type.String({ description: 'Only examples that have this label' })),
+              predicted: Type.Optional(Type.String({ description: 'Only examples that were given this label' })),
+              wrong: Type.Optional(
+                Type.Boolean({ description: 'true: only mistakes; false: only what was right; default: both' }),
+              ),
+              ...ListQuery.properties,
+            },
+            strict,
+          ),
+          response: { 200: listOf(HeldOutPrediction) },
+        },
+      },
+      ({ caller, params, query }) => versions.predictions({ caller, ...params, ...query }),
     );
 
     app.delete(

@@ -6,8 +6,9 @@ import { writeTfjsLayers } from '../../heads/tfjs-layers.js';
 import type { Report } from '../../schemas/report.js';
 import type { VersionManifest } from '../../schemas/versions.js';
 import { chooseExemplars } from '../choose-exemplars.js';
+import { HELD_OUT_FILE, writeHeldOut } from '../held-out.js';
 import { modelCard } from '../model-card.js';
-import type { ExtractedExamples, Networks, Run, Trained } from '../run.js';
+import type { ExtractedExamples, Measured, Networks, Run, Trained } from '../run.js';
 
 type Files = Map<string, Uint8Array | string>;
 
@@ -20,6 +21,7 @@ export async function publish(
   { backbone }: Networks,
   extracted: ExtractedExamples,
   trained: Trained,
+  { answers }: Measured,
   report: Report,
 ): Promise<VersionManifest> {
   const { tenant, job, settings, labels, dataset, registry, progress } = run;
@@ -35,6 +37,7 @@ export async function publish(
     ['report.json', JSON.stringify(report)],
     // A trained top makes other features than those at hand: such a version remembers no examples.
     ...(top ? [] : exemplarsOf(run, extracted, trained)),
+    ...heldOutOf(answers, labels, extracted),
     ...(await chartsOf(report)),
     ...(top ? topFiles(top.files) : []),
   ]);
@@ -102,6 +105,14 @@ function exemplarsOf(
     ['exemplars/features.bin', exemplars.features],
     ['exemplars/examples.json', exemplars.examples],
   ];
+}
+
+function heldOutOf(
+  answers: Measured['answers'],
+  labels: string[],
+  { examples }: ExtractedExamples,
+): [string, string][] {
+  return answers ? [[HELD_OUT_FILE, writeHeldOut(answers, labels, examples)]] : [];
 }
 
 async function chartsOf({ curves, evaluation }: Report): Promise<[string, string][]> {
