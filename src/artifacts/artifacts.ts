@@ -76,6 +76,13 @@ export class Artifacts {
     if (card.sha256 !== manifest.backbone.sha256) {
       throw new AppError('backbone_mismatch', `Backbone '${card.id}' is not the file this version was trained on.`);
     }
+    const { onnx, words } = this.#backbones.modalityOf(card);
+    if (!onnx) {
+      throw new AppError(
+        'format_unavailable',
+        `Backbone '${card.id}' of this version is no ONNX graph, as those of ${words.many} are not. Take format bundle or tfjs.`,
+      );
+    }
     const [graph, model, weights] = await Promise.all([
       top
         ? this.#backbones.bytes(card).then(async (bytes) => featureGraph(await top.graph(bytes), card))

@@ -40,6 +40,8 @@ export interface Modality<P = unknown, S = unknown> {
   readonly maxBytes: number;
   /** Of the cards of its backbones: what every card has, and its own. The cards that it is given fit this. */
   readonly cardSchema: TSchema;
+  /** Whether the files of its backbones are ONNX graphs from prepared content to features: then models can be ONNX files. */
+  readonly onnx: boolean;
   /** Whether a file of this name may be content: its bytes are then looked at. */
   mayBeContent(name: string): boolean;
   /**

@@ -20,7 +20,7 @@ import type { Backbone } from '../../src/backbones/contract.js';
 import { FeatureCache } from '../../src/backbones/feature-cache.js';
 import { backbonesOptions } from '../../src/bin/composition.js';
 import { loadConfig } from '../../src/config.js';
-import { dense } from '../../src/numbers/features.js';
+import { dense, onlyDense } from '../../src/numbers/features.js';
 import { seededRandom, shuffled } from '../../src/numbers/random.js';
 import type { Split } from '../../src/schemas/common.js';
 import type { LabelledExample } from '../../src/schemas/datasets.js';
@@ -99,7 +99,7 @@ async function examine(items: Item[], backbone: Backbone, seed: number) {
   const bytes = new Map(items.map(({ entry, bytes }) => [entry.sha256, bytes]));
   const readImage = async (entry: LabelledExample) => bytes.get(entry.sha256)!;
   const entries = items.map(({ entry }) => entry);
-  const { x } = await extractFeatures({
+  const { features } = await extractFeatures({
     entries,
     readImage,
     backbone,
@@ -112,7 +112,7 @@ async function examine(items: Item[], backbone: Backbone, seed: number) {
   const labels = [...new Set(entries.map(({ label }) => label))].sort();
   const request = {
     entries,
-    features: dense(standardised(x, backbone.card.features.dimensions), backbone.card.features.dimensions),
+    features: dense(standardised(onlyDense(features).values, features.columns), features.columns),
     y: Int32Array.from(entries, ({ label }) => labels.indexOf(label)),
     labels,
     splits: entries.map(({ split }) => split!),

@@ -25,6 +25,7 @@ export function imageModality(limits: { maxPixels: number; maxBytes: number }): 
     words: { one: 'image', many: 'images' },
     maxBytes: limits.maxBytes,
     cardSchema: ImageBackboneCard,
+    onnx: true,
     mayBeContent: mayBeImage,
     inspect: async (content) => ({ ...(await inspectImage(content, limits)) }),
     vary: drawVariation,

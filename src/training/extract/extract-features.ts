@@ -2,7 +2,7 @@ import type { Backbone, Variation } from '../../backbones/contract.js';
 import type { FeatureCache, FeatureKey } from '../../backbones/feature-cache.js';
 import type { Modality } from '../../backbones/modality.js';
 import { AppError } from '../../errors.js';
-import { rowOf } from '../../numbers/features.js';
+import { type FeatureRow, type Features, isSparse, rowOf, stacked } from '../../numbers/features.js';
 import type { LabelledExample, RefusedFile } from '../../schemas/datasets.js';
 import type { Augmentation } from '../../schemas/jobs.js';
 
@@ -12,7 +12,7 @@ export interface ExtractOptions {
   backbone: Backbone;
   cache: FeatureCache;
   vary: Modality['vary'];
-  /** Varied copies are made of these images. */
+  /** Varied copies are made of these examples. */
   augmentation: { settings: Augmentation; images: number[] } | undefined;
   onProgress: (progress: ExtractProgress) => void;
   /** The cache could not be written. */
@@ -28,9 +28,9 @@ export interface ExtractProgress {
 }
 
 export interface Extracted {
-  /** Features of the images in `kept`, then of their varied copies; float32 `[rows, D]`. */
-  x: Float32Array;
-  /** Index into `entries` of each image whose features are there. */
+  /** Of the examples in `kept`, then of their varied copies. */
+  features: Features;
+  /** Index into `entries` of each example whose features are there. */
   kept: number[];
   /** Index into `kept` for each row. */
   origin: Int32Array;
@@ -47,13 +47,13 @@ interface Task {
 }
 
 /**
- * Features of every image, from the cache or by the backbone. Several lanes each decode a batch, pass it through the
- * backbone and hand it to the cache, so that all three go on at once; what is stored survives a crash. Images that cannot
- * be decoded are skipped and named.
- * @throws AppError `no_examples` when none can be decoded
+ * Features of every example, from the cache or by the backbone. Several lanes each make a batch ready, pass it through the
+ * backbone and hand it to the cache, so that all three go on at once; what is stored survives a crash. Content that cannot
+ * be read is skipped and named. Features that are not worth caching are computed each time.
+ * @throws AppError `no_examples` when none can be read
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extracted> {
-  const { entries, backbone, cache, augmentation, vary } = options;
+  const { entries, backbone, augmentation, vary } = options;
   const dimensions = backbone.card.features.dimensions;
   const began = performance.now();
   const tasks = [...entries.keys()].map((entry) => taskFor(options, entry, undefined, ''));
@@ -64,7 +64,8 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
       tasks.push(taskFor(options, entry, variation, JSON.stringify(variation)));
     }
   }
-  const features: (Float32Array | undefined)[] = tasks.map(({ key }) => cache.get(key, dimensions));
+  const cache = backbone.cacheable ? options.cache : undefined;
+  const features: (FeatureRow | undefined)[] = tasks.map(({ key }) => cache?.get(key, dimensions));
   const missing = [...tasks.keys()].filter((index) => features[index] === undefined);
   const cached = tasks.length - missing.length;
   const skipped = new Map<number, RefusedFile>();
@@ -79,20 +80,21 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
     while (next < missing.length) {
       const indices = missing.slice(next, next + batch);
       next += indices.length;
-      const images = await Promise.all(indices.map((index) => decodeTask(options, tasks[index]!, index, skipped)));
-      const decoded = images.filter((image) => image !== undefined);
-      if (decoded.length > 0) {
-        const output = await backbone.embed(decoded.map(({ prepared }) => prepared));
-        for (const [row, { index }] of decoded.entries()) {
-          features[index] = (rowOf(output, row) as Float32Array).slice();
-          store.add({ key: tasks[index]!.key, features: features[index] });
+      const tried = await Promise.all(indices.map((index) => prepare(options, tasks[index]!, index, skipped)));
+      const ready = tried.filter((example) => example !== undefined);
+      if (ready.length > 0) {
+        const output = await backbone.embed(ready.map(({ prepared }) => prepared));
+        for (const [row, { index }] of ready.entries()) {
+          const found = rowOf(output, row);
+          features[index] = found;
+          if (cache && !isSparse(found)) store.add({ key: tasks[index]!.key, features: found });
         }
       }
       computed += indices.length;
       report(computed);
     }
   };
-  // Two for each session: one whose images it computes, one that decodes the next.
+  // Two for each pass: one whose examples it computes, one that makes the next ready.
   const lanes = Array.from({ length: 2 * backbone.passes }, () =>
     lane().catch((error: unknown) => {
       next = missing.length; // the other lanes end with what they have begun
@@ -107,16 +109,15 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
   }
 
   const kept = [...entries.keys()].filter((entry) => features[entry] !== undefined);
-  if (kept.length === 0) throw new AppError('no_examples', 'None of the images of this data set can be decoded.');
+  if (kept.length === 0) throw new AppError('no_examples', 'None of the examples of this data set can be read.');
   const place = new Map(kept.map((entry, row) => [entry, row]));
   const rows = [...kept, ...[...tasks.keys()].slice(entries.length).filter((index) => features[index] !== undefined)];
-  const x = new Float32Array(rows.length * dimensions);
-  rows.forEach((index, row) => {
-    x.set(features[index]!, row * dimensions);
-  });
   const seconds = (performance.now() - began) / 1000;
   return {
-    x,
+    features: stacked(
+      rows.map((index) => features[index]!),
+      dimensions,
+    ),
     kept,
     origin: Int32Array.from(rows, (index) => place.get(tasks[index]!.entry)!),
     skipped: [...skipped.values()],
@@ -132,7 +133,7 @@ function taskFor(options: ExtractOptions, entry: number, variation: Variation | 
   return { entry, variation, key: { content, backbone: card.sha256, recipe, variation: text } };
 }
 
-async function decodeTask(options: ExtractOptions, task: Task, index: number, skipped: Map<number, RefusedFile>) {
+async function prepare(options: ExtractOptions, task: Task, index: number, skipped: Map<number, RefusedFile>) {
   const entry = options.entries[task.entry]!;
   try {
     const bytes = await options.readImage(entry);
@@ -144,7 +145,7 @@ async function decodeTask(options: ExtractOptions, task: Task, index: number, sk
   }
 }
 
-/** Speed and time left, from the images that this run computes itself. */
+/** Speed and time left, from the examples that this run computes itself. */
 function progressReporter({ onProgress }: ExtractOptions, total: number, cached: number) {
   const began = performance.now();
   return (computed: number) => {

@@ -1,4 +1,3 @@
-import { dense } from '../../numbers/features.js';
 import { standardise } from '../../numbers/standardise.js';
 import type { LabelledExample } from '../../schemas/datasets.js';
 import { classWithoutTrainingImages } from '../check-training.js';
@@ -26,7 +25,7 @@ export async function extract(run: Run, split: Parts, { backbone, top }: Network
     onCacheError: () =>
       progress.warn('Features could not be cached (is the disk full?): the next job computes them again.'),
   };
-  const { x, kept, origin, skipped, ...figures } = await extractFeatures(options);
+  const { features, kept, origin, skipped, ...figures } = await extractFeatures(options);
   const trunk = top && { ...options, backbone: top.trunk, onProgress: progress.extracting(1, passes) };
   const readTrunk = trunk && (await trunkOutputs(trunk, kept));
   if (skipped.length > 0) {
@@ -42,7 +41,6 @@ export async function extract(run: Run, split: Parts, { backbone, top }: Network
 
   progress.phase('training', 'Fitting the head');
   const index = new Map(labels.map((label, k) => [label, k]));
-  const features = dense(x, backbone.card.features.dimensions);
   const { mean, deviation } = standardise(features, [...parts.train, ...parts.validation]);
   const y = Int32Array.from(origin, (example) => index.get(examples[example]!.label)!);
   const samples = { features, y, origin, labels };

@@ -8,6 +8,7 @@ import { backbonesOptions, datasetsOptions } from '../../../src/bin/composition.
 import { loadConfig } from '../../../src/config.js';
 import { Datasets } from '../../../src/datasets/datasets.js';
 import { newId } from '../../../src/ids.js';
+import { onlyDense } from '../../../src/numbers/features.js';
 import { Registry } from '../../../src/registry/registry.js';
 import type { LabelledExample } from '../../../src/schemas/datasets.js';
 import type { JobSettings } from '../../../src/schemas/jobs.js';
@@ -92,7 +93,7 @@ export async function openWorkbench(folder: string) {
       const { examples, readContent } = await datasets.open(TENANT, dataset);
       const entries = labelledExamples(examples);
       const backbone = await backbones.load(id);
-      const { x } = await extractFeatures({
+      const { features } = await extractFeatures({
         entries,
         readImage: readContent,
         backbone,
@@ -102,7 +103,7 @@ export async function openWorkbench(folder: string) {
         onProgress: () => undefined,
         onCacheError: () => undefined,
       });
-      return { entries, x, dimensions: backbone.card.features.dimensions };
+      return { entries, x: onlyDense(features).values, dimensions: features.columns };
     },
   };
 }
