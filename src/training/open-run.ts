@@ -17,6 +17,10 @@ export async function openRun(options: TrainingOptions): Promise<Run> {
   const wanted = settings.hyperparameters ?? {};
   const modality = await modalityOf(dataset.manifest, options);
   const { words } = modality;
+  const augmentation = augmentationOf(wanted);
+  if (augmentation && !modality.vary) {
+    throw new AppError('setting_conflict', `Examples that are ${words.many} are not varied: use augmentation none.`);
+  }
   const progress = progressOf({ onProgress, onEvent, trainsTop: settings.trainable === 'top' });
   const examples = labelledExamples(dataset.examples);
   const conflicts = dataset.examples.length - examples.length;
@@ -33,7 +37,7 @@ export async function openRun(options: TrainingOptions): Promise<Run> {
     labels: [...new Set(examples.map(({ label }) => label))].sort(),
     seed: settings.seed ?? 0,
     hyperparameters: settings.trainable === 'top' ? ofHead(wanted) : wanted,
-    augmentation: augmentationOf(wanted),
+    augmentation,
     modality,
     progress,
   };
