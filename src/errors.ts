@@ -27,14 +27,14 @@ export const ERRORS = {
   archive_unsafe: { status: 422, title: 'The archive is not safe to open', retryable: false },
   archive_too_large: { status: 413, title: 'The archive is too large', retryable: false },
   archive_empty: { status: 422, title: 'The archive is empty', retryable: false },
-  no_examples: { status: 422, title: 'No usable image was found', retryable: false },
+  no_examples: { status: 422, title: 'No usable example was found', retryable: false },
   no_labels: { status: 422, title: 'No labels were found', retryable: false },
   ambiguous_layout: { status: 422, title: 'The layout can be read in two ways', retryable: false },
   digest_mismatch: { status: 422, title: 'The bytes do not match their digest', retryable: true },
-  // images
-  content_invalid: { status: 422, title: 'The image cannot be decoded', retryable: false },
-  content_too_large: { status: 413, title: 'The image is too large', retryable: false },
-  content_unsupported: { status: 415, title: 'This kind of image is not supported', retryable: false },
+  // content
+  content_invalid: { status: 422, title: 'The content cannot be read', retryable: false },
+  content_too_large: { status: 413, title: 'The content is too large', retryable: false },
+  content_unsupported: { status: 415, title: 'This kind of content is not supported', retryable: false },
   // jobs
   job_not_found: { status: 404, title: 'No such job', retryable: false },
   job_finished: { status: 409, title: 'The job has already ended', retryable: false },

@@ -1,6 +1,6 @@
 /**
  * artifacts/ packs a version for download: `bundle`, `onnx` and `tfjs`. Nothing is stored; the same version gives the same
- * bytes.
+ * bytes. Not here: graph surgery (onnx/), what a trained top changes (top/), how files are sent (http/).
  */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';

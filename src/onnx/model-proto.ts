@@ -1,6 +1,8 @@
 /**
- * The ONNX file format: protobuf messages as `onnx-proto` generates them, under short names. This room reads, cuts and
- * writes ONNX files, and asks ONNX Runtime whether they work.
+ * onnx/ reads, cuts and writes ONNX files, and asks ONNX Runtime whether they work. It decides nothing: what a network is used
+ * for lies in backbones/image/import/, where it is cut in top/, what is handed out in artifacts/.
+ *
+ * This file: the format, protobuf messages as `onnx-proto` generates them, under short names.
  */
 import onnxProto, { type onnx as proto } from 'onnx-proto';
 import { AppError } from '../errors.js';

@@ -1,3 +1,7 @@
+/**
+ * import/ makes a backbone of somebody's ONNX image network: finds its features, puts pre-processing in front, compares. Not
+ * here: what runs it (the room above), graph tools (onnx/), where it is kept (`../../installed.ts`).
+ */
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
