@@ -97,11 +97,13 @@ function item(name: string, label: string, split: Split, bytes: Buffer): Item {
 
 async function examine(items: Item[], backbone: Backbone, seed: number) {
   const bytes = new Map(items.map(({ entry, bytes }) => [entry.sha256, bytes]));
-  const readImage = async (entry: LabelledExample) => bytes.get(entry.sha256)!;
+  const readContent = async (entry: LabelledExample) => bytes.get(entry.sha256)!;
   const entries = items.map(({ entry }) => entry);
   const { features } = await extractFeatures({
     entries,
-    readImage,
+    async *readForward(wanted) {
+      for (const entry of wanted) yield readContent(entry);
+    },
     backbone,
     cache,
     vary: undefined,
@@ -118,7 +120,7 @@ async function examine(items: Item[], backbone: Backbone, seed: number) {
     splits: entries.map(({ split }) => split!),
     weightDecay: PENALTY,
     seed,
-    readContent: readImage,
+    readContent,
     similarity: IMAGES.similarity,
   };
   return { request, findings: await examineData(request) };

@@ -8,7 +8,8 @@ import type { Augmentation } from '../../schemas/jobs.js';
 
 export interface ExtractOptions {
   entries: LabelledExample[];
-  readImage: (entry: LabelledExample) => Promise<Buffer>;
+  /** The contents of these, in the order in which they are named. */
+  readForward: (entries: LabelledExample[]) => AsyncGenerator<Buffer, void>;
   backbone: Backbone;
   cache: FeatureCache;
   vary: Modality['vary'];
@@ -49,7 +50,8 @@ interface Task {
 /**
  * Features of every example, from the cache or by the backbone. Several lanes each make a batch ready, pass it through the
  * backbone and hand it to the cache, so that all three go on at once; what is stored survives a crash. Content that cannot
- * be read is skipped and named. Features that are not worth caching are computed each time.
+ * be read is skipped and named. Features that are not worth caching are computed each time. Contents are read forward, in
+ * the order in which lanes take them.
  * @throws AppError `no_examples` when none can be read
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extracted> {
@@ -73,6 +75,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
   report(0);
 
   const batch = backbone.batch.extracting;
+  const contents = options.readForward(missing.map((index) => entries[tasks[index]!.entry]!));
   const store = cacheWriter(options);
   let next = 0;
   let computed = 0;
@@ -80,7 +83,10 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
     while (next < missing.length) {
       const indices = missing.slice(next, next + batch);
       next += indices.length;
-      const tried = await Promise.all(indices.map((index) => prepare(options, tasks[index]!, index, skipped)));
+      // Each asks for its content at once, so that contents come to those who named them.
+      const tried = await Promise.all(
+        indices.map((index) => prepare({ ...options, contents }, tasks[index]!, index, skipped)),
+      );
       const ready = tried.filter((example) => example !== undefined);
       if (ready.length > 0) {
         const output = await backbone.embed(ready.map(({ prepared }) => prepared));
@@ -105,7 +111,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
     await Promise.all(lanes);
   } finally {
     await Promise.allSettled(lanes);
-    await store.written();
+    await Promise.allSettled([contents.return(), store.written()]);
   }
 
   const kept = [...entries.keys()].filter((entry) => features[entry] !== undefined);
@@ -133,11 +139,17 @@ function taskFor(options: ExtractOptions, entry: number, variation: Variation | 
   return { entry, variation, key: { content, backbone: card.sha256, recipe, variation: text } };
 }
 
-async function prepare(options: ExtractOptions, task: Task, index: number, skipped: Map<number, RefusedFile>) {
-  const entry = options.entries[task.entry]!;
+async function prepare(
+  { entries, backbone, contents }: ExtractOptions & { contents: AsyncGenerator<Buffer, void> },
+  task: Task,
+  index: number,
+  skipped: Map<number, RefusedFile>,
+) {
+  const entry = entries[task.entry]!;
   try {
-    const bytes = await options.readImage(entry);
-    return { index, prepared: await options.backbone.prepare(bytes, task.variation) };
+    const { value: content } = await contents.next();
+    if (!content) throw new Error(`Reading ended before ${entry.name}.`);
+    return { index, prepared: await backbone.prepare(content, task.variation) };
   } catch (error) {
     if (!(error instanceof AppError) || !error.code.startsWith('content_')) throw error;
     skipped.set(task.entry, { name: entry.name, code: error.code, reason: error.message });

@@ -16,7 +16,7 @@ export async function extract(run: Run, split: Parts, { backbone, top }: Network
   const passes = top ? 2 : 1;
   const options = {
     entries,
-    readImage: (entry: LabelledExample) => dataset.readContent(entry),
+    readForward: (wanted: LabelledExample[]) => dataset.readForward(wanted),
     backbone,
     cache: run.cache,
     vary: modality.vary,

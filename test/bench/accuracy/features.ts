@@ -90,12 +90,12 @@ export async function openWorkbench(folder: string) {
 
     /** Features of all images, from the cache after a job. */
     async features(dataset: string, id: string): Promise<Features> {
-      const { examples, readContent } = await datasets.open(TENANT, dataset);
+      const { examples, readForward } = await datasets.open(TENANT, dataset);
       const entries = labelledExamples(examples);
       const backbone = await backbones.load(id);
       const { features } = await extractFeatures({
         entries,
-        readImage: readContent,
+        readForward,
         backbone,
         cache,
         vary: undefined,
