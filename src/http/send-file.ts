@@ -3,8 +3,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
 import type { ByteRange, Download } from '../operations/versions.js';
 
+export interface SentFile extends Download {
+  /** Media type. */
+  type: string;
+  /** Name to save it under; shown in the browser without one. */
+  filename?: string;
+}
+
 /** Answer with an immutable file: `ETag`, `If-None-Match`, `Range`, `If-Range`, `Repr-Digest`. */
-export async function sendFile(request: FastifyRequest, reply: FastifyReply, file: Download): Promise<FastifyReply> {
+export async function sendFile(request: FastifyRequest, reply: FastifyReply, file: SentFile): Promise<FastifyReply> {
   const etag = `"${file.sha256}"`;
   reply
     .header('etag', etag)

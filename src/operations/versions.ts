@@ -21,11 +21,15 @@ export interface Download {
   bytes: number;
   /** Hexadecimal. */
   sha256: string;
+  open: (range: ByteRange | undefined) => Promise<Readable> | Readable;
+}
+
+/** A version, packed. */
+export interface PackedVersion extends Download {
   /** Media type. */
   type: string;
-  /** Name to save it under, where it is made for that. */
-  filename?: string;
-  open: (range: ByteRange | undefined) => Promise<Readable> | Readable;
+  /** Name to save it under. */
+  filename: string;
 }
 
 /** Versions of a model, their files and their artifacts. */
@@ -63,7 +67,6 @@ export function versionOperations({ registry, artifacts }: Pick<OperationsDepend
       return {
         bytes: file.bytes,
         sha256: file.sha256,
-        type: typeOf(path),
         open: async (range) => (await registry.open(tenant, manifest, path, range)).stream,
       };
     },
@@ -87,17 +90,10 @@ export function versionOperations({ registry, artifacts }: Pick<OperationsDepend
       model,
       version,
       format,
-    }: OneVersion & { format: ArtifactFormat }): Promise<Download> {
+    }: OneVersion & { format: ArtifactFormat }): Promise<PackedVersion> {
       const manifest = await registry.resolve(tenant, model, { version });
       const { pieces, ...artifact } = await artifacts.create(tenant, manifest, format);
       return { ...artifact, open: (range) => streamPieces(pieces, range) };
     },
   };
-}
-
-function typeOf(path: string): string {
-  if (path.endsWith('.json')) return 'application/json';
-  if (path.endsWith('.ndjson')) return 'application/x-ndjson';
-  if (path.endsWith('.svg')) return 'image/svg+xml';
-  return path.endsWith('.md') ? 'text/markdown; charset=utf-8' : 'application/octet-stream';
 }

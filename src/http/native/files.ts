@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Operations } from '../../operations/operations.js';
 import { ModelName, strict, VersionNumber } from '../../schemas/common.js';
 import { Report } from '../../schemas/report.js';
@@ -12,6 +13,15 @@ const Parameters = Type.Object(Version);
 
 /** What of a version is downloaded. */
 export function fileRoutes({ versions }: Operations): FastifyPluginAsyncTypebox {
+  const sendStored = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { path, ...version }: { model: string; version: number; path: string },
+  ) => {
+    const file = await versions.file({ caller: request.caller, ...version, path });
+    return sendFile(request, reply, { ...file, type: typeOf(path) });
+  };
+
   return async (app) => {
     app.get(
       '/models/:model/versions/:version/report',
@@ -25,11 +35,8 @@ export function fileRoutes({ versions }: Operations): FastifyPluginAsyncTypebox 
           response: { 200: Report },
         },
       },
-      async (request, reply) => {
-        const { caller, params } = request;
-        // As it lies there, and not through the schema of the answer.
-        return sendFile(request, reply, await versions.file({ caller, ...params, path: 'report.json' })) as never;
-      },
+      // As it lies there, and not through the schema of the answer.
+      (request, reply) => sendStored(request, reply, { ...request.params, path: 'report.json' }) as never,
     );
 
     for (const [chart, summary] of [
@@ -39,10 +46,7 @@ export function fileRoutes({ versions }: Operations): FastifyPluginAsyncTypebox 
       app.get(
         `/models/:model/versions/:version/report/${chart}.svg`,
         { schema: { tags, summary, params: Parameters, produces: ['image/svg+xml'] } },
-        async (request, reply) => {
-          const { caller, params } = request;
-          return sendFile(request, reply, await versions.file({ caller, ...params, path: `report/${chart}.svg` }));
-        },
+        (request, reply) => sendStored(request, reply, { ...request.params, path: `report/${chart}.svg` }),
       );
     }
 
@@ -57,9 +61,9 @@ export function fileRoutes({ versions }: Operations): FastifyPluginAsyncTypebox 
           produces: ['application/json', 'application/octet-stream', 'image/svg+xml', 'text/markdown'],
         },
       },
-      async (request, reply) => {
-        const { '*': path, ...params } = request.params;
-        return sendFile(request, reply, await versions.file({ caller: request.caller, ...params, path }));
+      (request, reply) => {
+        const { '*': path, ...version } = request.params;
+        return sendStored(request, reply, { ...version, path });
       },
     );
 
@@ -81,4 +85,11 @@ export function fileRoutes({ versions }: Operations): FastifyPluginAsyncTypebox 
       },
     );
   };
+}
+
+function typeOf(path: string): string {
+  if (path.endsWith('.json')) return 'application/json';
+  if (path.endsWith('.ndjson')) return 'application/x-ndjson';
+  if (path.endsWith('.svg')) return 'image/svg+xml';
+  return path.endsWith('.md') ? 'text/markdown; charset=utf-8' : 'application/octet-stream';
 }

@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import t, { type Test } from 'tap';
+import type { Dataset, DatasetSummary } from '../../../src/schemas/datasets.js';
+import { appForTest } from '../../helpers/app.js';
+import { zip } from '../../helpers/archives.js';
+import { form, isProblem } from '../../helpers/http.js';
+import { lightFiles } from '../../helpers/light-content.js';
+
+const files = lightFiles(['a', 'b'], 5);
+const archive = zip(files);
+const file = { name: 'file', value: archive, filename: 'some.zip', type: 'application/zip' };
+const ZEROS = '0'.repeat(26);
+
+/** An app that has nothing, and a way to see that it still has nothing. */
+async function empty(t: Test, env: Record<string, string> = {}) {
+  const app = await appForTest(t, { env });
+  const nothingLeft = async (what: string) => {
+    t.same(await app.storage.list('tenants/default/datasets'), [], `${what}: no data set is left`);
+    t.same(await readdir(app.folder), [], `${what}: no temporary file is left`);
+  };
+  return { ...app, nothingLeft };
+}
+
+t.test('an archive is taken in as a form and as a raw body, and both say the same', async (t) => {
+  const { send, json } = await appForTest(t);
+  const asForm = await send('/v1/datasets', { method: 'POST', ...form([file]) });
+  t.equal(asForm.status, 201, asForm.text);
+  const dataset = JSON.parse(asForm.text) as Dataset;
+  t.equal(asForm.headers.location, `/v1/datasets/${dataset.id}`);
+  t.match(dataset, { name: 'some.zip', by: 'local', examples: 10, refused: [], duplicates: [] });
+  t.same(
+    dataset.classes.map(({ label, examples }) => [label, examples]),
+    [
+      ['a', 5],
+      ['b', 5],
+    ],
+  );
+  for (const type of ['', 'application/zip', 'application/json']) {
+    const headers: Record<string, string> = type === '' ? {} : { 'content-type': type };
+    const raw = await json<Dataset>('/v1/datasets', { method: 'POST', body: archive, headers, status: 201 });
+    const { id: _a, created_at: _b, name: _c, ...same } = dataset;
+    const { id: _d, created_at: _e, name, ...other } = raw;
+    t.same(other, same);
+    t.equal(name, null);
+  }
+  const named = await json<Dataset>('/v1/datasets', {
+    method: 'POST',
+    body: archive,
+    headers: { 'content-disposition': 'attachment; filename="x\u001b.zip"' },
+    status: 201,
+  });
+  t.equal(named.name, 'x.zip', 'a name without control characters');
+  t.same(await json(`/v1/datasets/${dataset.id}`), dataset);
+});
+
+t.test('data sets are listed newest first, page by page, and deleted', async (t) => {
+  const { send, json } = await appForTest(t);
+  const ids: string[] = [];
+  for (let n = 0; n < 3; n += 1) {
+    ids.unshift((await json<Dataset>('/v1/datasets', { method: 'POST', body: archive, status: 201 })).id);
+  }
+  type Page = { data: DatasetSummary[]; has_more: boolean };
+  const all = await json<Page>('/v1/datasets');
+  t.same([all.data.map(({ id }) => id), all.has_more], [ids, false]);
+  t.notOk('classes' in all.data[0]!, 'a row is a summary');
+  const first = await json<Page>('/v1/datasets?limit=2');
+  t.same([first.data.map(({ id }) => id), first.has_more], [ids.slice(0, 2), true]);
+  const rest = await json<Page>(`/v1/datasets?limit=2&after=${ids[1]}`);
+  t.same([rest.data.map(({ id }) => id), rest.has_more], [ids.slice(2), false]);
+  t.equal((await send(`/v1/datasets/${ids[0]}`, { method: 'DELETE' })).status, 204);
+  isProblem(t, await send(`/v1/datasets/${ids[0]}`), 404, 'dataset_not_found', 'gone');
+  isProblem(t, await send(`/v1/datasets/${ids[0]}`, { method: 'DELETE' }), 404, 'dataset_not_found', 'twice');
+});
+
+t.test('a data set that a job needs stays until the job has ended', async (t) => {
+  const { send, json, post, end } = await appForTest(t);
+  const { id } = await json<Dataset>('/v1/datasets', { method: 'POST', body: archive, status: 201 });
+  const { id: job } = JSON.parse((await post('/v1/jobs', { dataset: id, model: 'm' })).text);
+  const refused = await send(`/v1/datasets/${id}`, { method: 'DELETE' });
+  isProblem(t, refused, 409, 'dataset_in_use', 'needed');
+  t.equal((await send(`/v1/datasets/${id}`)).status, 200);
+  await end({ id: job });
+  t.equal((await send(`/v1/datasets/${id}`, { method: 'DELETE' })).status, 204);
+});
+
+t.test('ids that are not there or not ids, and wrong queries, are refused', async (t) => {
+  const { send } = await appForTest(t);
+  for (const method of ['GET', 'DELETE'] as const) {
+    isProblem(t, await send(`/v1/datasets/ds_${ZEROS}`, { method }), 404, 'dataset_not_found', method);
+  }
+  for (const path of [
+    '/v1/datasets/1',
+    '/v1/datasets/DS_1',
+    '/v1/datasets/..%2f..%2fetc',
+    '/v1/datasets?limit=0',
+    '/v1/datasets?limit=1001',
+    '/v1/datasets?limit=ten',
+    '/v1/datasets?limit=1.5',
+    '/v1/datasets?unknown=1',
+    `/v1/datasets?after=${'x'.repeat(201)}`,
+  ]) {
+    isProblem(t, await send(path), 400, 'invalid_request', path);
+  }
+  isProblem(t, await send('/v1/datasets/'), undefined, undefined, 'no id');
+});
+
+t.test('what is too large is answered 413 and leaves nothing', async (t) => {
+  const env = { MAX_UPLOAD_BYTES: '2000', MAX_ARCHIVE_ENTRIES: '20' };
+  const { send, nothingLeft } = await empty(t, env);
+  const large = Buffer.alloc(2001);
+  isProblem(t, await send('/v1/datasets', { method: 'POST', body: large }), 413, undefined, 'raw');
+  const inForm = form([{ ...file, value: large }]);
+  isProblem(t, await send('/v1/datasets', { method: 'POST', ...inForm }), 413, undefined, 'in a form');
+  const many = zip(Array.from({ length: 21 }, (_, i) => ({ name: `a/${i}.txt`, bytes: '' })));
+  isProblem(t, await send('/v1/datasets', { method: 'POST', body: many }), 413, undefined, '21 entries');
+  await nothingLeft('too large');
+});
+
+t.test('forms that are not right are refused and leave nothing', async (t) => {
+  const { send, nothingLeft } = await empty(t);
+  const post = (body: Buffer, type: string) =>
+    send('/v1/datasets', { method: 'POST', body, headers: { 'content-type': type } });
+  const right = form([file]);
+  const type = right.headers['content-type']!;
+  isProblem(t, await post(right.body, 'multipart/form-data'), 400, 'invalid_multipart', 'no boundary');
+  isProblem(t, await post(right.body, 'multipart/form-data; boundary=other'), 400, undefined, 'another boundary');
+  isProblem(t, await post(right.body.subarray(0, 500), type), 400, 'invalid_multipart', 'cut');
+  for (const [what, parts, code] of [
+    ['no part', [], undefined],
+    ['no file', [{ name: 'x', value: '1' }], 'missing_file'],
+    ['two files', [file, file], 'invalid_multipart'],
+    ['a long field', [{ name: 'x', value: 'x'.repeat(300_000) }, file], 'invalid_multipart'],
+    ['a field twice', [{ name: 'x', value: '1' }, file, { name: 'x', value: '2' }], 'invalid_multipart'],
+    [
+      '60 fields',
+      [...Array.from({ length: 60 }, (_, i) => ({ name: `f${i}`, value: 'x' })), file],
+      'invalid_multipart',
+    ],
+    ['__proto__', [{ name: '__proto__', value: 'x' }, file], 'invalid_multipart'],
+  ] as const) {
+    isProblem(t, await send('/v1/datasets', { method: 'POST', ...form([...parts]) }), 400, code, what);
+    await nothingLeft(what);
+  }
+});
+
+t.test('an upload with another digest than announced is refused, and one with its own is taken', async (t) => {
+  const { send, nothingLeft } = await empty(t);
+  const digest = (bytes: Buffer) => `sha-256=:${createHash('sha256').update(bytes).digest('base64')}:`;
+  const wrong = { 'repr-digest': digest(Buffer.from('other')) };
+  const raw = (headers: Record<string, string>) => send('/v1/datasets', { method: 'POST', body: archive, headers });
+  isProblem(t, await raw(wrong), 422, 'digest_mismatch', 'raw');
+  const { body, headers } = form([file]);
+  const inForm = await send('/v1/datasets', { method: 'POST', body, headers: { ...headers, ...wrong } });
+  isProblem(t, inForm, 422, 'digest_mismatch', 'in a form');
+  for (const bad of ['sha-256=:AAAA:', 'md5=:AAAA:', 'nonsense', 'sha-256=']) {
+    isProblem(t, await raw({ 'repr-digest': bad }), 400, 'invalid_request', bad);
+  }
+  await nothingLeft('a wrong digest');
+  t.equal((await raw({ 'repr-digest': digest(archive) })).status, 201);
+});
+
+t.test('what is no archive, and a tenant with as many data sets as it may have, are refused', async (t) => {
+  const { send, nothingLeft } = await empty(t, { MAX_DATASETS: '1' });
+  const post = (body: Buffer) => send('/v1/datasets', { method: 'POST', body });
+  isProblem(t, await post(Buffer.from('no archive')), 415, 'not_an_archive');
+  await nothingLeft('no archive');
+  t.equal((await post(archive)).status, 201);
+  t.match(isProblem(t, await post(archive), 403, 'quota_exceeded').detail, /MAX_DATASETS/);
+});
