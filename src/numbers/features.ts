@@ -55,10 +55,10 @@ export function isSparse(row: FeatureRow): row is SparseRow {
   return !(row instanceof Float32Array);
 }
 
-/** @throws RangeError for sparse ones */
+/** Where only dense ones can be. @throws RangeError for sparse ones */
 export function onlyDense(features: Features): DenseFeatures {
   if (features.kind === 'dense') return features;
-  throw new RangeError('not made for sparse features yet');
+  throw new RangeError('sparse features where only dense ones can be');
 }
 
 /** Columns of a row. */

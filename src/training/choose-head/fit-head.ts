@@ -20,13 +20,20 @@ export async function fitHead(options: HeadOptions): Promise<FittedHead> {
   if (options.head === 'mlp' || (options.head === 'auto' && (isSet(units) || isSet(dropout)))) return fitMlp(options);
   if (options.head === 'linear' || optimizer === 'lbfgs') return fitLinear(options);
   const linear = await fitLinear(options);
-  if (options.train.length < MIN_PERCEPTRON_EXAMPLES || heldOutExamples(options).length === 0) return linear;
+  if (!triesPerceptron(options)) return linear;
   const mlp = await fitMlp(options);
   const [second] = mlp.candidates as [HeadCandidate];
   const best = linear.candidates.reduce((most, row) => (row.accuracy > most.accuracy ? row : most));
   const margin = Math.sqrt((best.accuracy * (1 - best.accuracy)) / Math.max(1, heldOutExamples(options).length));
   const chosen = second.accuracy > best.accuracy + margin ? mlp : linear;
   return { ...chosen, candidates: [...linear.candidates, ...mlp.candidates] };
+}
+
+/** Sparse features have so many columns that a hidden layer takes minutes where a linear head takes seconds. */
+function triesPerceptron(options: HeadOptions): boolean {
+  const { samples, train } = options;
+  if (samples.features.kind === 'sparse' || train.length < MIN_PERCEPTRON_EXAMPLES) return false;
+  return heldOutExamples(options).length > 0;
 }
 
 async function fitLinear(options: HeadOptions): Promise<FittedHead> {

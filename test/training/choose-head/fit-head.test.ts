@@ -1,12 +1,14 @@
 import t from 'tap';
 import { loadEngine } from '../../../src/heads/engine.js';
 import { headLogits } from '../../../src/heads/head-logits.js';
-import { dense, onlyDense } from '../../../src/numbers/features.js';
+import { dense } from '../../../src/numbers/features.js';
 import { seededRandom } from '../../../src/numbers/random.js';
+import { standardise } from '../../../src/numbers/standardise.js';
 import { fitHead } from '../../../src/training/choose-head/fit-head.js';
 import type { HeadOptions } from '../../../src/training/choose-head/head-fit.js';
 import type { Samples } from '../../../src/training/choose-head/samples.js';
 import { dealFolds } from '../../../src/training/parts.js';
+import { wordy } from '../../helpers/sparse.js';
 
 const engine = await loadEngine();
 const D = 6;
@@ -23,7 +25,7 @@ function samplesOf(counts: number[], noise: number): Samples {
 }
 
 function valuesOf({ features }: Samples): Float32Array {
-  return onlyDense(features).values;
+  return features.values as Float32Array;
 }
 
 function optionsOf(samples: Samples, change: Partial<HeadOptions> = {}): HeadOptions {
@@ -264,4 +266,19 @@ t.test('many classes with few images each are learnt by both linear and prototyp
       head,
     );
   }
+});
+
+t.test('sparse features: every head is fitted, and of many examples no hidden layer is tried unasked', async (t) => {
+  const { features, y } = wordy({ rows: 120, columns: 400, classes: 3, each: 15, share: 0.6 });
+  standardise(features, [...y.keys()]);
+  const samples = { features, y, origin: Int32Array.from(y.keys()), labels: ['a', 'b', 'c'] };
+  for (const head of ['linear', 'prototype', 'mlp'] as const) {
+    const fitted = await fitHead(optionsOf(samples, { head, hyperparameters: { epochs: 20 } }));
+    t.ok(hitRate(samples, fitted.layers) > 0.9, head);
+    t.equal(fitted.heldOut!.y.length > 0, true);
+  }
+  const many = wordy({ rows: 2400, columns: 300, classes: 3, each: 6 });
+  const all = { ...samples, ...many, origin: Int32Array.from(many.y.keys()) };
+  const { kind, candidates } = await fitHead(optionsOf(all, { hyperparameters: { weight_decay: 0.1 } }));
+  t.same([kind, ...new Set(candidates.map(({ head }) => head))], ['linear', 'linear']);
 });
