@@ -11,22 +11,22 @@ export function checkTraining(dataset: Pick<Dataset, 'classes'>, settings: JobSe
   if (labels.length < 2) {
     throw new AppError(
       'too_few_classes',
-      `A classifier needs at least two classes; this data set has ${labels.length === 1 ? `one, '${labels[0]}'` : 'none'}. Add images of another class.`,
+      `A classifier needs at least two classes; this data set has ${labels.length === 1 ? `one, '${labels[0]}'` : 'none'}. Add examples of another class.`,
       { details: { classes: labels } },
     );
   }
   const untrained = dataset.classes
     .filter(({ examples, splits }) => (splits ? splits.train === 0 : examples === 0))
     .map(({ label }) => label);
-  if (untrained.length > 0) throw classWithoutTrainingImages(untrained);
+  if (untrained.length > 0) throw classWithoutTrainingExamples(untrained);
   checkSettings(settings, labels);
 }
 
-export function classWithoutTrainingImages(labels: string[]): AppError {
+export function classWithoutTrainingExamples(labels: string[]): AppError {
   const which = labels.length === 1 ? 'the class' : `${labels.length} classes, such as`;
   return new AppError(
     'class_without_training_examples',
-    `No training image for ${which} '${labels[0]}'. Add images of it to the training part.`,
+    `No training example for ${which} '${labels[0]}'. Add examples of it to the training part.`,
     { details: { classes: labels.slice(0, 100) } },
   );
 }

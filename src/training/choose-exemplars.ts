@@ -5,18 +5,18 @@ const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_EXEMPLARS = 5000;
 
 /**
- * The training images that a version remembers: all, or of many a seeded choice in which the classes take turns, so that
+ * The training examples that a version remembers: all, or of many a seeded choice in which the classes take turns, so that
  * a small class is there, too.
- * @param images indices; y: class of each image; bytesEach: that an example takes
+ * @param examples indices; y: class of each example; bytesEach: that an example takes
  */
-export function chooseExemplars(images: number[], y: Int32Array, bytesEach: number, seed: number): number[] {
+export function chooseExemplars(examples: number[], y: Int32Array, bytesEach: number, seed: number): number[] {
   const most = Math.min(MAX_EXEMPLARS, Math.floor(MAX_BYTES / bytesEach));
-  if (images.length <= most) return images;
+  if (examples.length <= most) return examples;
   const classes = new Map<number, number[]>();
-  for (const image of shuffled(images, seededRandom(seed, 'exemplars'))) {
-    const members = classes.get(y[image]!);
-    if (members) members.push(image);
-    else classes.set(y[image]!, [image]);
+  for (const example of shuffled(examples, seededRandom(seed, 'exemplars'))) {
+    const members = classes.get(y[example]!);
+    if (members) members.push(example);
+    else classes.set(y[example]!, [example]);
   }
   const chosen: number[] = [];
   for (let turn = 0; chosen.length < most; turn += 1) {

@@ -3,7 +3,7 @@ import type { Evaluation } from '../schemas/report.js';
 
 const CALIBRATION_BINS = 10;
 
-/** All figures of a report, from held-out images. */
+/** All figures of a report, from held-out examples. */
 export function figuresOf(
   scored: Scored,
   options: { on: Evaluation['on']; labels: string[]; trainCounts: number[]; temperature: number },

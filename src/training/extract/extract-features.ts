@@ -1,20 +1,26 @@
+/**
+ * extract/ turns the contents of a data set into features. Which examples, and what is done with their features, the stages
+ * decide; what a backbone makes of one content is its own.
+ */
 import type { Backbone, Variation } from '../../backbones/contract.js';
 import type { FeatureCache, FeatureKey } from '../../backbones/feature-cache.js';
 import type { Modality } from '../../backbones/modality.js';
+import type { OpenDataset } from '../../datasets/datasets.js';
 import { AppError } from '../../errors.js';
 import { type FeatureRow, type Features, isSparse, rowOf, stacked } from '../../numbers/features.js';
 import type { LabelledExample, RefusedFile } from '../../schemas/datasets.js';
 import type { Augmentation } from '../../schemas/jobs.js';
+import { cacheWriter } from './cache-writer.js';
 
 export interface ExtractOptions {
-  entries: LabelledExample[];
-  /** The contents of these, in the order in which they are named. */
-  readForward: (entries: LabelledExample[]) => AsyncGenerator<Buffer, void>;
+  /** In the order of the pack, so that it is read forward. */
+  examples: LabelledExample[];
+  readForward: OpenDataset['readForward'];
   backbone: Backbone;
   cache: FeatureCache;
   vary: Modality['vary'];
   /** Varied copies are made of these examples. */
-  augmentation: { settings: Augmentation; images: number[] } | undefined;
+  augmentation: { settings: Augmentation; of: number[] } | undefined;
   onProgress: (progress: ExtractProgress) => void;
   /** The cache could not be written. */
   onCacheError: (error: unknown) => void;
@@ -31,7 +37,7 @@ export interface ExtractProgress {
 export interface Extracted {
   /** Of the examples in `kept`, then of their varied copies. */
   features: Features;
-  /** Index into `entries` of each example whose features are there. */
+  /** Index into `examples` of each whose features are there. */
   kept: number[];
   /** Index into `kept` for each row. */
   origin: Int32Array;
@@ -42,65 +48,115 @@ export interface Extracted {
 }
 
 interface Task {
-  entry: number;
+  example: number;
   variation: Variation | undefined;
   key: FeatureKey;
 }
 
 /**
- * Features of every example, from the cache or by the backbone. Several lanes each make a batch ready, pass it through the
- * backbone and hand it to the cache, so that all three go on at once; what is stored survives a crash. Content that cannot
- * be read is skipped and named. Features that are not worth caching are computed each time. Contents are read forward, in
- * the order in which lanes take them.
- * @throws AppError `no_examples` when none can be read
+ * Features of every example, from the cache or by the backbone. Several lanes each make a batch of contents ready, pass it
+ * through the backbone and hand it to the cache, so that all three go on at once; what is stored survives a crash. Contents
+ * that the backbone does not take are skipped and named.
+ * @throws AppError `no_examples` when it takes none
  */
 export async function extractFeatures(options: ExtractOptions): Promise<Extracted> {
-  const { entries, backbone, augmentation, vary } = options;
-  const dimensions = backbone.card.features.dimensions;
+  const { examples, backbone, cache } = options;
+  const { dimensions } = backbone.card.features;
   const began = performance.now();
-  const tasks = [...entries.keys()].map((entry) => taskFor(options, entry, undefined, ''));
-  for (const entry of augmentation?.images ?? []) {
-    const { settings } = augmentation!;
-    for (let copy = 0; copy < settings.copies; copy += 1) {
-      const variation = vary?.(settings, entries[entry]!.sha256, copy);
-      tasks.push(taskFor(options, entry, variation, JSON.stringify(variation)));
-    }
-  }
-  const cache = backbone.cacheable ? options.cache : undefined;
-  const features: (FeatureRow | undefined)[] = tasks.map(({ key }) => cache?.get(key, dimensions));
-  const missing = [...tasks.keys()].filter((index) => features[index] === undefined);
+  const tasks = tasksOf(options);
+  const rows: (FeatureRow | undefined)[] = tasks.map(({ key }) =>
+    backbone.cacheable ? cache.get(key, dimensions) : undefined,
+  );
+  const missing = [...tasks.keys()].filter((index) => rows[index] === undefined);
   const cached = tasks.length - missing.length;
   const skipped = new Map<number, RefusedFile>();
-  const report = progressReporter(options, tasks.length, cached);
-  report(0);
+  await computeAll(options, { tasks, missing, rows, skipped });
 
-  const batch = backbone.batch.extracting;
-  const contents = options.readForward(missing.map((index) => entries[tasks[index]!.entry]!));
+  const kept = [...examples.keys()].filter((example) => rows[example] !== undefined);
+  if (kept.length === 0) throw new AppError('no_examples', 'None of the examples of this data set can be read.');
+  const place = new Map(kept.map((example, row) => [example, row]));
+  const copies = [...tasks.keys()].slice(examples.length).filter((index) => rows[index] !== undefined);
+  const present = [...kept, ...copies];
+  const features = stacked(
+    present.map((index) => rows[index]!),
+    dimensions,
+  );
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    features,
+    kept,
+    origin: Int32Array.from(present, (index) => place.get(tasks[index]!.example)!),
+    skipped: [...skipped.values()],
+    cached,
+    perSecond: missing.length > 0 ? missing.length / seconds : null,
+    seconds,
+  };
+}
+
+/** Where features are kept: of each example, then of the copies, one example's after another's. */
+export function keysOf(options: Pick<ExtractOptions, 'examples' | 'backbone' | 'vary' | 'augmentation'>): FeatureKey[] {
+  return tasksOf(options).map(({ key }) => key);
+}
+
+function tasksOf(options: Pick<ExtractOptions, 'examples' | 'backbone' | 'vary' | 'augmentation'>): Task[] {
+  const { examples, backbone, vary, augmentation } = options;
+  const { card, recipe } = backbone;
+  const task = (example: number, variation?: Variation): Task => {
+    const key = { content: examples[example]!.sha256, backbone: card.sha256, recipe };
+    return { example, variation, key: { ...key, variation: variation ? JSON.stringify(variation) : '' } };
+  };
+  const { settings, of } = augmentation ?? {};
+  const copies = (of ?? []).flatMap((example) =>
+    Array.from({ length: settings!.copies }, (_, copy) =>
+      task(example, vary?.(settings!, examples[example]!.sha256, copy)),
+    ),
+  );
+  return [...[...examples.keys()].map((example) => task(example)), ...copies];
+}
+
+/** The work of one extraction; rows and skipped are filled in. */
+interface Work {
+  tasks: Task[];
+  missing: number[];
+  rows: (FeatureRow | undefined)[];
+  skipped: Map<number, RefusedFile>;
+}
+
+async function computeAll(options: ExtractOptions, { tasks, missing, rows, skipped }: Work): Promise<void> {
+  const { examples, backbone } = options;
+  const report = progressReporter(options, { total: tasks.length, cached: tasks.length - missing.length });
+  report(0);
   const store = cacheWriter(options);
-  let next = 0;
-  let computed = 0;
+  const contents = options.readForward(missing.map((index) => examples[tasks[index]!.example]!));
+  const prepare = async (index: number, read: Promise<IteratorResult<Buffer, void>>) => {
+    const { value: content } = await read;
+    if (!content) return undefined; // reading has failed, and another lane says so
+    const { example, variation } = tasks[index]!;
+    const prepared = await prepareOrSkip(content, { backbone, variation, example: examples[example]! });
+    if ('refused' in prepared) skipped.set(example, prepared.refused);
+    return 'refused' in prepared ? undefined : { index, prepared: prepared.ready };
+  };
+  let [next, computed] = [0, 0];
   const lane = async () => {
     while (next < missing.length) {
-      const indices = missing.slice(next, next + batch);
+      const indices = missing.slice(next, next + backbone.batch.extracting);
       next += indices.length;
-      // Each asks for its content at once, so that contents come to those who named them.
-      const tried = await Promise.all(
-        indices.map((index) => prepare({ ...options, contents }, tasks[index]!, index, skipped)),
-      );
-      const ready = tried.filter((example) => example !== undefined);
+      // Asked for at once, so that the contents come in the order of the tasks, whichever lane asks.
+      const batch = await Promise.all(indices.map((index) => prepare(index, contents.next())));
+      const ready = batch.filter((one) => one !== undefined);
       if (ready.length > 0) {
         const output = await backbone.embed(ready.map(({ prepared }) => prepared));
         for (const [row, { index }] of ready.entries()) {
           const found = rowOf(output, row);
-          features[index] = found;
-          if (cache && !isSparse(found)) store.add({ key: tasks[index]!.key, features: found });
+          rows[index] = found;
+          if (backbone.cacheable && !isSparse(found)) store.add({ key: tasks[index]!.key, features: found });
         }
       }
       computed += indices.length;
       report(computed);
     }
   };
-  // Two for each pass: one whose examples it computes, one that makes the next ready.
+  // Two for each pass that goes on at once: one whose examples it computes, one that makes the next ready.
   const lanes = Array.from({ length: 2 * backbone.passes }, () =>
     lane().catch((error: unknown) => {
       next = missing.length; // the other lanes end with what they have begun
@@ -111,54 +167,25 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
     await Promise.all(lanes);
   } finally {
     await Promise.allSettled(lanes);
-    await Promise.allSettled([contents.return(), store.written()]);
+    await contents.return();
+    await store.written();
   }
-
-  const kept = [...entries.keys()].filter((entry) => features[entry] !== undefined);
-  if (kept.length === 0) throw new AppError('no_examples', 'None of the examples of this data set can be read.');
-  const place = new Map(kept.map((entry, row) => [entry, row]));
-  const rows = [...kept, ...[...tasks.keys()].slice(entries.length).filter((index) => features[index] !== undefined)];
-  const seconds = (performance.now() - began) / 1000;
-  return {
-    features: stacked(
-      rows.map((index) => features[index]!),
-      dimensions,
-    ),
-    kept,
-    origin: Int32Array.from(rows, (index) => place.get(tasks[index]!.entry)!),
-    skipped: [...skipped.values()],
-    cached,
-    perSecond: missing.length > 0 ? missing.length / seconds : null,
-    seconds,
-  };
 }
 
-function taskFor(options: ExtractOptions, entry: number, variation: Variation | undefined, text: string): Task {
-  const { card, recipe } = options.backbone;
-  const content = options.entries[entry]!.sha256;
-  return { entry, variation, key: { content, backbone: card.sha256, recipe, variation: text } };
-}
-
-async function prepare(
-  { entries, backbone, contents }: ExtractOptions & { contents: AsyncGenerator<Buffer, void> },
-  task: Task,
-  index: number,
-  skipped: Map<number, RefusedFile>,
-) {
-  const entry = entries[task.entry]!;
+async function prepareOrSkip(
+  content: Buffer,
+  { backbone, variation, example }: { backbone: Backbone; variation: Variation | undefined; example: LabelledExample },
+): Promise<{ ready: unknown } | { refused: RefusedFile }> {
   try {
-    const { value: content } = await contents.next();
-    if (!content) throw new Error(`Reading ended before ${entry.name}.`);
-    return { index, prepared: await backbone.prepare(content, task.variation) };
+    return { ready: await backbone.prepare(content, variation) };
   } catch (error) {
     if (!(error instanceof AppError) || !error.code.startsWith('content_')) throw error;
-    skipped.set(task.entry, { name: entry.name, code: error.code, reason: error.message });
-    return undefined;
+    return { refused: { name: example.name, code: error.code, reason: error.message } };
   }
 }
 
 /** Speed and time left, from the examples that this run computes itself. */
-function progressReporter({ onProgress }: ExtractOptions, total: number, cached: number) {
+function progressReporter({ onProgress }: ExtractOptions, { total, cached }: { total: number; cached: number }) {
   const began = performance.now();
   return (computed: number) => {
     const seconds = (performance.now() - began) / 1000;
@@ -171,29 +198,5 @@ function progressReporter({ onProgress }: ExtractOptions, total: number, cached:
       perSecond,
       secondsLeft: perSecond === null ? (done === total ? 0 : null) : (total - done) / perSecond,
     });
-  };
-}
-
-type Stored = Parameters<FeatureCache['putAll']>[0];
-
-/** Writes to the cache one transaction after another, each with all that came meanwhile. */
-function cacheWriter({ cache, onCacheError }: ExtractOptions) {
-  let waiting: Stored = [];
-  let writing: Promise<void> | undefined;
-  const write = async () => {
-    while (waiting.length > 0) {
-      const entries = waiting;
-      waiting = [];
-      // A cache that cannot be written, on a full disk say, costs time and not the job.
-      await cache.putAll(entries).catch(onCacheError);
-    }
-    writing = undefined;
-  };
-  return {
-    add(entry: Stored[number]) {
-      waiting.push(entry);
-      writing ??= write();
-    },
-    written: async () => writing,
   };
 }

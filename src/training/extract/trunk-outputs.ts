@@ -1,59 +1,47 @@
-import type { FeatureCache } from '../../backbones/feature-cache.js';
+import type { FeatureCache, FeatureKey } from '../../backbones/feature-cache.js';
 import { AppError } from '../../errors.js';
-import type { LabelledExample } from '../../schemas/datasets.js';
-import { type ExtractOptions, extractFeatures } from './extract-features.js';
+import { type ExtractOptions, extractFeatures, keysOf } from './extract-features.js';
 
-/** Images at a time: what reaches a cut is many times larger than features, so it is not held but read again. */
+/** Examples at a time: what reaches a cut is many times larger than features, so it is not held but read again. */
 const CHUNK = 256;
 
 /**
- * What the trunk answers for every image and varied copy, computed into the cache.
- * @param kept the images that could be decoded, as `extractFeatures` says; rows are in its order
+ * What the trunk answers for every example and varied copy, computed into the cache.
+ * @param kept the examples that the backbone takes, as `extractFeatures` says; rows are in its order
  * @returns reads a row, `[T]`
  */
 export async function trunkOutputs(options: ExtractOptions, kept: number[]): Promise<(row: number) => Float32Array> {
-  const { entries, augmentation, cache, backbone, vary } = options;
-  const { sha256, features } = backbone.card;
-  const { recipe } = backbone;
-  const varied = new Set(augmentation?.images);
+  const { augmentation, cache, backbone } = options;
+  const varied = new Set(augmentation?.of);
   const copies = augmentation?.settings.copies ?? 0;
-  const total = kept.length + copies * kept.filter((entry) => varied.has(entry)).length;
+  const partOf = (examples: number[]) => ({
+    examples: examples.map((example) => options.examples[example]!),
+    augmentation: augmentation && {
+      settings: augmentation.settings,
+      of: [...examples.keys()].filter((place) => varied.has(examples[place]!)),
+    },
+  });
+  const total = kept.length + copies * kept.filter((example) => varied.has(example)).length;
   let [done, cached] = [0, 0];
   for (let start = 0; start < kept.length; start += CHUNK) {
-    const part = kept.slice(start, start + CHUNK);
-    const images = [...part.keys()].filter((i) => varied.has(part[i]!));
+    const part = partOf(kept.slice(start, start + CHUNK));
     const extracted = await extractFeatures({
       ...options,
-      entries: part.map((entry) => entries[entry]!),
-      augmentation: augmentation && { settings: augmentation.settings, images },
+      ...part,
       onProgress: (now) => {
         const [doneNow, cachedNow] = [done + now.done, cached + now.cached];
         const left = now.perSecond === null ? null : (total - doneNow) / now.perSecond;
         options.onProgress({ ...now, done: doneNow, total, cached: cachedNow, secondsLeft: left });
       },
     });
-    done += part.length + copies * images.length;
+    done += part.examples.length + copies * (part.augmentation?.of.length ?? 0);
     cached += extracted.cached;
   }
-  const keyOf = (entry: LabelledExample, variation: string) => ({
-    content: entry.sha256,
-    backbone: sha256,
-    recipe,
-    variation,
-  });
-  const keys = kept.map((entry) => keyOf(entries[entry]!, ''));
-  const inside = new Set(kept);
-  for (const entry of augmentation?.images.filter((image) => inside.has(image)) ?? []) {
-    const { settings } = augmentation!;
-    for (let copy = 0; copy < copies; copy += 1) {
-      const variation = vary?.(settings, entries[entry]!.sha256, copy);
-      keys.push(keyOf(entries[entry]!, JSON.stringify(variation)));
-    }
-  }
-  return (row) => readRow(cache, keys[row]!, features.dimensions);
+  const keys = keysOf({ ...options, ...partOf(kept) });
+  return (row) => readRow(cache, keys[row]!, backbone.card.features.dimensions);
 }
 
-function readRow(cache: FeatureCache, key: Parameters<FeatureCache['get']>[0], dimensions: number): Float32Array {
+function readRow(cache: FeatureCache, key: FeatureKey, dimensions: number): Float32Array {
   const found = cache.get(key, dimensions);
   if (found) return found;
   throw new AppError(

@@ -1,6 +1,5 @@
 import { standardise } from '../../numbers/standardise.js';
-import type { LabelledExample } from '../../schemas/datasets.js';
-import { classWithoutTrainingImages } from '../check-training.js';
+import { classWithoutTrainingExamples } from '../check-training.js';
 import { extractFeatures } from '../extract/extract-features.js';
 import { trunkOutputs } from '../extract/trunk-outputs.js';
 import type { ExtractedExamples, Networks, Parts, Run } from '../run.js';
@@ -12,15 +11,14 @@ import type { ExtractedExamples, Networks, Parts, Run } from '../run.js';
  */
 export async function extract(run: Run, split: Parts, { backbone, top }: Networks): Promise<ExtractedExamples> {
   const { dataset, labels, augmentation, progress, modality } = run;
-  const entries = run.examples;
   const passes = top ? 2 : 1;
   const options = {
-    entries,
-    readForward: (wanted: LabelledExample[]) => dataset.readForward(wanted),
+    examples: run.examples,
+    readForward: dataset.readForward,
     backbone,
     cache: run.cache,
     vary: modality.vary,
-    augmentation: augmentation && { settings: augmentation, images: split.train },
+    augmentation: augmentation && { settings: augmentation, of: split.train },
     onProgress: progress.extracting(0, passes),
     onCacheError: () =>
       progress.warn('Features could not be cached (is the disk full?): the next job computes them again.'),
@@ -29,15 +27,15 @@ export async function extract(run: Run, split: Parts, { backbone, top }: Network
   const trunk = top && { ...options, backbone: top.trunk, onProgress: progress.extracting(1, passes) };
   const readTrunk = trunk && (await trunkOutputs(trunk, kept));
   if (skipped.length > 0) {
-    progress.warn(
-      `${skipped.length} ${modality.words.many} could not be decoded and were left out, such as ${skipped[0]!.name}.`,
-    );
+    const { one, many } = modality.words;
+    const some = skipped.length === 1 ? `One ${one}` : `${skipped.length} ${many}`;
+    progress.warn(`${some} could not be decoded and took no part, such as ${skipped[0]!.name}.`);
   }
-  const examples = kept.map((index) => entries[index]!);
+  const examples = kept.map((index) => run.examples[index]!);
   const parts = partsOf(split, kept);
   const trained = new Set(parts.train.map((example) => examples[example]!.label));
   const untrained = labels.filter((label) => !trained.has(label));
-  if (untrained.length > 0) throw classWithoutTrainingImages(untrained);
+  if (untrained.length > 0) throw classWithoutTrainingExamples(untrained);
 
   progress.phase('training', 'Fitting the head');
   const index = new Map(labels.map((label, k) => [label, k]));
@@ -49,7 +47,7 @@ export async function extract(run: Run, split: Parts, { backbone, top }: Network
 
 /** The parts of what could be read, as places in `kept`. */
 function partsOf({ train, validation, test }: Parts, kept: number[]): ExtractedExamples['parts'] {
-  const place = new Map(kept.map((entry, row) => [entry, row]));
-  const placesOf = (entries: number[]) => entries.flatMap((entry) => place.get(entry) ?? []);
+  const place = new Map(kept.map((example, row) => [example, row]));
+  const placesOf = (examples: number[]) => examples.flatMap((example) => place.get(example) ?? []);
   return { train: placesOf(train), validation: placesOf(validation), test: placesOf(test) };
 }

@@ -1,4 +1,4 @@
-import { classWithoutTrainingImages } from '../check-training.js';
+import { classWithoutTrainingExamples } from '../check-training.js';
 import { holdOut, type SplitEntry } from '../parts.js';
 import type { Parts } from '../run.js';
 
@@ -36,7 +36,7 @@ export function splitDataset(entries: readonly SplitEntry[], options: SplitOptio
   }
   const trained = new Set(train.map((index) => entries[index]!.label));
   const missing = [...new Set(entries.map(({ label }) => label))].filter((label) => !trained.has(label));
-  if (missing.length > 0) throw classWithoutTrainingImages(missing);
+  if (missing.length > 0) throw classWithoutTrainingExamples(missing);
   return {
     source: given ? 'given' : 'seeded',
     train,

@@ -1,0 +1,26 @@
+import type { FeatureCache } from '../../backbones/feature-cache.js';
+
+type Stored = Parameters<FeatureCache['putAll']>[0];
+
+/** Writes to the cache one transaction after another, each with all that came meanwhile. */
+export function cacheWriter(options: { cache: FeatureCache; onCacheError: (error: unknown) => void }) {
+  const { cache, onCacheError } = options;
+  let waiting: Stored = [];
+  let writing: Promise<void> | undefined;
+  const write = async () => {
+    while (waiting.length > 0) {
+      const entries = waiting;
+      waiting = [];
+      // A cache that cannot be written, on a full disk say, costs time and not the job.
+      await cache.putAll(entries).catch(onCacheError);
+    }
+    writing = undefined;
+  };
+  return {
+    add(entry: Stored[number]) {
+      waiting.push(entry);
+      writing ??= write();
+    },
+    written: async () => writing,
+  };
+}
