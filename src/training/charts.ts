@@ -12,16 +12,16 @@ const CONFIG = {
   view: { stroke: null },
 } as const;
 
-/** Loss and accuracy over the epochs, as SVG. */
-export function curvesSvg(curves: Curve[]): Promise<string> {
+/** Loss and accuracy over the epochs, as SVG. @param noun of many examples */
+export function curvesSvg(curves: Curve[], noun: string): Promise<string> {
   const values = curves.flatMap((curve) => [
-    { epoch: curve.epoch, images: 'training', loss: curve.train_loss, accuracy: curve.train_accuracy },
+    { epoch: curve.epoch, part: 'training', loss: curve.train_loss, accuracy: curve.train_accuracy },
     ...(curve.validation_loss === null
       ? []
       : [
           {
             epoch: curve.epoch,
-            images: 'held out',
+            part: 'held out',
             loss: curve.validation_loss,
             accuracy: curve.validation_accuracy,
           },
@@ -36,9 +36,9 @@ export function curvesSvg(curves: Curve[]): Promise<string> {
       x: { field: 'epoch', type: 'quantitative' as const, title: 'epoch', axis: { tickMinStep: 1, grid: false } },
       y: { field, type: 'quantitative' as const, title: null, scale: { zero: false }, axis: { format } },
       color: {
-        field: 'images',
+        field: 'part',
         type: 'nominal' as const,
-        title: 'images',
+        title: noun,
         scale: { domain: ['training', 'held out'], range: ['#9aa5b1', '#1f6feb'] },
       },
     },
@@ -51,8 +51,8 @@ export function curvesSvg(curves: Curve[]): Promise<string> {
   });
 }
 
-/** The confusion matrix as SVG; of many classes those that are confused most. */
-export function confusionSvg({ confusion, accuracy, examples: images }: Evaluation): Promise<string> {
+/** The confusion matrix as SVG; of many classes those that are confused most. @param noun of many examples */
+export function confusionSvg({ confusion, accuracy, examples }: Evaluation, noun: string): Promise<string> {
   const { labels, matrix } = confusion;
   const errors = labels.map((_, k) =>
     labels.reduce((sum, _label, j) => sum + (j === k ? 0 : matrix[k]![j]! + matrix[j]![k]!), 0),
@@ -66,7 +66,7 @@ export function confusionSvg({ confusion, accuracy, examples: images }: Evaluati
     return shown.map((column) => ({
       truth: row,
       guess: column,
-      images: matrix[row]![column],
+      examples: matrix[row]![column],
       share: total > 0 ? matrix[row]![column]! / total : 0,
     }));
   });
@@ -78,7 +78,7 @@ export function confusionSvg({ confusion, accuracy, examples: images }: Evaluati
   const some = shown.length < labels.length ? `, the ${shown.length} most confused of ${labels.length} classes` : '';
   return toSvg({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: `Accuracy ${(accuracy * 100).toFixed(1)} % on ${images} held-out images${some}`,
+    title: `Accuracy ${(accuracy * 100).toFixed(1)} % on ${examples} held-out ${noun}${some}`,
     data: { values },
     width: { step: cell },
     height: { step: cell },
@@ -99,10 +99,10 @@ export function confusionSvg({ confusion, accuracy, examples: images }: Evaluati
         },
       },
       {
-        transform: [{ filter: 'datum.images > 0' }],
+        transform: [{ filter: 'datum.examples > 0' }],
         mark: { type: 'text', fontSize: Math.min(13, cell / 2.2) },
         encoding: {
-          text: { field: 'images', type: 'quantitative' },
+          text: { field: 'examples', type: 'quantitative' },
           color: { condition: { test: 'datum.share > 0.55', value: 'white' }, value: '#1f2937' },
         },
       },

@@ -9,6 +9,7 @@ import { FeatureCache } from '../../src/backbones/feature-cache.js';
 import { Predictor } from '../../src/prediction/predictor.js';
 import { Registry } from '../../src/registry/registry.js';
 import type { Report } from '../../src/schemas/report.js';
+import { HELD_OUT_FILE, readHeldOut } from '../../src/training/held-out.js';
 import { runTraining } from '../../src/training/run-training.js';
 import { zip } from '../helpers/archives.js';
 import { IMAGES } from '../helpers/backbones.js';
@@ -89,6 +90,18 @@ t.test('the data set says what it holds, and the version what it was trained on'
   t.equal(report.data!.near_duplicates.total, 1, 'the copy in capitals is found by what the modality compares');
   t.equal(passes.texts, 81, 'each went through the backbone once');
   t.equal(cache.get({ content: '', backbone: TEXT_CARD.sha256, recipe: 'words-1', variation: '' }, 512), undefined);
+});
+
+t.test('what it said of held-out texts can be read, and no file of a version speaks of another kind', async (t) => {
+  const { evaluation } = await reportOf();
+  const { data } = await readHeldOut((await registry.open(TENANT, manifest, HELD_OUT_FILE)).stream, { limit: 1000 });
+  t.equal(data.length, evaluation!.examples);
+  const right = data.filter(({ labels, predicted }) => labels.includes(predicted));
+  t.equal(right.length / data.length, evaluation!.accuracy);
+  for (const { path } of manifest.files) {
+    if (!/\.(json|svg|md|ndjson)$/.test(path)) continue;
+    t.notMatch(String(await registry.read(TENANT, manifest, path)), /\bimages?\b|photo|pixel/i, path);
+  }
 });
 
 t.test('texts of all requests are classified together, and explained by what they resemble', async (t) => {

@@ -32,9 +32,9 @@ async function isDrawn(t: Test, svg: string): Promise<void> {
 
 t.test('curves are drawn of many epochs, of one, of none, and without held-out images', async (t) => {
   for (const curves of [[1, 2, 3, 4].map((epoch) => curve(epoch)), [curve(1)], [curve(1, false), curve(2, false)]]) {
-    await isDrawn(t, await curvesSvg(curves));
+    await isDrawn(t, await curvesSvg(curves, 'images'));
   }
-  t.match(await curvesSvg([]), /^<svg/);
+  t.match(await curvesSvg([], 'images'), /^<svg/);
 });
 
 t.test('labels are text, whatever they contain', async (t) => {
@@ -50,7 +50,7 @@ t.test('labels are text, whatever they contain', async (t) => {
     'ü 猫',
     "it's",
   ];
-  const svg = await confusionSvg(evaluationOf(labels));
+  const svg = await confusionSvg(evaluationOf(labels), 'images');
   await isDrawn(t, svg);
   t.notMatch(svg, /<script/i);
   for (const shown of ['&lt;script&gt;', 'a &amp; b', '__proto__', 'constructor', 'ü 猫'])
@@ -58,12 +58,15 @@ t.test('labels are text, whatever they contain', async (t) => {
 });
 
 t.test('of a hundred classes the most confused are shown, and the title says so', async (t) => {
-  const svg = await confusionSvg(evaluationOf(Array.from({ length: 100 }, (_, i) => `class ${i}`)));
+  const svg = await confusionSvg(evaluationOf(Array.from({ length: 100 }, (_, i) => `class ${i}`)), 'images');
   await isDrawn(t, svg);
   t.match(svg, /the 40 most confused of 100 classes/);
 });
 
 t.test('the same figures give the same bytes', async (t) => {
-  t.equal(await curvesSvg([curve(1), curve(2)]), await curvesSvg([curve(1), curve(2)]));
-  t.equal(await confusionSvg(evaluationOf(['a', 'b'])), await confusionSvg(evaluationOf(['a', 'b'])));
+  t.equal(await curvesSvg([curve(1), curve(2)], 'images'), await curvesSvg([curve(1), curve(2)], 'images'));
+  t.equal(
+    await confusionSvg(evaluationOf(['a', 'b']), 'images'),
+    await confusionSvg(evaluationOf(['a', 'b']), 'images'),
+  );
 });

@@ -5,7 +5,6 @@
 import type { Backbone, Variation } from '../../backbones/contract.js';
 import type { FeatureCache, FeatureKey } from '../../backbones/feature-cache.js';
 import type { Modality } from '../../backbones/modality.js';
-import type { OpenDataset } from '../../datasets/datasets.js';
 import { AppError } from '../../errors.js';
 import { type FeatureRow, type Features, isSparse, rowOf, stacked } from '../../numbers/features.js';
 import type { LabelledExample, RefusedFile } from '../../schemas/datasets.js';
@@ -15,7 +14,8 @@ import { cacheWriter } from './cache-writer.js';
 export interface ExtractOptions {
   /** In the order of the pack, so that it is read forward. */
   examples: LabelledExample[];
-  readForward: OpenDataset['readForward'];
+  /** Their contents, in the order asked for. */
+  readForward: (examples: LabelledExample[]) => AsyncGenerator<Buffer, void>;
   backbone: Backbone;
   cache: FeatureCache;
   vary: Modality['vary'];

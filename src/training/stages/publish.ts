@@ -38,7 +38,7 @@ export async function publish(
     // A trained top makes other features than those at hand: such a version remembers no examples.
     ...(top ? [] : exemplarsOf(run, extracted, trained)),
     ...heldOutOf(answers, labels, extracted),
-    ...(await chartsOf(report)),
+    ...(await chartsOf(report, run.modality.words.many)),
     ...(top ? topFiles(top.files) : []),
   ]);
   progress.phase('publishing', 'Publishing the version');
@@ -115,11 +115,11 @@ function heldOutOf(
   return answers ? [[HELD_OUT_FILE, writeHeldOut(answers, labels, examples)]] : [];
 }
 
-async function chartsOf({ curves, evaluation }: Report): Promise<[string, string][]> {
+async function chartsOf({ curves, evaluation }: Report, noun: string): Promise<[string, string][]> {
   const { confusionSvg, curvesSvg } = await import('../charts.js');
   return [
-    ...(curves.length > 0 ? [['report/curves.svg', await curvesSvg(curves)] as [string, string]] : []),
-    ...(evaluation ? [['report/confusion.svg', await confusionSvg(evaluation)] as [string, string]] : []),
+    ...(curves.length > 0 ? [['report/curves.svg', await curvesSvg(curves, noun)] as [string, string]] : []),
+    ...(evaluation ? [['report/confusion.svg', await confusionSvg(evaluation, noun)] as [string, string]] : []),
   ];
 }
 

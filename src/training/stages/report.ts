@@ -31,7 +31,7 @@ export function report(run: Run, findings: Findings): Report {
     },
     backbone: { id: card.id, sha256: card.sha256, dimensions: card.features.dimensions },
     engines: {
-      backbone: `onnxruntime-node ${provider}`,
+      backbone: run.modality.onnx ? `onnxruntime-node ${provider}` : provider,
       head: fitted.settings.optimizer === 'lbfgs' ? 'onnxruntime-node cpu' : request.engine.name,
     },
     split: {
