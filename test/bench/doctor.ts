@@ -100,7 +100,7 @@ async function examine(items: Item[], backbone: Backbone, seed: number) {
   const readContent = async (entry: LabelledExample) => bytes.get(entry.sha256)!;
   const entries = items.map(({ entry }) => entry);
   const { features } = await extractFeatures({
-    entries,
+    examples: entries,
     async *readForward(wanted) {
       for (const entry of wanted) yield readContent(entry);
     },

@@ -130,8 +130,8 @@ async function computeAll(options: ExtractOptions, { tasks, missing, rows, skipp
   const contents = options.readForward(missing.map((index) => examples[tasks[index]!.example]!));
   const prepare = async (index: number, read: Promise<IteratorResult<Buffer, void>>) => {
     const { value: content } = await read;
-    if (!content) return undefined; // reading has failed, and another lane says so
     const { example, variation } = tasks[index]!;
+    if (!content) throw new Error(`Reading ended before ${examples[example]!.name}.`);
     const prepared = await prepareOrSkip(content, { backbone, variation, example: examples[example]! });
     if ('refused' in prepared) skipped.set(example, prepared.refused);
     return 'refused' in prepared ? undefined : { index, prepared: prepared.ready };
@@ -167,8 +167,7 @@ async function computeAll(options: ExtractOptions, { tasks, missing, rows, skipp
     await Promise.all(lanes);
   } finally {
     await Promise.allSettled(lanes);
-    await contents.return();
-    await store.written();
+    await Promise.allSettled([contents.return(), store.written()]);
   }
 }
 

@@ -94,7 +94,7 @@ export async function openWorkbench(folder: string) {
       const entries = labelledExamples(examples);
       const backbone = await backbones.load(id);
       const { features } = await extractFeatures({
-        entries,
+        examples: entries,
         readForward,
         backbone,
         cache,

@@ -56,7 +56,7 @@ function extract(options: Partial<ExtractOptions>) {
     cache,
     run: (more: Partial<ExtractOptions> = {}) =>
       extractFeatures({
-        entries: EXAMPLES,
+        examples: EXAMPLES,
         async *readForward(wanted) {
           for (const { offset } of wanted) {
             await turn();
@@ -78,7 +78,7 @@ function extract(options: Partial<ExtractOptions>) {
 }
 
 t.test('each content goes to the example that it belongs to, however long each takes', async (t) => {
-  const augmentation = { settings: { copies: 2 } as never, images: [3, 7] };
+  const augmentation = { settings: { copies: 2 } as never, of: [3, 7] };
   const { run } = extract({ augmentation });
   const { features, kept, origin, skipped } = await run();
   const rest = EXAMPLES.map((_, i) => i).filter((i) => i !== 13);
@@ -89,11 +89,11 @@ t.test('each content goes to the example that it belongs to, however long each t
 });
 
 t.test('only what the cache does not have is read', async (t) => {
-  const { run } = extract({ entries: EXAMPLES.slice(0, 10) });
+  const { run } = extract({ examples: EXAMPLES.slice(0, 10) });
   await run();
   const read: number[] = [];
   const { cached } = await run({
-    entries: EXAMPLES.slice(5, 12),
+    examples: EXAMPLES.slice(5, 12),
     async *readForward(wanted) {
       for (const { offset } of wanted) {
         read.push(offset);
