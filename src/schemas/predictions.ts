@@ -4,42 +4,46 @@ import { BackboneId, ModelName, nullable, Sha256, strict, VersionNumber } from '
 const Size = { width: Type.Integer(), height: Type.Integer() };
 const Png = Type.String({ description: 'PNG as a data URL (`data:image/png;base64,…`)' });
 
-/** Why an example got its label. */
+/** Why an example got its label. `map`, `overlay` and `no_map` are told by backbones of images. */
 export const Explanation = Type.Object(
   {
     label: Type.String({ description: 'The class that is explained' }),
-    map: nullable(
-      Type.Object(
-        {
-          ...Size,
-          png: Png,
-          min: Type.Number({ description: 'Value of black (0)' }),
-          max: Type.Number({ description: 'Value of white (65535)' }),
-          bias: Type.Number(),
-          logit: Type.Number({ description: 'Score of the class before the softmax' }),
-        },
-        {
-          ...strict,
-          description:
-            'Class activation map: 16-bit grey, value = min + grey / 65535 · (max − min). Exact: the mean of the values plus `bias` is `logit`',
-        },
+    map: Type.Optional(
+      nullable(
+        Type.Object(
+          {
+            ...Size,
+            png: Png,
+            min: Type.Number({ description: 'Value of black (0)' }),
+            max: Type.Number({ description: 'Value of white (65535)' }),
+            bias: Type.Number(),
+            logit: Type.Number({ description: 'Score of the class before the softmax' }),
+          },
+          {
+            ...strict,
+            description:
+              'Class activation map: 16-bit grey, value = min + grey / 65535 · (max − min). Exact: the mean of the values plus `bias` is `logit`',
+          },
+        ),
       ),
     ),
-    overlay: nullable(
-      Type.Object(
-        {
-          ...Size,
-          png: Png,
-          limit: Type.Number({ description: 'Value plus bias ± from which on the colour is full' }),
-        },
-        {
-          ...strict,
-          description:
-            'The map on the image as the backbone saw it: red speaks for the class, blue against it, grey neither',
-        },
+    overlay: Type.Optional(
+      nullable(
+        Type.Object(
+          {
+            ...Size,
+            png: Png,
+            limit: Type.Number({ description: 'Value plus bias ± from which on the colour is full' }),
+          },
+          {
+            ...strict,
+            description:
+              'The map on the image as the backbone saw it: red speaks for the class, blue against it, grey neither',
+          },
+        ),
       ),
     ),
-    no_map: nullable(Type.String({ description: 'Why there is no map; null: there is one' })),
+    no_map: Type.Optional(nullable(Type.String({ description: 'Why there is no map; null: there is one' }))),
     nearest: Type.Array(
       Type.Object(
         {

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import type { Prediction } from '../../../src/schemas/predictions.js';
 import { type AppForTest, appForTest } from '../../helpers/app.js';
 import { form, isProblem } from '../../helpers/http.js';
-import { content, LIGHT_CARD } from '../../helpers/light-content.js';
+import { content, LIGHT, LIGHT_CARD, lightBackbone } from '../../helpers/light-content.js';
 
 const PATH = '/v1/models/m/predict';
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -132,6 +132,16 @@ t.test('an explanation is given where it is asked for, and changes no prediction
   }
   const many = JSON.stringify({ images: new Array(17).fill(content(1).toString('base64')) });
   isProblem(t, await ask(many, `${PATH}?explain=true`, JSON_TYPE), 413, 'too_large', '17 to explain');
+});
+
+t.test('a backbone that has nothing to show is explained by what is near', async (t) => {
+  const open = async () => {
+    const { explain: _explain, ...backbone } = lightBackbone();
+    return backbone;
+  };
+  const { answer } = await withModel(t, { modality: { ...LIGHT, open } });
+  const { results } = await answer(content(2), `${PATH}?explain=true`);
+  t.same(results[0]!.explanation, { label: 'c', nearest: [], nearest_among: 0 });
 });
 
 t.test('what is no content is refused by its place in the request', async (t) => {
