@@ -8,7 +8,7 @@ import { Datasets } from '../datasets/datasets.js';
 import { AppError, isErrno } from '../errors.js';
 import { buildApp } from '../http/app.js';
 import { drainable } from '../http/drain.js';
-import { addGauge, createMetrics } from '../http/metrics.js';
+import { addGauge, createMetrics, type Metrics } from '../http/metrics.js';
 import { native } from '../http/native/dialect.js';
 import { JobQueue } from '../jobs/job-queue.js';
 import { JobStore } from '../jobs/job-store.js';
@@ -56,27 +56,12 @@ async function main(config: Config): Promise<void> {
     headCacheBytes: config.HEAD_CACHE_BYTES,
     decoders: availableParallelism(),
     onBatch: ({ backbone, examples, seconds }) => {
-      metrics.images.inc({ backbone }, examples);
+      metrics.examples.inc({ backbone }, examples);
       metrics.batches.observe({ backbone }, examples);
       metrics.inference.observe({ backbone }, seconds);
     },
   });
-  addGauge(metrics, 'graft_waiting_examples', 'Images waiting for a prediction', () => predictor.load.waiting);
-  addGauge(metrics, 'graft_heads', 'Heads in memory', () => predictor.load.heads);
-  addGauge(metrics, 'graft_head_bytes', 'Memory of these heads', () => predictor.load.headBytes);
-  addGauge(metrics, 'graft_backbones', 'Backbones in memory', () => backbones.memory.backbones);
-  addGauge(metrics, 'graft_backbone_bytes', 'Size of their files', () => backbones.memory.bytes);
-  addGauge(
-    metrics,
-    'graft_jobs_reconciled_timestamp_seconds',
-    'When a worker last saw to it that every promised job is in the queue or runs; NaN: unknown',
-    async () => ((await queue.reconciledAt().catch(() => undefined)) ?? Number.NaN) / 1000,
-  );
-  for (const state of ['waiting', 'active', 'delayed'] as const) {
-    addGauge(metrics, `graft_jobs_${state}`, `Jobs in the queue: ${state}`, async () => {
-      return (await queue.counts().catch(() => undefined))?.[state] ?? Number.NaN;
-    });
-  }
+  addGauges(metrics, { predictor, backbones, queue });
   const operations = createOperations({
     datasets: new Datasets(datasetsOptions(config, opened)),
     jobs: new Jobs({ store: new JobStore({ storage }), queue, live, log, maxOpen: config.MAX_OPEN_JOBS }),
@@ -118,15 +103,45 @@ async function main(config: Config): Promise<void> {
   process.on('disconnect', () => void stop());
 
   await backbones.load(config.DEFAULT_BACKBONE);
-  const url = await app.listen({ host: config.HOST, port: config.PORT }).catch((error: unknown) => {
+  const url = await listen(app, config);
+  log.info({ url, backbone: config.DEFAULT_BACKBONE }, 'server is ready');
+  process.send?.({ type: 'ready', url });
+}
+
+/** What metrics tell of the moment in which they are asked for. */
+function addGauges(
+  metrics: Metrics,
+  { predictor, backbones, queue }: { predictor: Predictor; backbones: Backbones; queue: JobQueue },
+): void {
+  addGauge(metrics, 'graft_waiting_examples', 'Examples waiting for a prediction', () => predictor.load.waiting);
+  addGauge(metrics, 'graft_heads', 'Heads in memory', () => predictor.load.heads);
+  addGauge(metrics, 'graft_head_bytes', 'Memory of these heads', () => predictor.load.headBytes);
+  addGauge(metrics, 'graft_backbones', 'Backbones in memory', () => backbones.memory.backbones);
+  addGauge(metrics, 'graft_backbone_bytes', 'Size of their files', () => backbones.memory.bytes);
+  addGauge(
+    metrics,
+    'graft_jobs_reconciled_timestamp_seconds',
+    'When a worker last saw to it that every promised job is in the queue or runs; NaN: unknown',
+    async () => ((await queue.reconciledAt().catch(() => undefined)) ?? Number.NaN) / 1000,
+  );
+  for (const state of ['waiting', 'active', 'delayed'] as const) {
+    addGauge(metrics, `graft_jobs_${state}`, `Jobs in the queue: ${state}`, async () => {
+      return (await queue.counts().catch(() => undefined))?.[state] ?? Number.NaN;
+    });
+  }
+}
+
+/** @returns the address. @throws AppError `config_invalid` where it cannot listen there */
+async function listen(app: Awaited<ReturnType<typeof buildApp>>, { HOST, PORT }: Config): Promise<string> {
+  try {
+    return await app.listen({ host: HOST, port: PORT });
+  } catch (error) {
     if (!isErrno(error, 'EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES')) throw error;
     throw new AppError(
       'config_invalid',
-      `Cannot listen on ${config.HOST}:${config.PORT} (${error.code}). Choose another with PORT=… or HOST=….`,
+      `Cannot listen on ${HOST}:${PORT} (${error.code}). Choose another with PORT=… or HOST=….`,
     );
-  });
-  log.info({ url, backbone: config.DEFAULT_BACKBONE }, 'server is ready');
-  process.send?.({ type: 'ready', url });
+  }
 }
 
 /** Where there are several tenants, none may take more than half of the places, or what one request may need. */

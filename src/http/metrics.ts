@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export interface Metrics {
   registry: Registry;
   requests: Histogram<'method' | 'route' | 'status'>;
-  images: Counter<'backbone'>;
+  examples: Counter<'backbone'>;
   batches: Histogram<'backbone'>;
   inference: Histogram<'backbone'>;
 }
@@ -23,15 +23,15 @@ export function createMetrics(): Metrics {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
       registers,
     }),
-    images: new Counter({
+    examples: new Counter({
       name: 'graft_predicted_examples_total',
-      help: 'Images through the backbone for predictions',
+      help: 'Examples through the backbone for predictions',
       labelNames: ['backbone'],
       registers,
     }),
     batches: new Histogram({
       name: 'graft_batch_examples',
-      help: 'Images in one backbone pass',
+      help: 'Examples in one backbone pass',
       labelNames: ['backbone'],
       buckets: [1, 2, 4, 8, 16, 32, 64],
       registers,
