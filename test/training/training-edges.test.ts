@@ -1,32 +1,31 @@
 /** Small, large, lopsided and strangely named data sets; settings out of bounds: a model or a clear error. */
 import t from 'tap';
-import type { Dataset } from '../../src/schemas/datasets.js';
+import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
+import { AppError } from '../../src/errors.js';
 import type { Job } from '../../src/schemas/jobs.js';
 import type { Report } from '../../src/schemas/report.js';
-import type { VersionManifest } from '../../src/schemas/versions.js';
-import { isProblem, send } from '../helpers/http.js';
-import { photo, photos, submit, upload } from '../helpers/photos.js';
-import { serviceForTest } from '../helpers/service.js';
+import { isProblem } from '../helpers/http.js';
+import { imageAppForTest } from '../helpers/image-app.js';
+import { photo, photos } from '../helpers/photos.js';
+import { tinyBackbone } from '../helpers/tiny-backbone.js';
 
-const service = await serviceForTest(t);
-const { url, json, ended } = service;
-const post = (body: unknown) =>
-  send(url, '/v1/jobs', {
-    method: 'POST',
-    body: JSON.stringify(body),
-    headers: { 'content-type': 'application/json' },
-  });
-const plain = await upload(service, await photos(['a', 'b'], 8));
-
-async function trained(settings: Parameters<typeof submit>[1]): Promise<Job> {
-  return ended((await submit(service, settings)).id);
-}
+// It is what lies behind the backbone that is tried here: a tiny one will do.
+const { MODELS_DIR, DEFAULT_BACKBONE } = await tinyBackbone(t);
+const app = await imageAppForTest(t, {
+  source: new EmbeddedBackbones({ folder: MODELS_DIR }),
+  env: { DEFAULT_BACKBONE },
+});
+const { json, send, upload, train } = app;
+const post = (body: unknown) => app.post('/v1/jobs', body);
+const predict = (model: string, body: Buffer, query = '') =>
+  send(`/v1/models/${model}/predict${query}`, { method: 'POST', body });
+const plain = await upload(await photos(['a', 'b'], 8));
 
 t.test('one class, or one image, is refused before it waits in the queue', async (t) => {
-  const oneClass = await upload(service, await photos(['only'], 6));
+  const oneClass = await upload(await photos(['only'], 6));
   const refused = isProblem(t, await post({ dataset: oneClass.id, model: 'm' }), 422, 'too_few_classes', 'one class');
   t.match(refused.detail, /only/);
-  const oneImage = await upload(service, await photos(['only'], 1));
+  const oneImage = await upload(await photos(['only'], 1));
   t.equal(oneImage.examples, 1);
   isProblem(t, await post({ dataset: oneImage.id, model: 'm' }), 422, 'too_few_classes', 'one image');
 });
@@ -45,11 +44,10 @@ for (const [labels, perClass] of [
     ? (['auto', 'linear', 'mlp', 'prototype'] as const)
     : ['auto' as const]) {
     t.test(`${labels.length} classes of ${perClass} images give a model (head ${head})`, async (t) => {
-      const dataset = await upload(service, await photos(labels, perClass, { seed: 3 }));
+      const dataset = await upload(await photos(labels, perClass, { seed: 3 }));
       const model = `few-${labels.length}-${String(perClass).replaceAll(',', '-')}-${head}`;
-      const job = await trained({ dataset: dataset.id, model, head });
-      t.equal(job.status, 'succeeded', JSON.stringify(job.error));
-      const answer = await send(url, `/v1/models/${model}/predict`, { method: 'POST', body: await photo(1, 5) });
+      const { accuracy } = await train({ dataset: dataset.id, model, head });
+      const answer = await predict(model, await photo(1, 5));
       const { predictions } = JSON.parse(answer.text).results[0] as { predictions: { score: number }[] };
       t.equal(predictions.length, labels.length);
       t.ok(
@@ -58,72 +56,65 @@ for (const [labels, perClass] of [
       );
       const report = await json<Report>(`/v1/models/${model}/versions/1/report`);
       t.ok(report.warnings.length > 0, 'the report warns');
-      if (report.evaluation === null) t.equal(job.accuracy, null);
-      const svg = await send(url, `/v1/models/${model}/versions/1/report/curves.svg`);
+      if (report.evaluation === null) t.equal(accuracy, null);
+      const svg = await send(`/v1/models/${model}/versions/1/report/curves.svg`);
       t.equal(svg.status, head === 'prototype' ? 404 : 200, 'prototypes are not fitted in epochs');
-      const card = await send(url, `/v1/models/${model}/versions/1/artifact`);
+      const card = await send(`/v1/models/${model}/versions/1/artifact`);
       t.equal(card.status, 200);
     });
   }
 }
 
-t.test('1,000 classes of two tiny images are trained in reasonable time', async (t) => {
-  const labels = Array.from({ length: 1000 }, (_, k) => `class ${String(k).padStart(4, '0')}`);
-  const dataset = await upload(service, await photos(labels, 2, { size: 32 }), { as: 'tar' });
-  t.equal(dataset.class_count, 1000);
+t.test('hundreds of classes of two tiny images are trained in reasonable time', async (t) => {
+  const labels = Array.from({ length: 400 }, (_, k) => `class ${String(k).padStart(3, '0')}`);
+  const dataset = await upload(await photos(labels, 2, { size: 16 }));
+  t.equal(dataset.class_count, 400);
   const began = Date.now();
-  const job = await trained({ dataset: dataset.id, model: 'thousand' });
+  await train({ dataset: dataset.id, model: 'hundreds' });
   const seconds = (Date.now() - began) / 1000;
-  t.equal(job.status, 'succeeded', JSON.stringify(job.error));
-  const { timings, evaluation } = await json<Report>('/v1/models/thousand/versions/1/report');
+  const { timings, evaluation } = await json<Report>('/v1/models/hundreds/versions/1/report');
   t.comment(
-    `1,000 classes × 2 images: ${seconds.toFixed(1)} s (features ${timings.features_seconds.toFixed(1)} s, head ${timings.head_seconds.toFixed(1)} s), accuracy ${evaluation?.accuracy}`,
+    `400 classes × 2 images: ${seconds.toFixed(1)} s (features ${timings.features_seconds.toFixed(1)} s, head ${timings.head_seconds.toFixed(1)} s), accuracy ${evaluation?.accuracy}`,
   );
-  t.ok(seconds < 90, `${seconds} s`);
-  const answer = await send(url, '/v1/models/thousand/predict?top_k=1000', {
-    method: 'POST',
-    body: await photo(1, 5),
-  });
-  t.equal(JSON.parse(answer.text).results[0].predictions.length, 1000);
-  t.equal((await send(url, '/v1/models/thousand/versions/1/report/confusion.svg')).status, 200);
+  t.ok(seconds < 60, `${seconds} s`);
+  const answer = await predict('hundreds', await photo(1, 5), '?top_k=400');
+  t.equal(JSON.parse(answer.text).results[0].predictions.length, 400);
+  t.equal((await send('/v1/models/hundreds/versions/1/report/confusion.svg')).status, 200);
 });
 
 t.test('one image of a class for every hundred of another: both classes are learned', async (t) => {
-  const dataset = await upload(service, await photos(['many', 'few'], [200, 2], { seed: 4 }));
+  const dataset = await upload(await photos(['many', 'few'], [200, 2], { seed: 4 }));
   for (const weights of ['auto', 'balanced'] as const) {
     const model = `lopsided-${weights}`;
-    const job = await trained({ dataset: dataset.id, model, hyperparameters: { class_weights: weights } });
-    t.equal(job.status, 'succeeded', JSON.stringify(job.error));
+    await train({ dataset: dataset.id, model, hyperparameters: { class_weights: weights } });
     const { evaluation } = await json<Report>(`/v1/models/${model}/versions/1/report`);
     t.equal(evaluation!.classes.length, 2);
-    const answer = await send(url, `/v1/models/${model}/predict`, { method: 'POST', body: await photo(1, 400_000) });
+    const answer = await predict(model, await photo(1, 400_000));
     t.equal(JSON.parse(answer.text).results[0].predictions[0].label, 'few', `${weights}: ${answer.text}`);
   }
 });
 
 t.test('labels may be any text a folder can be called', async (t) => {
   const labels = ['__proto__', 'constructor', 'CON', '😀', 'two words', 'naïve', 'hasOwnProperty', 'toString', '0'];
-  const dataset = await upload(service, await photos(labels, 5));
+  const dataset = await upload(await photos(labels, 5));
   t.same(dataset.classes.map(({ label }) => label).sort(), labels.toSorted());
   const class_weights = JSON.parse('{"__proto__": 2, "constructor": 0.5, "😀": 1}');
-  const job = await trained({ dataset: dataset.id, model: 'names', hyperparameters: { class_weights } });
-  t.equal(job.status, 'succeeded', JSON.stringify(job.error));
-  const manifest = await json<VersionManifest>('/v1/models/names/versions/1');
+  const manifest = await train({ dataset: dataset.id, model: 'names', hyperparameters: { class_weights } });
   t.same(manifest.labels, labels.toSorted());
   const report = await json<Report>('/v1/models/names/versions/1/report');
   t.same(report.evaluation!.confusion.labels, labels.toSorted());
   for (const [kind, label] of labels.entries()) {
-    const answer = await send(url, '/v1/models/names/predict', { method: 'POST', body: await photo(kind, 0) });
+    const answer = await predict('names', await photo(kind, 0));
     t.equal(JSON.parse(answer.text).results[0].predictions[0].label, label);
   }
-  const svg = await send(url, '/v1/models/names/versions/1/report/confusion.svg');
+  const svg = await send('/v1/models/names/versions/1/report/confusion.svg');
   for (const label of ['__proto__', 'constructor', 'hasOwnProperty', '😀']) t.match(svg.text, label);
 });
 
 t.test('an image that cannot be decoded is refused at upload, by name; the others are trained on', async (t) => {
   const files = await photos(['a', 'b'], 5, { seed: 6 });
   const good = files[0]!.bytes;
-  const dataset: Dataset = await upload(service, [
+  const dataset = await upload([
     ...files,
     { name: 'a/cut.jpg', bytes: good.subarray(0, good.length >> 1) },
     { name: 'b/text.png', bytes: Buffer.from('not an image') },
@@ -132,7 +123,7 @@ t.test('an image that cannot be decoded is refused at upload, by name; the other
   t.equal(dataset.examples, 10);
   t.same(dataset.refused.map(({ name }) => name).sort(), ['a/cut.jpg', 'b/empty.jpg', 'b/text.png']);
   t.ok(dataset.refused.every(({ code, reason }) => code.startsWith('content_') && reason.length > 10));
-  t.equal((await trained({ dataset: dataset.id, model: 'partly' })).status, 'succeeded');
+  t.equal((await train({ dataset: dataset.id, model: 'partly' })).version, 1);
 });
 
 t.test('a setting out of bounds is answered 400 with the name of the field', async (t) => {
@@ -219,10 +210,14 @@ t.test('the bounds themselves are accepted: each ends as a model or as a clear e
     { epochs: 3, batch_size: 65_536, learning_rate: 10, weight_decay: 1000, dropout: 0.95, hidden_units: 4096 },
   ];
   for (const hyperparameters of [least, most]) {
-    const job = await trained({ dataset: plain.id, model: 'bounds', head: 'mlp', hyperparameters });
-    t.ok(job.status === 'succeeded' || job.error?.code === 'training_diverged', JSON.stringify(job.error));
+    const ended = train({ dataset: plain.id, model: 'bounds', head: 'mlp', hyperparameters });
+    const code = await ended.then(
+      () => 'trained',
+      (error: unknown) => (error instanceof AppError ? error.code : String(error)),
+    );
+    t.ok(['trained', 'training_diverged'].includes(code), code);
   }
-  const job = await trained({
+  await train({
     dataset: plain.id,
     model: 'bounds',
     seed: 4_294_967_295,
@@ -234,18 +229,16 @@ t.test('the bounds themselves are accepted: each ends as a model or as a clear e
       augmentation: { copies: 1, flip: true, crop: 0.9, zoom: 0.9, rotation: 180, shear: 0.9 },
     },
   });
-  t.equal(job.status, 'succeeded', JSON.stringify(job.error));
 });
 
 t.test('the report says what augmentation brought, on images that neither fit has seen', async (t) => {
   const hyperparameters = { augmentation: { copies: 3 } };
-  const job = await trained({ dataset: plain.id, model: 'augmented', test_fraction: 0.5, hyperparameters });
-  t.equal(job.status, 'succeeded', JSON.stringify(job.error));
+  await train({ dataset: plain.id, model: 'augmented', test_fraction: 0.5, hyperparameters });
   const report = await json<Report>('/v1/models/augmented/versions/1/report');
   const gained = report.augmentation!;
   t.equal(gained.copies, 3 * report.split.train);
   t.equal(gained.accuracy, report.evaluation!.accuracy);
-  const without = await trained({ dataset: plain.id, model: 'augmented', test_fraction: 0.5 });
+  const without = await train({ dataset: plain.id, model: 'augmented', test_fraction: 0.5 });
   t.equal(gained.accuracy_without, without.accuracy, 'as a job without it answers');
   t.equal(gained.gain_points, 100 * (gained.accuracy - gained.accuracy_without));
   t.equal((await json<Report>('/v1/models/augmented/versions/2/report')).augmentation, null);

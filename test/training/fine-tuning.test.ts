@@ -1,4 +1,4 @@
-/** The top of a backbone is trained, served and handed out, over HTTP alone. */
+/** The top of a backbone is trained, served and handed out, over the API alone. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -7,16 +7,16 @@ import { decodeImage } from '../../src/backbones/image/pixels.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import type { Report } from '../../src/schemas/report.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
-import { isProblem, send } from '../helpers/http.js';
+import { isProblem } from '../helpers/http.js';
+import { imageAppForTest } from '../helpers/image-app.js';
 import { runOnnx } from '../helpers/onnx-run.js';
-import { photos, submit, upload } from '../helpers/photos.js';
-import { serviceForTest } from '../helpers/service.js';
+import { photos } from '../helpers/photos.js';
 
 const LABELS = ['apple', 'birch', 'cloud'];
-const service = await serviceForTest(t);
-const { url, json, ended } = service;
-const files = await photos(LABELS, 10);
-const test = await photos(LABELS, 6, { seed: 5 });
+const app = await imageAppForTest(t);
+const { json, send, upload, train } = app;
+const files = await photos(LABELS, 6);
+const test = await photos(LABELS, 4, { seed: 5 });
 /** Every fourth photo lies in the folder of the next class, so that no model is sure. */
 const labelOf = (name: string, i: number) => {
   const index = LABELS.indexOf(name.split('/')[0]!);
@@ -24,7 +24,7 @@ const labelOf = (name: string, i: number) => {
 };
 const named = (part: string, list: typeof files) =>
   list.map(({ name, bytes }, i) => ({ name: `${part}/${labelOf(name, i)}/${i}.jpg`, bytes }));
-const dataset = await upload(service, [...named('train', files), ...named('test', test)]);
+const dataset = await upload([...named('train', files), ...named('test', test)]);
 const settings = {
   model: 'leaves',
   seed: 3,
@@ -47,8 +47,8 @@ const predict = async (model: string, images: Buffer[]) => {
 };
 
 await t.test('the report compares the trained top with the frozen backbone, on the same images', async (t) => {
-  const job = await ended((await submit(service, { dataset: dataset.id, ...settings })).id);
-  t.match(job, { status: 'succeeded', error: null });
+  const manifest = await train({ dataset: dataset.id, ...settings });
+  t.match(manifest, { top: { blocks: 1, weights: 'pretrained', cut: { tensor: 'map_3' } } });
   const report = await json<Report>('/v1/models/leaves/versions/1/report');
   t.match(report.settings, { trainable: 'top', trainable_blocks: 1, weights: 'pretrained', optimizer: 'adam' });
   const compared = report.candidates.filter(({ test_accuracy }) => test_accuracy !== undefined);
@@ -57,8 +57,6 @@ await t.test('the report compares the trained top with the frozen backbone, on t
     [undefined, 'top'],
   );
   t.equal(compared[1]!.test_accuracy, report.evaluation!.accuracy);
-  const manifest = await json<VersionManifest>('/v1/models/leaves/versions/1');
-  t.match(manifest, { top: { blocks: 1, weights: 'pretrained', cut: { tensor: 'map_3' } } });
 });
 
 await t.test('what is served is what was evaluated, alone and in a batch', async (t) => {
@@ -79,41 +77,34 @@ await t.test('onnx answers the same from pixels; tfjs is refused with a sentence
   const images = test.slice(0, 5).map(({ bytes }) => bytes);
   const card = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'models', 'rootstock_s', 'backbone.json'), 'utf8'));
   const pixels = await Promise.all(images.map((bytes) => decodeImage(bytes, card, { maxPixels: 1e6 })));
-  const response = await fetch(`${url}/v1/models/leaves/versions/1/artifact?format=onnx`);
-  const model = new Uint8Array(await response.arrayBuffer());
+  const { body: model } = await send('/v1/models/leaves/versions/1/artifact?format=onnx');
   const { probabilities } = await runOnnx(model, {
     data: new Uint8Array(Buffer.concat(pixels)),
     dims: [5, 96, 96, 3],
   });
   const served = (await predict('leaves', images)).flat();
   for (const [i, value] of served.entries()) t.ok(Math.abs(value - probabilities!.data[i]!) < 1e-4);
-  const tfjs = await send(url, '/v1/models/leaves/versions/1/artifact?format=tfjs');
+  const tfjs = await send('/v1/models/leaves/versions/1/artifact?format=tfjs');
   isProblem(t, tfjs, 409, 'format_unavailable');
-  const bundle = await fetch(`${url}/v1/models/leaves/versions/1/artifact`);
-  const packed = await fromBufferPromise(Buffer.from(await bundle.arrayBuffer()));
+  const bundle = await send('/v1/models/leaves/versions/1/artifact');
+  const packed = await fromBufferPromise(bundle.body);
   const names: string[] = [];
   for await (const { fileName } of packed.eachEntry()) names.push(fileName);
   t.ok(names.includes('top/weights.bin') && names.includes('top/weights.json'));
 });
 
 await t.test('the same job again gives the same model; random weights another', async (t) => {
-  await ended((await submit(service, { dataset: dataset.id, ...settings, model: 'again' })).id);
-  await ended((await submit(service, { dataset: dataset.id, ...settings, model: 'chance', weights: 'random' })).id);
-  const digest = async (model: string) => (await json<VersionManifest>(`/v1/models/${model}/versions/1`)).digest;
-  t.equal(await digest('again'), await digest('leaves'));
-  t.not(await digest('chance'), await digest('leaves'));
-  t.match(await json('/v1/models/chance/versions/1'), { top: { weights: 'random' } });
+  const { digest } = await json<VersionManifest>('/v1/models/leaves/versions/1');
+  t.equal((await train({ dataset: dataset.id, ...settings, model: 'again' })).digest, digest);
+  const chance = await train({ dataset: dataset.id, ...settings, model: 'chance', weights: 'random' });
+  t.not(chance.digest, digest);
+  t.match(chance, { top: { weights: 'random' } });
   const images = test.slice(0, 3).map(({ bytes }) => bytes);
   t.notSame(await predict('chance', images), await predict('leaves', images));
 });
 
 await t.test('settings that contradict each other are refused before the queue', async (t) => {
-  const post = (body: object) =>
-    send(url, '/v1/jobs', {
-      method: 'POST',
-      body: JSON.stringify({ dataset: dataset.id, model: 'no', ...body }),
-      headers: { 'content-type': 'application/json' },
-    });
+  const post = (body: object) => app.post('/v1/jobs', { dataset: dataset.id, model: 'no', ...body });
   for (const body of [
     { weights: 'random' },
     { hyperparameters: { trainable_blocks: 2 } },
@@ -121,6 +112,6 @@ await t.test('settings that contradict each other are refused before the queue',
   ]) {
     isProblem(t, await post(body), 422, 'setting_conflict');
   }
-  const deep = await submit(service, { dataset: dataset.id, ...settings, hyperparameters: { trainable_blocks: 90 } });
-  t.match(await ended(deep.id), { status: 'failed', error: { code: 'setting_conflict', message: /trainable_blocks/ } });
+  const deep = train({ dataset: dataset.id, ...settings, hyperparameters: { trainable_blocks: 90 } });
+  await t.rejects(deep, { code: 'setting_conflict', message: /trainable_blocks/ });
 });
