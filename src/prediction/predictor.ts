@@ -5,6 +5,7 @@ import type { Backbone } from '../backbones/contract.js';
 import { AppError } from '../errors.js';
 import { type Head, headBytes, score } from '../heads/head.js';
 import { readTfjsLayers } from '../heads/tfjs-layers.js';
+import { rounded } from '../numbers/scores.js';
 import type { Registry } from '../registry/registry.js';
 import type { VersionManifest } from '../schemas/versions.js';
 import { serveTop } from '../top/serving.js';
@@ -129,10 +130,10 @@ export class Predictor {
       return {
         results: unwrap(outcomes, examples),
         timings: {
-          decode_ms: round(slowest.decode),
-          queue_ms: round(slowest.queue),
-          inference_ms: round(slowest.inference),
-          total_ms: round(performance.now() - began),
+          decode_ms: rounded(slowest.decode, 2),
+          queue_ms: rounded(slowest.queue, 2),
+          inference_ms: rounded(slowest.inference, 2),
+          total_ms: rounded(performance.now() - began, 2),
         },
       };
     } finally {
@@ -226,9 +227,5 @@ function unwrap<T>(outcomes: PromiseSettledResult<T>[], examples: { name: string
 /** The `topK` most probable labels, best first. */
 function best(scores: Float32Array, labels: string[], topK: number): { label: string; score: number }[] {
   const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!);
-  return order.slice(0, topK).map((k) => ({ label: labels[k]!, score: Math.round(scores[k]! * 1e6) / 1e6 }));
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100;
+  return order.slice(0, topK).map((k) => ({ label: labels[k]!, score: rounded(scores[k]!, 6) }));
 }

@@ -1,7 +1,7 @@
 import type { DenseLayer } from '../heads/head.js';
 import { fitHead } from './choose-head/fit-head.js';
 import { fixedTo } from './choose-head/fixed-to.js';
-import type { FittedHead, HeadOptions } from './choose-head/head-fit.js';
+import type { FittedHead, HeadOptions } from './choose-head/contract.js';
 
 /** Fit a head. `again` fits the same, with the settings that were chosen, on other examples. */
 export async function fitRequest(

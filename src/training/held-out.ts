@@ -3,7 +3,7 @@
  * how to read the others, then one line per example, sorted by digest. Equal answers give equal bytes.
  */
 import type { Readable } from 'node:stream';
-import { argMax, probabilities } from '../numbers/scores.js';
+import { argMax, probabilities, rounded } from '../numbers/scores.js';
 import type { LabelledExample } from '../schemas/datasets.js';
 import type { HeldOutPrediction } from '../schemas/predictions.js';
 import type { HeldOutAnswers } from './run.js';
@@ -45,7 +45,7 @@ export function writeHeldOut(answers: HeldOutAnswers, labels: string[], examples
     const guess = argMax(p);
     const order = [...p.keys()].sort((a, b) => p[b]! - p[a]! || Number(b === guess) - Number(a === guess) || a - b);
     const kept = K <= MAX_WHOLE ? order : order.filter((k, place) => place < LIKELIEST || k === truth);
-    const scores = kept.map((k): [number, number] => [k, Math.round(p[k]! * 1e6) / 1e6]);
+    const scores = kept.map((k): [number, number] => [k, rounded(p[k]!, 6)]);
     return { sha256, name, labels: [truth], scores: scores.filter(([k, score]) => score > 0 || k === guess) };
   });
   rows.sort((a, b) => (a.sha256 < b.sha256 ? -1 : Number(a.sha256 > b.sha256)));

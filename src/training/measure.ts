@@ -1,5 +1,5 @@
 import type { Scored } from '../numbers/scores.js';
-import type { FittedHead } from './choose-head/head-fit.js';
+import type { FittedHead } from './choose-head/contract.js';
 import type { Samples } from './choose-head/samples.js';
 import { figuresOf } from './figures.js';
 import type { HeldOutAnswers, Measured } from './run.js';

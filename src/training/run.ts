@@ -20,7 +20,7 @@ import type { Augmentation, Hyperparameters, JobSettings } from '../schemas/jobs
 import type { Evaluation } from '../schemas/report.js';
 import type { VersionManifest } from '../schemas/versions.js';
 import type { TrainableTop } from '../top/cut-backbone.js';
-import type { FittedHead, HeadOptions } from './choose-head/head-fit.js';
+import type { FittedHead, HeadOptions } from './choose-head/contract.js';
 import type { Samples } from './choose-head/samples.js';
 import type { Listeners, Progress } from './progress.js';
 

@@ -5,7 +5,10 @@ import { seededRandom } from '../../numbers/random.js';
 import type { HeadKind } from '../../schemas/common.js';
 import type { Curve } from '../../schemas/report.js';
 import { accuracy, fitTemperature, logLoss } from '../../numbers/scores.js';
-import { type FittedHead, foldWeights, type HeadOptions, heldOutExamples, isSet, rowWeights } from './head-fit.js';
+import type { FittedHead, HeadOptions } from './contract.js';
+import { heldOutExamples } from './held-out-rounds.js';
+import { isSet } from './is-set.js';
+import { foldWeights, rowWeights } from './row-weights.js';
 
 /** A linear head or one with a hidden layer, in mini-batches; watched on held-out examples, then fitted on all. */
 export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<FittedHead> {

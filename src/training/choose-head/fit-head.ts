@@ -8,7 +8,9 @@
 import { fitByAdam } from './fit-adam.js';
 import { fitByLbfgs } from './fit-lbfgs.js';
 import { fitPrototypes } from './fit-prototypes.js';
-import { type FittedHead, type HeadCandidate, type HeadOptions, heldOutExamples, isSet } from './head-fit.js';
+import type { FittedHead, HeadCandidate, HeadOptions } from './contract.js';
+import { heldOutExamples } from './held-out-rounds.js';
+import { isSet } from './is-set.js';
 
 /** Below this the linear head wins or ties on every data set tried, and a trial costs more than all of its fit. */
 const MIN_PERCEPTRON_EXAMPLES = 2000;

@@ -2,15 +2,10 @@ import { curveRow } from '../../numbers/curve-row.js';
 import { type SoftmaxFit, SoftmaxRegression } from '../../heads/softmax-regression.js';
 import type { Curve } from '../../schemas/report.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
-import {
-  type FittedHead,
-  foldWeights,
-  type HeadOptions,
-  heldOutExamples,
-  heldOutRounds,
-  isSet,
-  rowWeights,
-} from './head-fit.js';
+import type { FittedHead, HeadOptions } from './contract.js';
+import { heldOutExamples, heldOutRounds } from './held-out-rounds.js';
+import { isSet } from './is-set.js';
+import { foldWeights, rowWeights } from './row-weights.js';
 
 /** λ, from much to little. On standardised features the best of real data sets lies between 1 and 0.01. */
 const PENALTIES = [3, 1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003];

@@ -1,7 +1,9 @@
 import { headLogits } from '../../heads/head-logits.js';
 import { prototypes } from '../../heads/prototypes.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
-import { type FittedHead, type HeadOptions, heldOutRounds, rowWeights } from './head-fit.js';
+import type { FittedHead, HeadOptions } from './contract.js';
+import { heldOutRounds } from './held-out-rounds.js';
+import { rowWeights } from './row-weights.js';
 
 /** Nearest class means; where nothing can be held out they stay uncalibrated. */
 export async function fitPrototypes(options: HeadOptions): Promise<FittedHead> {

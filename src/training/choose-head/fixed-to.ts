@@ -1,5 +1,5 @@
 import type { Hyperparameters } from '../../schemas/jobs.js';
-import type { FittedHead } from './head-fit.js';
+import type { FittedHead } from './contract.js';
 
 /** The settings that were chosen, as if the user had set them. */
 export function fixedTo(fitted: FittedHead, wanted: Hyperparameters) {

@@ -1,5 +1,5 @@
 import { loadEngine } from '../../heads/engine.js';
-import type { HeadOptions } from '../choose-head/head-fit.js';
+import type { HeadOptions } from '../choose-head/contract.js';
 import { fitRequest } from '../fit-request.js';
 import { dealFolds } from '../parts.js';
 import type { ExtractedExamples, Run, Trained } from '../run.js';

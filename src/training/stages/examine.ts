@@ -1,6 +1,6 @@
 import type { Split } from '../../schemas/common.js';
 import type { DataFindings } from '../../schemas/report.js';
-import type { FittedHead } from '../choose-head/head-fit.js';
+import type { FittedHead } from '../choose-head/contract.js';
 import { examineData } from '../doctor/examine-data.js';
 import type { ExtractedExamples, Run, Trained } from '../run.js';
 

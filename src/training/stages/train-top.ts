@@ -5,7 +5,9 @@ import type { TrainableTop } from '../../top/cut-backbone.js';
 import { type FittedTop, fitTop } from '../../top/fit-top.js';
 import { randomStart } from '../../top/random-start.js';
 import { writeTopWeights } from '../../top/weights.js';
-import { type FittedHead, heldOutExamples, rowWeights } from '../choose-head/head-fit.js';
+import type { FittedHead } from '../choose-head/contract.js';
+import { heldOutExamples } from '../choose-head/held-out-rounds.js';
+import { rowWeights } from '../choose-head/row-weights.js';
 import { fitRequest } from '../fit-request.js';
 import type { ExtractedExamples, Run, Trained } from '../run.js';
 

@@ -5,7 +5,7 @@ import { dense } from '../../../src/numbers/features.js';
 import { seededRandom } from '../../../src/numbers/random.js';
 import { standardise } from '../../../src/numbers/standardise.js';
 import { fitHead } from '../../../src/training/choose-head/fit-head.js';
-import type { HeadOptions } from '../../../src/training/choose-head/head-fit.js';
+import type { HeadOptions } from '../../../src/training/choose-head/contract.js';
 import type { Samples } from '../../../src/training/choose-head/samples.js';
 import { dealFolds } from '../../../src/training/parts.js';
 import { wordy } from '../../helpers/sparse.js';
