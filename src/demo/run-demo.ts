@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
 import type { Dataset } from '../schemas/datasets.js';
 import type { Job } from '../schemas/jobs.js';
+import type { HeldOutPrediction } from '../schemas/predictions.js';
 import type { Report } from '../schemas/report.js';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
@@ -12,7 +13,7 @@ import { followJob } from './follow-job.js';
 import { type PhotoSource, photoSource } from './photo-source.js';
 import { showDataset } from './show-dataset.js';
 import { type Predictions, showPredictions } from './show-predictions.js';
-import { showReport } from './show-report.js';
+import { showMistakes, showReport } from './show-report.js';
 
 const PHOTOS_TO_TRY = 6;
 const LABELS_TO_SHOW = 3;
@@ -82,6 +83,8 @@ export async function runDemo(options: RunDemoOptions): Promise<DemoResult> {
   heading('Result');
   const report = await client.get<Report>(`/v1/models/${model}/versions/${version}/report`);
   showReport(screen, report);
+  const wrong = `/v1/models/${model}/versions/${version}/predictions?wrong=true&limit=1000`;
+  showMistakes(screen, (await client.get<{ data: HeldOutPrediction[] }>(wrong)).data);
 
   heading('Predict');
   const choice = drawn ?? (await choosePhotos(source, dataset, PHOTOS_TO_TRY));

@@ -1,3 +1,4 @@
+import type { HeldOutPrediction } from '../schemas/predictions.js';
 import type { DataFindings, Evaluation, Report } from '../schemas/report.js';
 import { bar } from '../terminal/bar.js';
 import { cut, formatCount, formatPercent, plural } from '../terminal/format.js';
@@ -6,6 +7,7 @@ import { printTable } from '../terminal/table.js';
 
 const MAX_CLASSES = 15;
 const MAX_CONFUSIONS = 8;
+const MAX_MISTAKES = 3;
 
 /** Classes that a matrix in 80 columns still shows, and the least width of a column. */
 const MATRIX_CLASSES = 10;
@@ -37,6 +39,18 @@ export function showReport(screen: Screen, { evaluation, warnings, data }: Repor
   }
   for (const warning of warnings) screen.line(`  ${paint.yellow(warning)}`);
   if (data) showFindings(screen, data);
+}
+
+/** The held-out photos that it was surest of, and wrong about. */
+export function showMistakes({ line, paint }: Screen, mistakes: HeldOutPrediction[]): void {
+  const surest = [...mistakes].sort((a, b) => b.scores[0]!.score - a.scores[0]!.score).slice(0, MAX_MISTAKES);
+  if (surest.length === 0) return;
+  line();
+  line(paint.dim('  surest mistakes'));
+  for (const { name, labels, predicted, scores } of surest) {
+    const said = `${cut(predicted, 20)} (${formatPercent(scores[0]!.score)})`;
+    line(`  ${cut(name, 40)}: ${cut(labels.join(', '), 20)}, taken for ${paint.yellow(said)}`);
+  }
 }
 
 /** How much of each kind was found in the data; the report names the photos. */

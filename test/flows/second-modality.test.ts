@@ -8,6 +8,7 @@ import { Backbones } from '../../src/backbones/backbones.js';
 import { FeatureCache } from '../../src/backbones/feature-cache.js';
 import { Predictor } from '../../src/prediction/predictor.js';
 import { Registry } from '../../src/registry/registry.js';
+import type { JobSettings } from '../../src/schemas/jobs.js';
 import type { Report } from '../../src/schemas/report.js';
 import { HELD_OUT_FILE, readHeldOut } from '../../src/training/held-out.js';
 import { runTraining } from '../../src/training/run-training.js';
@@ -53,10 +54,10 @@ const dataset = await datasets.create({
   source: Readable.from([archive]),
   name: 'notes.zip',
 });
-const train = (settings: object) =>
+const train = (settings: Partial<JobSettings>) =>
   runTraining({
     tenant: TENANT,
-    job: 'job_text',
+    job: `job_${settings.model ?? 'notes'}`,
     dataset: dataset.id,
     settings: { model: 'notes', backbone: TEXT_CARD.id, ...settings },
     datasets,
@@ -67,7 +68,9 @@ const train = (settings: object) =>
     onEvent: () => undefined,
   });
 const manifest = await train({});
-const reportOf = async () => JSON.parse(String(await registry.read(TENANT, manifest, 'report.json'))) as Report;
+const reportOf = async (of = manifest) => JSON.parse(String(await registry.read(TENANT, of, 'report.json'))) as Report;
+const heldOutOf = async (of = manifest) =>
+  (await readHeldOut((await registry.open(TENANT, of, HELD_OUT_FILE)).stream, { limit: 1000 })).data;
 const predictor = new Predictor({
   backbones,
   registry,
@@ -94,7 +97,7 @@ t.test('the data set says what it holds, and the version what it was trained on'
 
 t.test('what it said of held-out texts can be read, and no file of a version speaks of another kind', async (t) => {
   const { evaluation } = await reportOf();
-  const { data } = await readHeldOut((await registry.open(TENANT, manifest, HELD_OUT_FILE)).stream, { limit: 1000 });
+  const data = await heldOutOf();
   t.equal(data.length, evaluation!.examples);
   const right = data.filter(({ labels, predicted }) => labels.includes(predicted));
   t.equal(right.length / data.length, evaluation!.accuracy);
@@ -102,6 +105,14 @@ t.test('what it said of held-out texts can be read, and no file of a version spe
     if (!/\.(json|svg|md|ndjson)$/.test(path)) continue;
     t.notMatch(String(await registry.read(TENANT, manifest, path)), /\bimages?\b|photo|pixel/i, path);
   }
+});
+
+t.test('without a test part every training example is answered out of fold', async (t) => {
+  const other = await train({ model: 'folded', test_fraction: 0 });
+  const { evaluation, split } = await reportOf(other);
+  t.equal(evaluation!.on, 'cross_validation');
+  t.equal(split.train, 81);
+  t.equal((await heldOutOf(other)).length, 81);
 });
 
 t.test('texts of all requests are classified together, and explained by what they resemble', async (t) => {
