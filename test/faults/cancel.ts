@@ -14,7 +14,7 @@ export const goal = 'p95 at most 2 s, and nothing stays behind';
 
 export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
   const random = randomFrom(seed);
-  return withFleet({}, async (fleet) => {
+  return withFleet({ light: !long }, async (fleet) => {
     const dataset = await smallDataset(fleet, long ? 60 : 6);
     const whole = await submit(fleet, { ...slow(), dataset: dataset.id, model: 'whole' });
     const { started_at, finished_at, created_at } = await fleet.ended(whole.id);

@@ -3,22 +3,25 @@
  * and by a file of somebody else, jobs run meanwhile, then room is made through the API.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, open, rm, rmdir } from 'node:fs/promises';
+import { mkdtemp, open, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Dataset } from '../../src/schemas/datasets.js';
 import { zip } from '../helpers/archives.js';
 import { type Answer, until } from '../helpers/http.js';
-import { photo, photos, submit } from '../helpers/photos.js';
+import { photo, photos } from '../helpers/photos.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
 import { audit } from './helpers/audit.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';
+import { serveModel } from './helpers/serve-model.js';
 import { QUICK, slow, smallDataset } from './helpers/jobs.js';
 
 export const name = 'Disk full';
 export const goal = 'a 507 and nothing torn; all works again once there is room';
 
 const DISK_MB = 24;
+/** Of somebody else, from the beginning, so that the short form need not fill so much. */
+const BALLAST_MB = 16;
 
 export async function run({ long, log }: RowOptions): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'graft-disk-'));
@@ -30,7 +33,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     return [];
   }
   try {
-    return await withFleet({ dataDir: join(folder, 'data') }, (fleet) => fill(fleet, folder, long, log));
+    return await withFleet({ light: !long, dataDir: join(folder, 'data') }, (fleet) => fill(fleet, folder, long, log));
   } finally {
     execFileSync('umount', ['--lazy', folder]);
     await rmdir(folder);
@@ -43,8 +46,9 @@ async function fill(fleet: Fleet, folder: string, long: boolean, log: RowOptions
     answers.push(answer);
     return answer;
   };
-  const small = await smallDataset(fleet, long ? 20 : 5);
-  await fleet.ended((await submit(fleet, { ...QUICK, dataset: small.id, model: 'served' })).id);
+  const small = await smallDataset(fleet, long ? 20 : 3);
+  await serveModel({ dataDir: fleet.dataDir, model: 'served' });
+  if (!long) await writeFile(join(folder, 'ballast'), Buffer.alloc(BALLAST_MB * 2 ** 20));
   const picture = await photo(0, 1);
   const archive = zip((await photos(['left', 'right'], 40, { size: 220 })).map((file) => ({ ...file, stored: true })));
   const uploadOne = () => fleet.send('/v1/datasets', { method: 'POST', body: archive });

@@ -4,11 +4,11 @@ import { newId } from '../../src/ids.js';
 import { Registry } from '../../src/registry/registry.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 import { form, inParallel, send } from '../helpers/http.js';
-import { photo, submit } from '../helpers/photos.js';
+import { photo } from '../helpers/photos.js';
 import { openDescriptors, residentMiB } from '../helpers/processes.js';
 import { atMost, exactly, type Figure, type RowOptions } from './figure.js';
 import { withFleet } from './helpers/fleet.js';
-import { QUICK, smallDataset } from './helpers/jobs.js';
+import { serveModel } from './helpers/serve-model.js';
 import { slope } from './helpers/statistics.js';
 
 export const name = 'No slow leak';
@@ -26,12 +26,9 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
   }
   const [predictions, publishes] = long ? [100_000, 200] : [160, 10];
   // A small cache of heads, so that it is full early and heads are dropped as others come.
-  return withFleet({ env: { HEAD_CACHE_BYTES: '100000' } }, async (fleet) => {
-    const dataset = await smallDataset(fleet, 10);
-    await fleet.ended((await submit(fleet, { ...QUICK, dataset: dataset.id, model: 'leak' })).id);
-    await fleet.kill(fleet.workers[0]!);
+  return withFleet({ workers: 0, env: { HEAD_CACHE_BYTES: '100000' } }, async (fleet) => {
+    const first = await serveModel({ dataDir: fleet.dataDir, model: 'leak' });
     const registry = new Registry({ storage: new FileStorage({ root: fleet.dataDir }) });
-    const first = await registry.resolve('default', 'leak', { version: 1 });
     const { version: _version, files: _files, created_at: _at, ...manifest } = first;
     const files = new Map<string, Uint8Array>();
     for (const path of ['head/model.json', 'head/weights.bin'])

@@ -7,13 +7,10 @@ import { createHash } from 'node:crypto';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Dataset } from '../../src/schemas/datasets.js';
-import type { Job } from '../../src/schemas/jobs.js';
-import { zip } from '../helpers/archives.js';
-import { form } from '../helpers/http.js';
-import { photo, photos } from '../helpers/photos.js';
-import { type TestService, withService } from '../helpers/service.js';
+import { photo } from '../helpers/photos.js';
+import { withService } from '../helpers/service.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
+import { serveModel } from './helpers/serve-model.js';
 
 export const name = 'Overload sheds';
 export const goal = 'what is taken is answered in time, the rest is refused at once with Retry-After';
@@ -39,16 +36,16 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
   const API_KEYS = `${Object.entries(KEYS)
     .map(([who, key]) => `${who}:${sha(key)}`)
     .join()}`;
-  return withService({ env: { ...ENV, API_KEYS } }, async (service) => {
-    for (const key of Object.values(KEYS)) await train(service, key);
+  return withService({ worker: false, env: { ...ENV, API_KEYS } }, async (service) => {
+    for (const tenant of Object.keys(KEYS)) await serveModel({ dataDir: service.dataDir, tenant, model: 'm' });
     const image = await photo(0, 1, 96);
     const limited = await service.startServer({ RATE_LIMIT_PER_SECOND: long ? '20' : '1' });
     const quietMs = long ? 100 : 1000;
     const figures: Figure[] = [];
 
     // 1. Three times what it can do.
-    const capacity = await capacityOf(service.url, image, long ? 4000 : 1000);
-    const outcomes = await openLoop(service.url, image, 3 * capacity, long ? 10_000 : 2000);
+    const capacity = await capacityOf(service.url, image, long ? 4000 : 400);
+    const outcomes = await openLoop(service.url, image, 3 * capacity, long ? 10_000 : 1000);
     const taken = outcomes.filter(({ status }) => status === 200);
     const shed = outcomes.filter(({ status }) => status === 429);
     const silent = shed.filter(({ retryAfter }) => !(Number(retryAfter) >= 1)).length;
@@ -64,7 +61,7 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     // 2. Connections that say a byte now and then, of headers or of a body.
     const count = long ? 500 : 40;
     const slow = await Promise.all(Array.from({ length: count }, (_, n) => slowSocket(service.url, n % 2 === 0)));
-    const during = await closedLoop(service.url, KEYS.load, image, 1, long ? 8000 : 3000);
+    const during = await closedLoop(service.url, KEYS.load, image, 1, long ? 8000 : 1000, long ? 0 : 50);
     const deadline = Date.now() + 20_000; // their time-out, and Node's interval of looking
     while (slow.some(({ socket }) => !socket.destroyed) && Date.now() < deadline) await sleep(100);
     const stillOpen = slow.filter(({ socket }) => !socket.destroyed).length;
@@ -83,8 +80,8 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     // 3. One key that floods, beside one that asks now and then.
     const alone = await closedLoop(limited.url, KEYS.quiet, image, 1, long ? 3000 : 500, quietMs);
     const [quiet, flood] = await Promise.all([
-      closedLoop(limited.url, KEYS.quiet, image, 1, long ? 20_000 : 3000, quietMs),
-      closedLoop(limited.url, KEYS.flood, image, 16, long ? 20_000 : 3000),
+      closedLoop(limited.url, KEYS.quiet, image, 1, long ? 20_000 : 2000, quietMs),
+      closedLoop(limited.url, KEYS.flood, image, long ? 16 : 4, long ? 20_000 : 2000),
     ]);
     const refused = flood.filter(({ status }) => status === 429);
     log(
@@ -102,35 +99,6 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     );
     return figures;
   });
-}
-
-async function train(service: TestService, key: string): Promise<void> {
-  const headers = { authorization: `Bearer ${key}` };
-  const { body, headers: type } = form([
-    {
-      name: 'file',
-      filename: 'x.zip',
-      value: zip(await photos(['a', 'b'], 4)),
-    },
-  ]);
-  const dataset = await service.json<Dataset>('/v1/datasets', {
-    method: 'POST',
-    body: new Uint8Array(body),
-    headers: { ...headers, ...type },
-    status: 201,
-  });
-  const { id } = await service.json<Job>('/v1/jobs', {
-    method: 'POST',
-    body: JSON.stringify({ dataset: dataset.id, model: 'm', head: 'linear' }),
-    headers: { ...headers, 'content-type': 'application/json' },
-    status: 202,
-  });
-  for (;;) {
-    const job = await service.json<Job>(`/v1/jobs/${id}`, { headers });
-    if (job.status === 'succeeded') return;
-    if (job.finished_at !== null) throw new Error(`the model was not trained: ${job.error?.message}`);
-    await sleep(100);
-  }
 }
 
 function predict(url: string, key: string, image: Buffer, agent: Agent): Promise<Outcome> {

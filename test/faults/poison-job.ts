@@ -14,8 +14,8 @@ const ATTEMPTS = 3;
 
 export async function run({ long, log }: RowOptions): Promise<Figure[]> {
   const count = long ? 20 : 2;
-  return withFleet({ env: { JOB_ATTEMPTS: String(ATTEMPTS) } }, async (fleet) => {
-    const dataset = await smallDataset(fleet, long ? 20 : 12);
+  return withFleet({ light: !long, env: { JOB_ATTEMPTS: String(ATTEMPTS) } }, async (fleet) => {
+    const dataset = await smallDataset(fleet, long ? 20 : 3);
     const good = async (prefix: string) => {
       const jobs: Job[] = [];
       for (let n = 0; n < count; n += 1) {
@@ -51,7 +51,9 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
 /** With one job at a time, the process that is there after its `started` is that job's. */
 async function killEachTime(fleet: Fleet, id: string): Promise<number> {
   let kills = 0;
-  while ((await fleet.job(id)).finished_at === null) {
+  const deadline = Date.now() + 180_000;
+  for (let job = await fleet.job(id); job.finished_at === null; job = await fleet.job(id)) {
+    if (Date.now() > deadline) throw new Error(`the poison job did not end; at last: ${JSON.stringify(job)}`);
     const { data } = await fleet.json<{ data: JobEvent[] }>(`/v1/jobs/${id}/events`);
     const starts = data.filter(({ type }) => type === 'started' || type === 'restarted').length;
     const [child] = childrenOf(fleet.workers[0]!.pid!);

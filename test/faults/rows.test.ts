@@ -21,7 +21,7 @@ for (const { row, lines, figures } of running) {
   t.test(`${row.name}: ${row.goal}`, async (t) => {
     try {
       const found = await figures;
-      if (found.length === 0) t.pass('tried', { skip: 'it cannot be tried here; the comment says why' });
+      if (found.length === 0) t.pass('tried', { skip: 'not tried here; the comment says why' });
       for (const { name, value, goal, unit = '', reached } of found) {
         t.ok(reached, `${name}: ${value} ${unit} (goal ${goal} ${unit})`);
       }

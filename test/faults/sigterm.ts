@@ -10,7 +10,8 @@ import { photo, photos, randomFrom, submit } from '../helpers/photos.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
 import { audit } from './helpers/audit.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';
-import { QUICK, slow, smallDataset } from './helpers/jobs.js';
+import { slow, smallDataset } from './helpers/jobs.js';
+import { serveModel } from './helpers/serve-model.js';
 
 export const name = 'SIGTERM is clean';
 export const goal = 'no request that was let in is reset, and the process ends soon';
@@ -20,9 +21,9 @@ type Outcome = number;
 
 export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
   const random = randomFrom(seed);
-  return withFleet({}, async (fleet) => {
-    const dataset = await smallDataset(fleet, long ? 60 : 30);
-    await fleet.ended((await submit(fleet, { ...QUICK, dataset: dataset.id, model: 'served' })).id);
+  return withFleet({ light: !long }, async (fleet) => {
+    const dataset = await smallDataset(fleet, long ? 60 : 3);
+    await serveModel({ dataDir: fleet.dataDir, model: 'served' });
     const picture = await photo(0, 1);
     const archive = zip((await photos(['left', 'right'], 10)).map((file) => ({ ...file, stored: true })));
     const outcomes: { kind: string; outcome: Outcome }[] = [];
@@ -45,7 +46,8 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
           }
         }),
       );
-      const job = await submit(fleet, { ...slow(), dataset: dataset.id, model: 'training' });
+      const train = () => submit(fleet, { ...slow(), dataset: dataset.id, model: 'training' });
+      let job = await train();
       const following = follow(fleet, job.id);
       await sleep(500 + random() * 400);
       drains.push(await fleet.terminate(fleet.server));
@@ -55,6 +57,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       agent.destroy();
       await fleet.startServer();
 
+      if ((await fleet.job(job.id)).finished_at !== null) job = await train();
       await fleet.until(job.id, ({ status, phase }) => status === 'running' && phase !== null);
       const [worker] = fleet.workers;
       handed.push(await fleet.terminate(worker!));

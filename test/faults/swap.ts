@@ -13,10 +13,10 @@ import { Registry } from '../../src/registry/registry.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 import { backbonesIn, featuresOf } from '../helpers/backbones.js';
-import { photo, randomFrom, submit } from '../helpers/photos.js';
+import { photo, randomFrom } from '../helpers/photos.js';
 import { atLeast, exactly, type Figure, type RowOptions } from './figure.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';
-import { QUICK, smallDataset } from './helpers/jobs.js';
+import { serveModel } from './helpers/serve-model.js';
 
 export const name = 'A swap drops nothing';
 export const goal = 'no request fails, and each answer is that of the version it names';
@@ -33,12 +33,9 @@ interface Answer {
 export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
   const [perSecond, seconds] = long ? [100, 60] : [25, 3];
   const random = randomFrom(seed);
-  return withFleet({ workers: 1 }, async (fleet) => {
-    const dataset = await smallDataset(fleet, 10);
-    await fleet.ended((await submit(fleet, { ...QUICK, dataset: dataset.id, model: 'swapped' })).id);
-    await fleet.kill(fleet.workers[0]!);
+  return withFleet({ workers: 0 }, async (fleet) => {
+    const first = await serveModel({ dataDir: fleet.dataDir, model: 'swapped' });
     const registry = new Registry({ storage: new FileStorage({ root: fleet.dataDir }) });
-    const first = await registry.resolve('default', 'swapped', { version: 1 });
     const original = readTfjsLayers({
       model: (await registry.read('default', first, 'head/model.json')).toString('utf8'),
       weights: await registry.read('default', first, 'head/weights.bin'),

@@ -15,6 +15,8 @@ import { signal } from '../../helpers/processes.js';
 export interface FleetOptions {
   env?: NodeJS.ProcessEnv;
   workers?: number;
+  /** Workers whose jobs compute nothing and publish; all else is real. For short forms. */
+  light?: boolean;
   /** Default: a folder of its own, removed at the end. */
   dataDir?: string;
 }
@@ -28,11 +30,15 @@ export class Fleet {
   server!: ChildProcess;
   workers: ChildProcess[] = [];
   readonly #env: NodeJS.ProcessEnv;
+  readonly #workerEntry: string;
   readonly #started = new Set<ChildProcess>();
 
   private constructor(folder: string, options: FleetOptions) {
     this.folder = folder;
     this.dataDir = options.dataDir ?? join(folder, 'data');
+    this.#workerEntry = options.light
+      ? join(import.meta.dirname, 'light-worker.js')
+      : join(PACKAGE_ROOT, 'build', 'src', 'bin', 'worker.js');
     this.#env = { BACKBONE_THREADS: '1', ...options.env };
   }
 
@@ -68,13 +74,15 @@ export class Fleet {
 
   /** Start the server, after the first time on the same port. */
   async startServer(): Promise<void> {
-    const { child, url } = await this.#start('server', { PORT: this.url === '' ? '0' : new URL(this.url).port });
+    const { child, url } = await this.#start(join(PACKAGE_ROOT, 'build', 'src', 'bin', 'server.js'), {
+      PORT: this.url === '' ? '0' : new URL(this.url).port,
+    });
     this.url = url;
     this.server = child;
   }
 
   async startWorker(): Promise<ChildProcess> {
-    const { child } = await this.#start('worker');
+    const { child } = await this.#start(this.#workerEntry);
     this.workers.push(child);
     return child;
   }
@@ -122,7 +130,7 @@ export class Fleet {
       const job = await this.job(id);
       return wanted(job) && job;
     };
-    return until(check, { timeoutMs, what: `what was expected of job ${id}` });
+    return until(check, { timeoutMs, what: `what was expected of job ${id}`, state: () => this.job(id) });
   }
 
   ended(id: string, timeoutMs = 120_000): Promise<Job> {
@@ -149,22 +157,18 @@ export class Fleet {
 
   async #start(entry: string, env: NodeJS.ProcessEnv = {}): Promise<{ child: ChildProcess; url: string }> {
     const log = openSync(join(this.folder, 'log'), 'a');
-    const child = spawn(
-      process.execPath,
-      ['--enable-source-maps', join(PACKAGE_ROOT, 'build', 'src', 'bin', `${entry}.js`)],
-      {
-        env: {
-          ...process.env,
-          NODE_OPTIONS: '',
-          REDIS_URL: this.redis.url,
-          DATA_DIR: this.dataDir,
-          LOG_LEVEL: 'warn',
-          ...this.#env,
-          ...env,
-        },
-        stdio: ['ignore', 'ignore', log, 'ipc'],
+    const child = spawn(process.execPath, ['--enable-source-maps', entry], {
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        REDIS_URL: this.redis.url,
+        DATA_DIR: this.dataDir,
+        LOG_LEVEL: 'warn',
+        ...this.#env,
+        ...env,
       },
-    );
+      stdio: ['ignore', 'ignore', log, 'ipc'],
+    });
     closeSync(log);
     this.#started.add(child);
     const url = await new Promise<string>((resolve, reject) => {

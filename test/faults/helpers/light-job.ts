@@ -1,4 +1,7 @@
-/** Stands in for `job-process.js`: counts up for a second, then publishes a version with the real registry. */
+/**
+ * Stands in for `job-process.js`: counts up, then publishes a version with the real registry. It computes nothing and takes
+ * 0.8 s; with augmentation, as `slow()` asks, 2 s.
+ */
 import type { JobMessage, RunMessage } from '../../../src/jobs/job-messages.js';
 import { Registry } from '../../../src/registry/registry.js';
 import type { JobPhase, TrainInput } from '../../../src/schemas/jobs.js';
@@ -6,22 +9,29 @@ import { FileStorage } from '../../../src/storage/file-storage.js';
 
 const STEPS = 20;
 const STEP_MS = 40;
+const SLOW_STEP_MS = 100;
+/** The phase of a step; each takes its share of them. */
+const phaseOf = (step: number): JobPhase => {
+  if (step < 0.5 * STEPS) return 'extracting';
+  if (step < 0.8 * STEPS) return 'training';
+  return step < 0.9 * STEPS ? 'evaluating' : 'publishing';
+};
 const tell = (message: JobMessage, then: () => void = () => undefined) => void process.send!(message, then);
 
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.once('message', async ({ record }: RunMessage) => {
   const { id, tenant } = record;
-  const { dataset, model } = record.input as unknown as TrainInput;
+  const { dataset, model, settings } = record.input as unknown as TrainInput;
   const registry = new Registry({ storage: new FileStorage({ root: process.env.DATA_DIR! }) });
   const before = await registry.publishedBy(tenant, model, id);
   if (before) return tell({ type: 'done', output: { version: before.version, accuracy: 1 } }, () => process.exit(0));
   tell({ type: 'event', event: { type: 'phase', message: 'Reading', data: { phase: 'extracting' } } });
+  const stepMs = settings.hyperparameters?.augmentation ? SLOW_STEP_MS : STEP_MS;
   for (let step = 0; step < STEPS; step += 1) {
-    const phase: JobPhase = step < STEPS / 2 ? 'extracting' : 'training';
     tell({
       type: 'progress',
       progress: {
-        phase,
+        phase: phaseOf(step),
         progress: step / STEPS,
         examples_done: step,
         examples_total: STEPS,
@@ -32,7 +42,7 @@ process.once('message', async ({ record }: RunMessage) => {
       },
     });
     if (step % 5 === 0) tell({ type: 'event', event: { type: 'warning', message: `step ${step}`, data: {} } });
-    await new Promise((resolve) => setTimeout(resolve, STEP_MS));
+    await new Promise((resolve) => setTimeout(resolve, stepMs));
   }
   const { version } = await registry.publish({
     tenant,

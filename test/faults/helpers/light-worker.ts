@@ -10,22 +10,20 @@ import { connectRedis } from '../../../src/redis/connect.js';
 import { Registry } from '../../../src/registry/registry.js';
 import { FileStorage } from '../../../src/storage/file-storage.js';
 
-/** Kills of job processes must not use up the attempts: no job may fail. */
-export const ATTEMPTS = 100;
-
+const { JOB_ATTEMPTS = '3', WORKER_CONCURRENCY = '1' } = process.env;
 const log = createLog('worker', 'silent');
 const storage = new FileStorage({ root: process.env.DATA_DIR! });
 const registry = new Registry({ storage });
 const [redis, subscriber, blocking] = [1, 2, 3].map(() => connectRedis(process.env.REDIS_URL!, log));
 const worker = new JobWorker({
   store: new JobStore({ storage }),
-  queue: new JobQueue({ redis: redis!, attempts: ATTEMPTS }),
+  queue: new JobQueue({ redis: redis!, attempts: Number(JOB_ATTEMPTS) }),
   live: new LiveJobs({ redis: redis!, subscriber: subscriber! }),
   redis: blocking!,
   log,
   entry: join(import.meta.dirname, 'light-job.js'),
-  concurrency: 2,
-  attempts: ATTEMPTS,
+  concurrency: Number(WORKER_CONCURRENCY),
+  attempts: Number(JOB_ATTEMPTS),
   memoryMb: 100,
   timeoutMs: 60_000,
   onNativeCrash: async () => undefined,

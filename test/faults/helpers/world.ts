@@ -18,6 +18,8 @@ import { trainInput } from '../../helpers/jobs.js';
 import { childrenOf, signal } from '../../helpers/processes.js';
 
 const log = createLog('test', 'silent');
+/** Kills of job processes must not use up the attempts: no job may fail. */
+const ATTEMPTS = 100;
 const RANK: Record<Job['status'], number> = { queued: 0, running: 1, succeeded: 2, failed: 2, cancelled: 2 };
 
 /** Jobs over a Redis, a folder and a worker of their own; the API's part runs here. Everything that is seen is checked. */
@@ -47,7 +49,7 @@ export class World {
     world.registry = new Registry({ storage });
     world.jobs = new Jobs({
       store: new JobStore({ storage }),
-      queue: new JobQueue({ redis: world.#redis, attempts: 100 }),
+      queue: new JobQueue({ redis: world.#redis, attempts: ATTEMPTS }),
       live: new LiveJobs({ redis: world.#redis, subscriber: world.#subscriber }),
       log,
     });
@@ -144,7 +146,14 @@ export class World {
 
   async #startWorker(): Promise<void> {
     this.#worker = fork(join(import.meta.dirname, 'light-worker.js'), [], {
-      env: { ...process.env, DATA_DIR: join(this.folder, 'data'), REDIS_URL: this.redisServer.url },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        DATA_DIR: join(this.folder, 'data'),
+        REDIS_URL: this.redisServer.url,
+        WORKER_CONCURRENCY: '2',
+        JOB_ATTEMPTS: String(ATTEMPTS),
+      },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     await once(this.#worker, 'message');
