@@ -57,8 +57,12 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       agent.destroy();
       await fleet.startServer();
 
-      if ((await fleet.job(job.id)).finished_at !== null) job = await train();
-      await fleet.until(job.id, ({ status, phase }) => status === 'running' && phase !== null);
+      if (!long) {
+        // Its job may be near its end; a job process that is killed while it writes leaves that file for a sweep.
+        await fleet.ended(job.id);
+        job = await train();
+      }
+      await fleet.until(job.id, ({ status, phase }) => status === 'running' && phase === 'extracting');
       const [worker] = fleet.workers;
       handed.push(await fleet.terminate(worker!));
       await fleet.startWorker();
