@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from '../../src/schemas/jobs.js';
-import { inParallel } from '../helpers/http.js';
+import { inParallel, until } from '../helpers/http.js';
 import { randomFrom } from '../helpers/photos.js';
 import { atLeast, exactly, type Figure, type RowOptions } from './figure.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';
@@ -69,8 +69,10 @@ async function submitAll(
   const keys = Array.from({ length: count }, (_, n) => `key ${n}`);
   const body = JSON.stringify({ ...QUICK, dataset, model: 'kept' });
   await inParallel(keys, 4, async (key) => {
-    while (acknowledged.size > share() * count && share() < 1) await sleep(20);
+    const itsTurn = () => acknowledged.size <= share() * count || share() >= 1;
+    await until(itsTurn, { timeoutMs: 30 * 60_000, what: `the turn of ${key}`, state: () => acknowledged.size });
     const headers = { 'content-type': 'application/json', 'idempotency-key': key };
+    const deadline = Date.now() + 120_000;
     for (let answers = 0; answers < 2; ) {
       // Asked twice, as a client would that did not see the first answer: it must be the same job.
       const { status, text } = await fleet.send('/v1/jobs', { method: 'POST', headers, body });
@@ -78,7 +80,7 @@ async function submitAll(
         answers += 1;
         const { id } = JSON.parse(text) as Job;
         acknowledged.set(answers === 1 ? key : `${key} again`, id);
-      } else if (status === 0 || status === 503) await sleep(50);
+      } else if ((status === 0 || status === 503) && Date.now() < deadline) await sleep(50);
       else throw new Error(`${status} ${text}`);
     }
   });

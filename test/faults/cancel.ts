@@ -4,7 +4,7 @@ import { send, until } from '../helpers/http.js';
 import { randomFrom, submit } from '../helpers/photos.js';
 import { childrenOf } from '../helpers/processes.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
-import { audit } from './helpers/audit.js';
+import { auditAtRest } from './helpers/audit.js';
 import { withFleet } from './helpers/fleet.js';
 import { QUICK, slow, smallDataset } from './helpers/jobs.js';
 import { percentile } from './helpers/statistics.js';
@@ -43,13 +43,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
     const orphans = childrenOf(fleet.workers[0]!.pid!).length;
     // The worker has put everything away when it has done another job.
     await fleet.ended((await submit(fleet, { ...QUICK, dataset: dataset.id, model: 'after' })).id);
-    const found = await until(
-      async () => {
-        const now = await audit(fleet.dataDir);
-        return now.pending === 0 && now.temporary.length === 0 && now;
-      },
-      { timeoutMs: 5000 },
-    ).catch(() => audit(fleet.dataDir));
+    const found = await auditAtRest(fleet.dataDir);
     for (const fault of [...found.torn, ...found.temporary, ...found.garbage].slice(0, 10)) log(fault);
     return [
       atLeast('cancelled', statuses.get('cancelled') ?? 0, Math.floor(moments / 2), 'jobs'),

@@ -10,10 +10,10 @@ import type { Dataset } from '../../src/schemas/datasets.js';
 import { zip } from '../helpers/archives.js';
 import { type Answer, until } from '../helpers/http.js';
 import { photo, photos } from '../helpers/photos.js';
+import { serveModel } from '../helpers/serve-model.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
-import { audit } from './helpers/audit.js';
+import { auditAtRest } from './helpers/audit.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';
-import { serveModel } from './helpers/serve-model.js';
 import { QUICK, slow, smallDataset } from './helpers/jobs.js';
 
 export const name = 'Disk full';
@@ -106,7 +106,7 @@ async function fill(fleet: Fleet, folder: string, long: boolean, log: RowOptions
       if (id !== small.id) note(await fleet.send(`/v1/datasets/${id}`, { method: 'DELETE' }));
     }
   }
-  const found = await audit(fleet.dataDir);
+  const found = await auditAtRest(fleet.dataDir);
   for (const fault of [...found.torn, ...found.garbage].slice(0, 10)) log(fault);
   const of = (status: number) => answers.filter((answer) => answer.status === status).length;
   const other = answers.filter(({ status }) => ![201, 202, 204, 507].includes(status));

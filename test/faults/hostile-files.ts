@@ -8,10 +8,10 @@ import { dirname, join } from 'node:path';
 import { tar, zip } from '../helpers/archives.js';
 import { type Answer, filesBelow, form, inParallel, problemFault, send } from '../helpers/http.js';
 import { photo, photos, randomFrom, upload } from '../helpers/photos.js';
+import { serveModel } from '../helpers/serve-model.js';
 import { type TestService, withService } from '../helpers/service.js';
 import { ARCHIVE_CORPORA, needs, SHARED } from '../helpers/shared.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
-import { serveModel } from './helpers/serve-model.js';
 
 export const name = 'Hostile files are refused';
 export const goal = 'whatever is sent, the service answers, stays inside its folder and keeps its size';

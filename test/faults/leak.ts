@@ -6,9 +6,9 @@ import { FileStorage } from '../../src/storage/file-storage.js';
 import { form, inParallel, send } from '../helpers/http.js';
 import { photo } from '../helpers/photos.js';
 import { openDescriptors, residentMiB } from '../helpers/processes.js';
+import { serveModel } from '../helpers/serve-model.js';
 import { atMost, exactly, type Figure, type RowOptions } from './figure.js';
 import { withFleet } from './helpers/fleet.js';
-import { serveModel } from './helpers/serve-model.js';
 import { slope } from './helpers/statistics.js';
 
 export const name = 'No slow leak';

@@ -8,9 +8,9 @@ import { Agent, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { photo } from '../helpers/photos.js';
+import { serveModel } from '../helpers/serve-model.js';
 import { withService } from '../helpers/service.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
-import { serveModel } from './helpers/serve-model.js';
 
 export const name = 'Overload sheds';
 export const goal = 'what is taken is answered in time, the rest is refused at once with Retry-After';

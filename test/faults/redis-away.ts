@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from '../../src/schemas/jobs.js';
 import { send, until } from '../helpers/http.js';
 import { photo, submit } from '../helpers/photos.js';
+import { serveModel } from '../helpers/serve-model.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';
-import { serveModel } from './helpers/serve-model.js';
 import { QUICK, slow, smallDataset } from './helpers/jobs.js';
 
 export const name = 'Redis away';

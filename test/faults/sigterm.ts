@@ -7,11 +7,11 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { zip } from '../helpers/archives.js';
 import { photo, photos, randomFrom, submit } from '../helpers/photos.js';
+import { serveModel } from '../helpers/serve-model.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
-import { audit } from './helpers/audit.js';
+import { auditAtRest } from './helpers/audit.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';
 import { slow, smallDataset } from './helpers/jobs.js';
-import { serveModel } from './helpers/serve-model.js';
 
 export const name = 'SIGTERM is clean';
 export const goal = 'no request that was let in is reset, and the process ends soon';
@@ -58,7 +58,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       await fleet.startServer();
 
       if (!long) {
-        // Its job may be near its end; a job process that is killed while it writes leaves that file for a sweep.
+        // Its job may be near its end, and a job process that is killed while it writes leaves that file for a sweep.
         await fleet.ended(job.id);
         job = await train();
       }
@@ -70,7 +70,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
       if (status !== 'succeeded') throw new Error(`The job that was handed on ${status}.`);
       log(`the server ended after ${drains.at(-1)!.toFixed(2)} s, the worker after ${handed.at(-1)!.toFixed(2)} s`);
     }
-    const { torn, garbage, temporary } = await audit(fleet.dataDir);
+    const { torn, garbage, temporary } = await auditAtRest(fleet.dataDir);
     for (const fault of [...torn, ...garbage, ...temporary].slice(0, 10)) log(fault);
     const count = (kind: string, wanted: (outcome: Outcome) => boolean) =>
       outcomes.filter((request) => request.kind === kind && wanted(request.outcome)).length;

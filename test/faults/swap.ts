@@ -14,9 +14,9 @@ import type { VersionManifest } from '../../src/schemas/versions.js';
 import { FileStorage } from '../../src/storage/file-storage.js';
 import { backbonesIn, featuresOf } from '../helpers/backbones.js';
 import { photo, randomFrom } from '../helpers/photos.js';
+import { serveModel } from '../helpers/serve-model.js';
 import { atLeast, exactly, type Figure, type RowOptions } from './figure.js';
 import { type Fleet, withFleet } from './helpers/fleet.js';
-import { serveModel } from './helpers/serve-model.js';
 
 export const name = 'A swap drops nothing';
 export const goal = 'no request fails, and each answer is that of the version it names';

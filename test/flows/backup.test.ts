@@ -9,6 +9,7 @@ import type { Job } from '../../src/schemas/jobs.js';
 import { send } from '../helpers/http.js';
 import { photo, photos, submit, upload } from '../helpers/photos.js';
 import { serviceForTest, type TestService } from '../helpers/service.js';
+import { tinyBackbone } from '../helpers/tiny-backbone.js';
 
 const page = await readFile(join(PACKAGE_ROOT, 'docs', 'backup.md'), 'utf8');
 const block = (name: string) => new RegExp(`<!-- ${name} -->\\n\`\`\`sh\\n([\\s\\S]*?)\`\`\``).exec(page)![1]!;
@@ -29,7 +30,8 @@ const skip = spawnSync('tar', ['--version'], { encoding: 'utf8' }).stdout?.inclu
 
 await t.test('what was saved while the service worked answers as before', { skip }, async (t) => {
   const folder = t.testdir();
-  const service = await serviceForTest(t);
+  const env = await tinyBackbone(t);
+  const service = await serviceForTest(t, { env });
   const image = await photo(0, 99);
   const dataset = await upload(service, await photos(['a', 'b'], 6));
   for (const seed of [1, 2]) {
@@ -47,20 +49,20 @@ await t.test('what was saved while the service worked answers as before', { skip
 
   // The worker goes on with these while files are copied.
   const more = await Promise.all(
-    Array.from({ length: 3 }, (_, i) =>
+    Array.from({ length: 2 }, (_, i) =>
       submit(service, { dataset: dataset.id, model: 'other', head: 'linear', seed: i }),
     ),
   );
   const backup = join(folder, 'backup.tar');
-  const saved = shell(block('backup'), { DATA_DIR: service.dataDir, BACKUP: backup });
+  const saved = shell(block('backup'), { ...env, DATA_DIR: service.dataDir, BACKUP: backup });
   t.equal(saved.status, 0, saved.stderr);
   await point(2); // not in the backup
   await service.stop();
 
   const dataDir = join(folder, 'restored');
-  const restored = shell(block('restore'), { DATA_DIR: dataDir, BACKUP: backup });
+  const restored = shell(block('restore'), { ...env, DATA_DIR: dataDir, BACKUP: backup });
   t.equal(restored.status, 0, `${restored.stdout}${restored.stderr}`);
-  const again = await serviceForTest(t, { env: { DATA_DIR: dataDir } });
+  const again = await serviceForTest(t, { env: { ...env, DATA_DIR: dataDir } });
   t.same(await answersOf(again, image), before);
   for (const { id } of more) {
     t.equal((await again.ended(id)).status, 'succeeded', 'a job that was accepted before the backup ends after it');
@@ -68,7 +70,7 @@ await t.test('what was saved while the service worked answers as before', { skip
   const { versions } = await again.json<{ versions: number[] }>('/v1/models/other');
   t.equal(versions.length, more.length, 'one version each');
   await again.stop();
-  const fsck = shell('node build/src/bin/fsck.js', { DATA_DIR: dataDir });
+  const fsck = shell('node build/src/bin/fsck.js', { ...env, DATA_DIR: dataDir });
   t.match(fsck, { status: 0, stdout: /all is well/ }, `${fsck.stdout}${fsck.stderr}`);
 });
 

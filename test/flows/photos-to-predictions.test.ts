@@ -7,7 +7,7 @@ import type { HeldOutPrediction } from '../../src/schemas/predictions.js';
 import type { Report } from '../../src/schemas/report.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
 import { zip } from '../helpers/archives.js';
-import { form, send } from '../helpers/http.js';
+import { form, send, until } from '../helpers/http.js';
 import { photo, photos, pixels, submit } from '../helpers/photos.js';
 import { serviceForTest } from '../helpers/service.js';
 
@@ -70,12 +70,11 @@ await t.test('a job goes through its phases, its progress never falls, and its e
   t.match(created, { dataset: dataset.id, model: 'leaves', version: null, backbone: 'rootstock_s', error: null });
   const following = send(url, `/v1/jobs/${created.id}/events`, { headers: { accept: 'text/event-stream' } });
   const seen: Job[] = [];
-  for (;;) {
-    const job = await json<Job>(`/v1/jobs/${created.id}`);
-    seen.push(job);
-    if (!['queued', 'running'].includes(job.status)) break;
-    await new Promise((resolve) => setTimeout(resolve, 15));
-  }
+  const look = async () => {
+    seen.push(await json<Job>(`/v1/jobs/${created.id}`));
+    return seen.at(-1)!.finished_at !== null;
+  };
+  await until(look, { timeoutMs: 120_000, everyMs: 15, what: 'the end of the job', state: () => seen.at(-1) });
   first = seen.at(-1)!;
   t.match(first, { status: 'succeeded', progress: 1, version: 1, phase: null, seconds_left: null, error: null });
   t.ok(first.accuracy! > 0.8, `accuracy ${first.accuracy}`);

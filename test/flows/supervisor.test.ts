@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 import { PACKAGE_ROOT } from '../../src/config.js';
+import { until } from '../helpers/http.js';
 
 const SUPERVISOR = pathToFileURL(join(PACKAGE_ROOT, 'build/src/launch/run-supervisor.js')).href;
 const IOREDIS = pathToFileURL(join(PACKAGE_ROOT, 'node_modules/ioredis/built/index.js')).href;
@@ -142,11 +143,8 @@ t.test('a part that dies is started again, the server on the same port', async (
   const url = await graft.url();
   await fetch(`${url}/die`).catch(() => {});
   await graft.says(/The server died \(it was ended by SIGKILL\); starting it again/);
-  for (let i = 0; i < 100; i++) {
-    const answer = await fetch(url).catch(() => undefined);
-    if (answer?.ok) break;
-    await sleep(50);
-  }
+  const answers = async () => (await fetch(url).catch(() => undefined))?.ok;
+  await until(answers, { timeoutMs: 30_000, everyMs: 50, what: 'an answer of the next server' });
   t.equal(await (await fetch(url)).text(), 'hello');
   graft.child.kill('SIGTERM');
   t.equal(await graft.closed, 0);
@@ -160,7 +158,7 @@ t.test('Redis that dies is started again with its data, and nobody else', async 
   const [, , redis] = await processes();
   process.kill(redis!, 'SIGKILL');
   await graft.says(/The Redis died/);
-  while ((await processes())[2] === redis) await sleep(20);
+  await until(async () => (await processes())[2] !== redis, { what: 'another Redis', state: processes });
   graft.child.kill('SIGTERM');
   t.equal(await graft.closed, 0);
   t.match(graft.printed(), /worker put its job back/);

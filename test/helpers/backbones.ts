@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ImportOptions, importBackbone } from '../../src/backbones/image/import/import-backbone.js';
 import { Backbones, type BackbonesOptions } from '../../src/backbones/backbones.js';
 import type { Backbone } from '../../src/backbones/contract.js';
 import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
+import { type ImportOptions, importBackbone } from '../../src/backbones/image/import/import-backbone.js';
 import { imageModality } from '../../src/backbones/image/modality.js';
 import type { DenseFeatures } from '../../src/numbers/features.js';
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import { startRedis } from '../../src/launch/redis-server.js';
 import type { Job } from '../../src/schemas/jobs.js';
+import { until } from './http.js';
 
 /** A whole service of its own: Redis, server and worker as processes on a free port, data in a temporary folder. */
 export interface TestService {
@@ -96,13 +97,12 @@ export async function serviceForTest(
       return (text === '' ? undefined : JSON.parse(text)) as T;
     },
     async ended(job, timeoutMs = 120_000) {
-      const deadline = Date.now() + timeoutMs;
-      for (;;) {
-        const found = await service.json<Job>(`/v1/jobs/${job}`);
-        if (!['queued', 'running'].includes(found.status)) return found;
-        if (Date.now() > deadline) throw new Error(`job ${job} is still ${found.status} after ${timeoutMs} ms`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
+      const look = () => service.json<Job>(`/v1/jobs/${job}`);
+      const check = async () => {
+        const found = await look();
+        return found.finished_at !== null && found;
+      };
+      return until(check, { timeoutMs, everyMs: 100, what: `the end of job ${job}`, state: look });
     },
   };
   return service;

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dataset, Example } from '../../../src/schemas/datasets.js';
 import type { VersionManifest } from '../../../src/schemas/versions.js';
+import { until } from '../../helpers/http.js';
 
 /** What a data folder holds, every byte hashed again. */
 export interface Audit {
@@ -39,6 +40,15 @@ export async function audit(dataDir: string): Promise<Audit> {
     }
   }
   return found;
+}
+
+/** The same once workers have put away what jobs that ended had under way; as it is where that takes longer than 5 s. */
+export async function auditAtRest(dataDir: string): Promise<Audit> {
+  const look = async () => {
+    const now = await audit(dataDir);
+    return now.pending === 0 && now.temporary.length === 0 && now;
+  };
+  return until(look, { timeoutMs: 5000 }).catch(() => audit(dataDir));
 }
 
 async function auditVersion(model: string, number: string, found: Audit): Promise<void> {

@@ -59,12 +59,14 @@ export class World {
 
   async submit(model: string): Promise<string> {
     const input = { ...trainInput({ model }) };
+    const deadline = Date.now() + 60_000;
     for (;;) {
       try {
         const { job } = await this.jobs.submit({ kind: 'train', tenant: 'default', by: 'local', input });
         this.note(job);
         return job.id;
-      } catch {
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
         await sleep(50); // Redis is on its way back: 503
       }
     }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { EmbeddedBackbones } from '../../../src/backbones/embedded.js';
-import { loadConfig } from '../../../src/config.js';
-import { writeTfjsLayers } from '../../../src/heads/tfjs-layers.js';
-import { newId } from '../../../src/ids.js';
-import { Registry } from '../../../src/registry/registry.js';
-import type { VersionManifest } from '../../../src/schemas/versions.js';
-import { FileStorage } from '../../../src/storage/file-storage.js';
-import { randomFrom } from '../../helpers/photos.js';
+import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
+import { loadConfig } from '../../src/config.js';
+import { writeTfjsLayers } from '../../src/heads/tfjs-layers.js';
+import { newId } from '../../src/ids.js';
+import { Registry } from '../../src/registry/registry.js';
+import type { VersionManifest } from '../../src/schemas/versions.js';
+import { FileStorage } from '../../src/storage/file-storage.js';
+import { randomFrom } from './photos.js';
 
 export interface ServeModel {
   dataDir: string;
