@@ -15,7 +15,7 @@ function backbones(...args: string[]) {
     [join(PACKAGE_ROOT, 'build/src/bin/backbones.js'), ...args],
     {
       encoding: 'utf8',
-      env: { ...process.env, MODELS_DIR: join(folder, 'models'), DATA_DIR: dataDir },
+      env: { ...process.env, NODE_OPTIONS: '', MODELS_DIR: join(folder, 'models'), DATA_DIR: dataDir },
     },
   );
   return { status, stdout, stderr };

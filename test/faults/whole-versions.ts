@@ -107,6 +107,7 @@ async function fail(
   if (fault === 'kill') {
     const child = fork(join(import.meta.dirname, 'helpers', 'life.js'), [root, String(at), moment], {
       stdio: 'ignore',
+      env: { ...process.env, NODE_OPTIONS: '' },
     });
     const [, by] = await once(child, 'exit');
     return by === 'SIGKILL';

@@ -7,6 +7,9 @@ import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { PACKAGE_ROOT } from '../../src/config.js';
 
+/** Without what tap makes each process of Node load. */
+const ENV: NodeJS.ProcessEnv = { ...process.env, NODE_OPTIONS: '' };
+
 /** A stand-in for the compiler: slow, counts its runs, and copies sources. */
 const COMPILER = `
 const fs = require('node:fs');
@@ -36,12 +39,12 @@ async function project(t: Test) {
   return {
     root,
     compilations: async () => (await readFile(join(root, 'runs'), 'utf8')).length,
-    start(words: string[], env: NodeJS.ProcessEnv = process.env) {
+    start(words: string[], env: NodeJS.ProcessEnv = ENV) {
       const child = spawn(process.execPath, [join(root, 'src', 'bin', 'setup.mjs'), ...words], { cwd: root, env });
       t.teardown(() => child.kill('SIGKILL'));
       return child;
     },
-    async run(words: string[], env: NodeJS.ProcessEnv = process.env) {
+    async run(words: string[], env: NodeJS.ProcessEnv = ENV) {
       const child = this.start(words, env);
       const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
       return { out, err, code };
@@ -119,7 +122,7 @@ t.test('a signal reaches the program, and we end when it has ended', async (t) =
 
 t.test('without a redis-server, and nobody to install one, a sentence says what to do', async (t) => {
   const graft = await project(t);
-  const { REDIS_URL: _, ...env } = process.env;
+  const { REDIS_URL: _, ...env } = ENV;
   const PATH = join(graft.root, 'empty');
   t.match(await graft.run(['--redis', 'hello'], { ...env, PATH }), {
     out: '',

@@ -72,7 +72,15 @@ async function supervisor(t: Test, { server = SERVER, worker = WORKER, env = {} 
   const start = () => {
     const { REDIS_URL: _, ...inherited } = process.env;
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-      env: { ...inherited, PORT: '0', SHUTDOWN_SECONDS: '2', DATA_DIR: join(folder, 'data'), PIDS: pids, ...env },
+      env: {
+        ...inherited,
+        NODE_OPTIONS: '',
+        PORT: '0',
+        SHUTDOWN_SECONDS: '2',
+        DATA_DIR: join(folder, 'data'),
+        PIDS: pids,
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     t.teardown(() => child.kill('SIGKILL'));

@@ -15,6 +15,7 @@ async function run(
     entry: await stubEntry(t, body),
     memoryMb: 100,
     timeoutMs: 20_000,
+    env: { ...process.env, NODE_OPTIONS: '' },
     signal: new AbortController().signal,
     onMessage: (message) => messages.push(message),
     ...options,

@@ -496,7 +496,7 @@ t.test('npm run fsck: sentences, a file for programs, and 0, 1 or 2', async (t) 
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       [join(PACKAGE_ROOT, 'build', 'src', 'bin', 'fsck.js'), ...args],
-      { env: { ...process.env, DATA_DIR: dataDir }, encoding: 'utf8' },
+      { env: { ...process.env, NODE_OPTIONS: '', DATA_DIR: dataDir }, encoding: 'utf8' },
     );
     return { status, stdout, stderr };
   };
