@@ -1,4 +1,9 @@
-/** What several entry points construct in the same way. */
+/**
+ * bin/ holds the entry points. Only they construct things, read the environment and print; what they construct lies in the
+ * rooms.
+ *
+ * This file: what several of them construct in the same way.
+ */
 
 import type { BackbonesOptions } from '../backbones/backbones.js';
 import { imageModality } from '../backbones/image/modality.js';

@@ -1,3 +1,9 @@
+/**
+ * launch/ is what `npm start` does before and around the service: setup/ installs and compiles what is missing, here Redis,
+ * server and worker are started, watched and ended together. The programs themselves lie in bin/.
+ *
+ * This file: the supervisor as a program.
+ */
 import { loadConfig } from '../config.js';
 import { AppError } from '../errors.js';
 import { prepareDataFolder } from '../storage/data-folder.js';

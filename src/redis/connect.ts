@@ -1,3 +1,9 @@
+/**
+ * redis/ connects to Redis, reads its address, and counts requests in it. What a queue or live events mean lies in jobs/; the
+ * `redis-server` that `npm start` runs lies in launch/.
+ *
+ * This file: a connection, and how long a request waits for it.
+ */
 import { Redis, type RedisOptions } from 'ioredis';
 import { AppError } from '../errors.js';
 import type { Log } from '../log.js';

@@ -1,4 +1,8 @@
-/** Text for a terminal: numbers with units, and texts cut to a width. */
+/**
+ * terminal/ is how programs print: numbers, bars, tables, colours, a line that moves. What they say lies in demo/, launch/ and bin/.
+ *
+ * This file: numbers with units, and texts cut to a width.
+ */
 
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

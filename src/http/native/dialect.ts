@@ -1,4 +1,7 @@
-/** The service's own dialect, which openapi.yaml describes. One file a noun; each translates and does nothing else. */
+/**
+ * native/ is the service's own dialect, which openapi.yaml describes: a file a noun, each of which translates and does nothing
+ * else. Rules lie in operations/; what other dialects need, too, lies in http/.
+ */
 import { BEARER_HINT, bearerKey } from '../bearer-key.js';
 import type { Dialect } from '../dialect.js';
 import { renderProblem } from '../problem.js';

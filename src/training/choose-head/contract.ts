@@ -1,3 +1,7 @@
+/**
+ * choose-head/ fits heads on features and chooses among them and their settings, on examples that the fits have not seen. How a
+ * kind of head computes lies in heads/; when a head is chosen is a stage of training.
+ */
 /** What every kind of fit is given, and what it answers. */
 import type { Engine } from '../../heads/engine.js';
 import type { DenseLayer } from '../../heads/head.js';

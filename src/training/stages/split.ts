@@ -1,3 +1,9 @@
+/**
+ * stages/ holds the stages of a training, one a file; none imports another. What two of them need lies in training/ or one of
+ * its other sub-rooms.
+ *
+ * This file: who trains, who chooses, who tests.
+ */
 import { classWithoutTrainingExamples } from '../check-training.js';
 import { holdOut, type SplitEntry } from '../parts.js';
 import type { Parts } from '../run.js';
