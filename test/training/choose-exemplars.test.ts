@@ -13,8 +13,9 @@ t.test('of many a bounded choice is, with the small classes whole, and the seed 
   t.equal(chosen.length, 5000);
   t.equal(new Set(chosen).size, 5000);
   t.equal(chosen.filter((image) => y[image] === 1).length, 20);
-  t.same(chosen, chooseExemplars(images, y, 100, 0));
-  t.notSame(chosen, chooseExemplars(images, y, 100, 1));
+  // As texts: comparing thousands of elements one by one takes seconds.
+  t.equal(String(chosen), String(chooseExemplars(images, y, 100, 0)));
+  t.not(String(chosen), String(chooseExemplars(images, y, 100, 1)));
   t.ok(chooseExemplars(images, y, 100_000, 0).length * 100_000 <= 8 * 2 ** 20, 'bounded in bytes');
   t.end();
 });

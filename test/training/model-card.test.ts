@@ -1,8 +1,8 @@
 import t from 'tap';
 import type { ImageBackboneCard } from '../../src/schemas/backbones.js';
 import type { Report } from '../../src/schemas/report.js';
-import { modelCard } from '../../src/training/model-card.js';
 import { figuresOf } from '../../src/training/figures.js';
+import { modelCard } from '../../src/training/model-card.js';
 import { IMAGES } from '../helpers/backbones.js';
 
 const BACKBONE: ImageBackboneCard = {

@@ -47,7 +47,7 @@ t.test('what is taken in by its headers decodes, whatever bytes are changed', as
     await profiled.jpeg().toBuffer(),
   ];
   let plain = 0;
-  for (let i = 0; i < 3000; i += 1) {
+  for (let i = 0; i < 1500; i += 1) {
     const bytes = Buffer.from(sources[i % sources.length]!);
     // Headers are where an error can be: two changes of three go there.
     const within = i % 3 === 0 ? bytes.length : Math.min(bytes.length, 640);
@@ -60,7 +60,7 @@ t.test('what is taken in by its headers decodes, whatever bytes are changed', as
     const { autoOrient } = await sharp(bytes).metadata();
     if (autoOrient.width !== size.width || autoOrient.height !== size.height) t.fail(`variant ${i}: ${size.width}`);
   }
-  t.ok(plain > 500 && plain < 2900, `${plain} of 3000 are plain`);
+  t.ok(plain > 250 && plain < 1450, `${plain} of 1500 are plain`);
 });
 
 t.test('the size is that of the photo as it is seen', async (t) => {
