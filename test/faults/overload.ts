@@ -43,13 +43,15 @@ export async function run({ long, log }: RowOptions): Promise<Figure[]> {
     const quietMs = long ? 100 : 1000;
     const figures: Figure[] = [];
 
-    // 1. Three times what it can do.
-    const capacity = await capacityOf(service.url, image, long ? 4000 : 400);
-    const outcomes = await openLoop(service.url, image, 3 * capacity, long ? 10_000 : 1000);
+    // 1. Three times what it can do. The short form shares the cores with other tests, so that a capacity measured a moment
+    // ago says little: it sends seven times the queue at once.
+    const outcomes = long
+      ? await openLoop(service.url, image, 3 * (await capacityOf(service.url, image, 4000)), 10_000)
+      : await burst(service.url, image, 450);
     const taken = outcomes.filter(({ status }) => status === 200);
     const shed = outcomes.filter(({ status }) => status === 429);
     const silent = shed.filter(({ retryAfter }) => !(Number(retryAfter) >= 1)).length;
-    log(`capacity ${capacity.toFixed(0)}/s; of ${outcomes.length} requests ${taken.length} taken, ${shed.length} shed`);
+    log(`of ${outcomes.length} requests ${taken.length} taken, ${shed.length} shed`);
     figures.push(
       exactly('three times capacity: neither answered nor shed', outcomes.length - taken.length - shed.length, 0),
       exactly('three times capacity: shed without Retry-After', silent, 0),
@@ -165,6 +167,14 @@ async function openLoop(url: string, image: Buffer, perSecond: number, ms: numbe
     await sleep(5);
   }
   const outcomes = await Promise.all(sent);
+  agent.destroy();
+  return outcomes;
+}
+
+/** All at once. */
+async function burst(url: string, image: Buffer, count: number): Promise<Outcome[]> {
+  const agent = new Agent({ keepAlive: true });
+  const outcomes = await Promise.all(Array.from({ length: count }, () => predict(url, KEYS.load, image, agent)));
   agent.destroy();
   return outcomes;
 }
