@@ -60,7 +60,10 @@ export class JobReporter {
     return this.#inTurn(async () => {
       // What was lost must be back before something new takes its numbers.
       this.#events = await this.#live.restore(this.#id, this.#events);
-      this.#events.lines.push(await this.#live.addEvent(this.#id, event));
+      const { line, base, length } = await this.#live.addEvent(this.#id, event);
+      const lines = [...this.#events.lines, line];
+      // Where Redis lost the list between the two, its numbers begin anew, and what was told before lies below them.
+      this.#events = { base: Math.max(0, base - Math.max(0, lines.length - length)), lines };
     });
   }
 

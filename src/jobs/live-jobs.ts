@@ -43,18 +43,19 @@ export class LiveJobs {
     return text === null ? undefined : JSON.parse(text);
   }
 
-  /** @returns the event as it lies in Redis */
-  async addEvent(job: string, event: NewEvent): Promise<string> {
+  /** @returns the event as it lies in Redis, and how many are there with it. */
+  async addEvent(job: string, event: NewEvent): Promise<{ line: string; base: number; length: number }> {
     const line = JSON.stringify({ at: new Date().toISOString(), ...event });
-    const base = event.type === 'created' ? 0 : laterThanSeen(job);
-    await this.#redis.eval(ADD_EVENT, 3, eventsKey(job), baseKey(job), `${REDIS_PREFIX}:events`, line, base, job);
-    return line;
+    const start = event.type === 'created' ? 0 : laterThanSeen(job);
+    const keys = [eventsKey(job), baseKey(job), `${REDIS_PREFIX}:events`];
+    const [base, length] = (await this.#redis.eval(ADD_EVENT, 3, ...keys, line, start, job)) as [number, number];
+    return { line, base, length };
   }
 
   /** All events as they lie in Redis, and the base of their numbers. */
   async told(job: string): Promise<ToldEvents> {
-    const base = Number((await this.#redis.get(baseKey(job))) ?? 0);
-    return { base, lines: await this.#redis.lrange(eventsKey(job), 0, -1) };
+    const { base, lines } = await this.#read(job, 0);
+    return { base, lines };
   }
 
   /**
@@ -76,9 +77,7 @@ export class LiveJobs {
 
   /** Events after the sequence number `after`. */
   async events(job: string, after = 0): Promise<JobEvent[]> {
-    const base = Number((await this.#redis.get(baseKey(job))) ?? 0);
-    const from = Math.max(0, after - base);
-    const lines = await this.#redis.lrange(eventsKey(job), from, -1);
+    const { base, from, lines } = await this.#read(job, after);
     return lines.map((line, i) => ({ seq: base + from + 1 + i, ...JSON.parse(line) }));
   }
 
@@ -105,6 +104,13 @@ export class LiveJobs {
     const keys = [progressKey(job), eventsKey(job), baseKey(job)];
     await this.#redis.multi(keys.map((key) => ['expire', key, LINGER_SECONDS])).exec();
   }
+
+  /** The lines after the sequence number `after` and their base, of one moment: a wipe in between would mix two counts. */
+  async #read(job: string, after: number): Promise<ToldEvents & { from: number }> {
+    const read = await this.#redis.eval(READ_EVENTS, 2, eventsKey(job), baseKey(job), after);
+    const [base, from, lines] = read as [number, number, string[]];
+    return { base, from, lines };
+  }
 }
 
 /** Appends an event and announces it. The first of a list decides where the list's numbers begin. */
@@ -112,6 +118,13 @@ const ADD_EVENT = `
 if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SET', KEYS[2], ARGV[2]) end
 redis.call('RPUSH', KEYS[1], ARGV[1])
 redis.call('PUBLISH', KEYS[3], ARGV[3])
+return {tonumber(redis.call('GET', KEYS[2]) or '0'), redis.call('LLEN', KEYS[1])}
+`;
+
+const READ_EVENTS = `
+local base = tonumber(redis.call('GET', KEYS[2]) or '0')
+local from = math.max(0, tonumber(ARGV[1]) - base)
+return {base, from, redis.call('LRANGE', KEYS[1], from, -1)}
 `;
 
 /**

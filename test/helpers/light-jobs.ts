@@ -64,12 +64,12 @@ export class LightLive {
     return this.#progress.get(job);
   }
 
-  async addEvent(job: string, event: NewEvent): Promise<string> {
+  async addEvent(job: string, event: NewEvent): Promise<{ line: string; base: number; length: number }> {
     const events = this.#events.get(job) ?? [];
     events.push({ seq: events.length + 1, at: new Date().toISOString(), ...event });
     this.#events.set(job, events);
     this.#changes.emit(job);
-    return JSON.stringify(event);
+    return { line: JSON.stringify(event), base: 0, length: events.length };
   }
 
   async events(job: string, after = 0): Promise<JobEvent[]> {

@@ -74,6 +74,36 @@ t.test('events that others told after the loss keep their numbers, and those los
   await reporter.end();
 });
 
+t.test('numbers do not fall where Redis is wiped between the look at what was lost and the new event', async (t) => {
+  const { submit, jobs, live, redis: client } = await jobsForTest(t, redis.url);
+  const { id } = (await submit()).job;
+  const reporter = new JobReporter({ live, id, attempt: 1 });
+  await reporter.addEvent(event('a'));
+  const addEvent = live.addEvent.bind(live);
+  live.addEvent = async (...told) => {
+    live.addEvent = addEvent;
+    await sleep(20);
+    await client.flushall();
+    return addEvent(...told);
+  };
+  await reporter.addEvent(event('b'));
+  const [seen] = await jobs.events('default', id);
+  t.equal(seen!.message, 'b');
+  t.ok(seen!.seq > 3, 'after the loss numbers go on above those that a reader may have seen');
+  await client.flushall();
+  await until(async () => (await jobs.events('default', id)).length === 3, { what: 'three events' });
+  const events = await jobs.events('default', id);
+  t.same(
+    events.map(({ seq, message }) => [seq, message]),
+    [
+      [seen!.seq - 2, 'The job is queued'],
+      [seen!.seq - 1, 'a'],
+      [seen!.seq, 'b'],
+    ],
+  );
+  await reporter.end();
+});
+
 t.test('progress does not fall behind that of an earlier attempt', async (t) => {
   const { submit, live } = await jobsForTest(t, redis.url);
   const { id } = (await submit()).job;
