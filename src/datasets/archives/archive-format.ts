@@ -4,11 +4,16 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { AppError } from '../../errors.js';
 import type { ArchiveFormat } from './archive.js';
+import { ReadAhead } from './read-ahead.js';
+import { findZip, partOfSplitZip } from './zip-bounds.js';
 
 const ACCEPTED = 'Send a zip, a tar or a tar.gz with a folder for each class.';
 
 /** Length of a tar block, and all that is needed to know any format. */
 const BLOCK = 512;
+
+/** With it begins the first file of a zip that was split: `PK\7\8`. */
+const SPLIT_MARKER = 0x08074b50;
 
 /** Formats that people send and that are not read here, by their first bytes. */
 const OTHERS: [name: string, magic: Buffer][] = [
@@ -32,6 +37,8 @@ export async function recogniseFormat(path: string): Promise<ArchiveFormat> {
     if (isTar(await firstInflatedBlock(path))) return 'tar.gz';
     throw new AppError('not_an_archive', `This is gzip, but no tar lies in it. ${ACCEPTED}`);
   }
+  if (block.length >= 4 && block.readUInt32LE(0) === SPLIT_MARKER) throw partOfSplitZip();
+  if (await hasZip(path)) return 'zip';
   const other = OTHERS.find(([, magic]) => block.subarray(0, magic.length).equals(magic));
   const found = other ? `This is a ${other[0]} archive, which is not read here.` : 'These bytes are no archive.';
   throw new AppError('not_an_archive', `${found} ${ACCEPTED}`, { details: { accepted: ['zip', 'tar', 'tar.gz'] } });
@@ -65,6 +72,16 @@ function isTar(block: Buffer): boolean {
   // The sum of the block, with its own field counted as eight spaces.
   const sum = block.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 0x20 : byte), 0);
   return written === sum;
+}
+
+/** A zip behind other bytes, such as a program that unpacks it. */
+async function hasZip(path: string): Promise<boolean> {
+  const file = await open(path, 'r');
+  try {
+    return (await findZip(await ReadAhead.of(file))) !== undefined;
+  } finally {
+    await file.close();
+  }
 }
 
 async function firstBlock(path: string): Promise<Buffer> {

@@ -24,6 +24,23 @@ export interface ZipRecord {
   kind: 'file' | 'link' | 'special';
 }
 
+export const STORED = 0;
+const DEFLATED = 8;
+
+/** Signature of a record of the directory, and its bytes without name, extra field and comment. */
+const RECORD = 0x02014b50;
+const RECORD_BYTES = 46;
+
+/** Ways of packing that other programs write, by their number in the directory. */
+const OTHER_METHODS = new Map([
+  [9, 'Deflate64'],
+  [12, 'bzip2'],
+  [14, 'LZMA'],
+  [93, 'Zstandard'],
+  [95, 'xz'],
+  [98, 'PPMd'],
+]);
+
 /** Bytes of a local header without its name and extra field. */
 export const LOCAL_HEADER_BYTES = 30;
 
@@ -44,7 +61,31 @@ export async function readZipDirectory(ahead: ReadAhead, limits: ArchiveLimits):
       { details: { bytes: size, unpacked_bytes: total, max_ratio: limits.maxRatio } },
     );
   }
-  return records.filter((record) => record.name !== '');
+  const files = records.filter((record) => record.name !== '');
+  refuseForeignMethod(files);
+  return files;
+}
+
+export function isReadMethod(method: number): boolean {
+  return method === STORED || method === DEFLATED;
+}
+
+export function methodName(method: number): string {
+  const name = OTHER_METHODS.get(method);
+  return name ? `${name} (method ${method})` : `method ${method}`;
+}
+
+/** Where not one file could be read, the directory alone says so. */
+function refuseForeignMethod(files: ZipRecord[]): void {
+  const foreign = files.find(({ method }) => !isReadMethod(method));
+  if (!foreign || files.some(({ method }) => isReadMethod(method))) return;
+  const explorer = foreign.method === 9 ? ' Windows Explorer writes it for more than 2 GB.' : '';
+  throw new AppError(
+    'not_an_archive',
+    `The files of this zip are compressed with ${methodName(foreign.method)}, which is not read here.${explorer} Pack the ` +
+      'folder again with another program, as a zip with the method Deflate (7-Zip, zip -r) or as a tar.gz.',
+    { details: { method: foreign.method } },
+  );
 }
 
 async function readEntries(ahead: ReadAhead, limits: ArchiveLimits): Promise<{ records: ZipRecord[]; start: number }> {
@@ -54,11 +95,11 @@ async function readEntries(ahead: ReadAhead, limits: ArchiveLimits): Promise<{ r
       decodeStrings: false,
       autoClose: false,
     });
-    if (zip.entryCount > limits.maxEntries) throw tooManyEntries(zip.entryCount, limits.maxEntries);
     const start = cursor(zip);
+    zip.entryCount = Math.max(zip.entryCount, await countRecords(ahead, start, limits.maxEntries));
+    if (zip.entryCount > limits.maxEntries) throw tooManyEntries(zip.entryCount, limits.maxEntries);
     const records: ZipRecord[] = [];
     for await (const entry of zip.eachEntry()) records.push(toRecord(entry, start));
-    await assertDirectoryEnds(ahead, cursor(zip));
     return { records, start };
   } catch (error) {
     // yauzl's own errors carry a message and no code; all else is ours or the disk's.
@@ -132,12 +173,18 @@ function refuseOverlaps(records: ZipRecord[], directoryStart: number): void {
   }
 }
 
-/** The count of entries is 16 bits wide and can lie: a directory that goes on would mean files lost in silence. */
-async function assertDirectoryEnds(ahead: ReadAhead, position: number): Promise<void> {
-  if (position + 4 > ahead.size) return;
-  const next = await ahead.read(position, 4);
-  if (next.readUInt32LE(0) !== 0x02014b50) return;
-  throw new AppError('archive_damaged', 'The zip holds more files than its directory declares. Pack it again.');
+/**
+ * The count in the end record is 16 bits wide, and macOS lets it run over: the records themselves are counted.
+ * @returns at most one more than `most`
+ */
+async function countRecords(ahead: ReadAhead, start: number, most: number): Promise<number> {
+  let count = 0;
+  for (let position = start; count <= most && position + RECORD_BYTES <= ahead.size; count += 1) {
+    const record = await ahead.read(position, RECORD_BYTES);
+    if (record.readUInt32LE(0) !== RECORD) break;
+    position += RECORD_BYTES + record.readUInt16LE(28) + record.readUInt16LE(30) + record.readUInt16LE(32);
+  }
+  return count;
 }
 
 /** Where yauzl stands in the directory (its type says boolean). */

@@ -1,13 +1,20 @@
 import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { crc32, inflateRaw } from 'node:zlib';
+import { AppError } from '../../errors.js';
 import type { ArchiveEntry, ArchiveLimits, Refusal } from './archive.js';
 import { ReadAhead } from './read-ahead.js';
-import { LOCAL_HEADER_BYTES, readZipDirectory, type ZipRecord } from './zip-directory.js';
+import { findZip } from './zip-bounds.js';
+import {
+  isReadMethod,
+  LOCAL_HEADER_BYTES,
+  methodName,
+  readZipDirectory,
+  STORED,
+  type ZipRecord,
+} from './zip-directory.js';
 
 const inflate = promisify(inflateRaw);
-const STORED = 0;
-const DEFLATED = 8;
 
 /** Signature of a local header: `PK\3\4`. */
 const LOCAL_HEADER = 0x04034b50;
@@ -24,7 +31,10 @@ export async function* readZip(path: string, limits: ArchiveLimits): AsyncGenera
   const file = await open(path, 'r');
   const reads = new Set<Promise<unknown>>();
   try {
-    const ahead = await ReadAhead.of(file);
+    const whole = await ReadAhead.of(file);
+    const bounds = await findZip(whole);
+    if (!bounds) throw noDirectory();
+    const ahead = whole.part(bounds);
     for (const record of await readZipDirectory(ahead, limits)) {
       yield {
         name: record.name,
@@ -50,10 +60,10 @@ export async function* readZip(path: string, limits: ArchiveLimits): AsyncGenera
 function refusalOf({ kind, method, bytes, compressedBytes }: ZipRecord): Refusal | undefined {
   if (kind === 'link') return { code: 'link', reason: 'It is a symbolic link; links are not followed.' };
   if (kind === 'special') return { code: 'not_a_regular_file', reason: 'It is not a regular file.' };
-  if (method !== STORED && method !== DEFLATED) {
+  if (!isReadMethod(method)) {
     return {
       code: 'unsupported_compression',
-      reason: `It is compressed with method ${method}; only stored (0) and deflated (8) files are read.`,
+      reason: `It is compressed with ${methodName(method)}; only stored (0) and deflated (8) files are read.`,
     };
   }
   // Deflate adds 5 bytes per 16 KB at worst: what is far longer packed than unpacked would only fill the memory.
@@ -86,6 +96,14 @@ async function unpack(packed: Buffer, bytes: number): Promise<Buffer | Refusal> 
     if (error instanceof RangeError) return damaged('it holds more bytes than declared');
     return damaged(`its data cannot be inflated (${error instanceof Error ? error.message : error})`);
   }
+}
+
+function noDirectory(): AppError {
+  return new AppError(
+    'archive_damaged',
+    'The zip has no directory at its end: it was cut off on the way, or it is the first part of a split zip. Send the whole ' +
+      'file, or join the parts first.',
+  );
 }
 
 function damaged(what: string): Refusal {
