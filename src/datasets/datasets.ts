@@ -3,6 +3,7 @@
  * reads it again. What an archive is lies in archives/, where labels come from in labels/. What an example means to a
  * backbone is the modality's; what is learnt from it is training's.
  */
+import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -11,12 +12,12 @@ import pLimit from 'p-limit';
 import { AppError } from '../errors.js';
 import { newId } from '../ids.js';
 import { DatasetId } from '../schemas/common.js';
-import type { Dataset, DatasetSummary, Example } from '../schemas/datasets.js';
+import type { Dataset, DatasetSummary, Example, LayoutWanted } from '../schemas/datasets.js';
 import { readJson, type Storage, writeJson } from '../storage/contract.js';
 import { readForward } from '../storage/read-forward.js';
 import type { ArchiveFormat } from './archives/archive.js';
 import { recogniseFormat } from './archives/archive-format.js';
-import { readArchive } from './archives/read-archive.js';
+import { readArchives } from './archives/read-archive.js';
 import { describeDataset } from './describe-dataset.js';
 import type { DatasetModality } from './examine-entry.js';
 import { type ArchiveFindings, noFindings, packContent } from './pack-content.js';
@@ -44,18 +45,40 @@ export interface DatasetsOptions {
   archivesAtOnce?: number;
 }
 
-export interface CreateDataset {
+export interface ReceiveUpload {
   tenant: string;
-  /** Who sends it: the mark of an API key, `local` without keys. */
-  by: string;
   /** The archive: zip, tar or tar.gz, known by its bytes. */
   source: Readable;
-  /** Name of the uploaded file, if it has one; shown, never used. */
+  /** Name of the uploaded file, if it has one; shown, and a folder where several archives have none. */
   name: string | null;
   /** SHA-256 (hex) that the upload must have. */
   expectedSha256?: string;
+  /** Bytes that were received before, where several archives become one data set. */
+  receivedBytes?: number;
   /** Aborted when the client leaves. */
   signal?: AbortSignal;
+}
+
+export interface CreateOptions {
+  tenant: string;
+  /** Who sends it: the mark of an API key, `local` without keys. */
+  by: string;
+  /** How the archive is to be understood; absent: as it looks. */
+  layout?: LayoutWanted;
+  /** Say how it would be understood, and keep nothing. */
+  dryRun?: boolean;
+  /** Aborted when the client leaves. */
+  signal?: AbortSignal;
+}
+
+export type CreateDataset = ReceiveUpload & CreateOptions;
+
+/** An archive that was received whole, in a temporary file. */
+export interface ReceivedUpload {
+  path: string;
+  name: string | null;
+  bytes: number;
+  sha256: string;
 }
 
 /** A data set for reading its examples. */
@@ -72,12 +95,13 @@ export interface OpenDataset {
   readForward(examples: Pick<Example, 'offset' | 'bytes'>[]): AsyncGenerator<Buffer, void>;
 }
 
-/** An upload that was received whole. */
-interface Received {
-  path: string;
-  format: ArchiveFormat;
-  /** Where its contents go. */
+/** Archives on their way into a pack. */
+interface Unpacking {
+  archives: { path: string; name: string | null; format: ArchiveFormat }[];
+  /** Where their contents go. */
   packKey: string;
+  /** Of names that do not say theirs. */
+  codePage: string | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -93,34 +117,76 @@ export class Datasets {
     this.#unpacking = pLimit(options.archivesAtOnce ?? 4);
   }
 
+  /** Take one archive in: `receive` and `createFrom` in one. @throws AppError as these do */
+  async create(options: CreateDataset): Promise<Dataset> {
+    const upload = await this.receive(options);
+    try {
+      return await this.createFrom([upload], options);
+    } finally {
+      await this.discard([upload]);
+    }
+  }
+
   /**
-   * Take an archive in:
-   *  1. stream it into a temporary file, for a zip can only be read from its end;
-   *  2. read, check and inspect its files in one pass, writing each content into the pack;
-   *  3. find labels and equal contents, write the index, and the manifest last.
-   * The cost is writing the bytes twice. After any failure nothing is left of it.
-   * @throws AppError of the groups `archive_*`, `no_*`, and `not_an_archive`, `ambiguous_layout`, `digest_mismatch`,
-   * `too_large`, `client_closed_request`, `storage_full`, `quota_exceeded`.
+   * Stream an archive into a temporary file, for a zip can only be read from its end. It is the caller's to discard.
+   * @throws AppError `archive_too_large`, `client_closed_request`, `storage_full`, `quota_exceeded`, `digest_mismatch`
    */
-  async create({ tenant, by, source, name, expectedSha256, signal }: CreateDataset): Promise<Dataset> {
-    const { storage, temporaryFolder, limits } = this.#options;
+  async receive({
+    tenant,
+    source,
+    name,
+    expectedSha256,
+    receivedBytes = 0,
+    signal,
+  }: ReceiveUpload): Promise<ReceivedUpload> {
+    const { temporaryFolder, limits } = this.#options;
     await this.#refuseMore(tenant);
-    const id = newId('ds');
-    const keys = keysOf(tenant, id);
-    const path = join(temporaryFolder, `${id}.upload`);
+    const path = join(temporaryFolder, `${newId('ds')}.upload`);
     try {
       await mkdir(temporaryFolder, { recursive: true });
-      const upload = await receiveUpload({ source, path, maxBytes: limits.maxUploadBytes, signal });
+      const upload = await receiveUpload({ source, path, maxBytes: limits.maxUploadBytes - receivedBytes, signal });
       refuseOtherDigest(upload.sha256, expectedSha256);
-      const format = await recogniseFormat(path);
-      const { modality, findings } = await this.#unpacking(() =>
-        this.#unpack({ path, format, packKey: keys.pack, signal }),
-      );
-      const { examples, description } = await describeDataset(findings, modality);
+      return { path, name, ...upload };
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
+  }
+
+  /** Remove what was received. */
+  async discard(uploads: ReceivedUpload[]): Promise<void> {
+    for (const { path } of uploads) await rm(path, { force: true });
+  }
+
+  /**
+   * Make one data set of archives that were received:
+   *  1. read, check and inspect their files in one pass, writing each content into the pack;
+   *  2. find labels and equal contents, write the index, and the manifest last.
+   * The cost is writing the bytes twice. After any failure, and after a dry run, nothing is left of it.
+   * @throws AppError of the groups `archive_*`, `no_*`, and `not_an_archive`, `ambiguous_layout`, `too_large`,
+   * `client_closed_request`, `storage_full`.
+   */
+  async createFrom(uploads: ReceivedUpload[], options: CreateOptions): Promise<Dataset> {
+    const { tenant, by, layout, dryRun, signal } = options;
+    const { storage, limits } = this.#options;
+    const id = newId('ds');
+    const keys = keysOf(tenant, id);
+    try {
+      const archives = [];
+      for (const { path, name } of uploads) archives.push({ path, name, format: await recogniseFormat(path) });
+      const unpacking = { archives, packKey: keys.pack, codePage: layout?.code_page, signal };
+      const { modality, findings } = await this.#unpacking(() => this.#unpack(unpacking));
+      const { examples, description } = await describeDataset(findings, modality, layout);
       refuseMoreClasses(description.class_count, limits.maxClasses);
-      await storage.put(keys.index, Readable.from(lines(examples)));
+      const { name, bytes, sha256 } = together(uploads);
       const about = { id, name, created_at: new Date().toISOString(), by, modality: modality.id };
-      const dataset: Dataset = { format: 1, ...about, archive_format: format, ...upload, ...description };
+      const archive_format = archives[0]!.format;
+      const dataset: Dataset = { format: 1, ...about, archive_format, bytes, sha256, ...description };
+      if (dryRun) {
+        await this.#remove(tenant, id);
+        return dataset;
+      }
+      await storage.put(keys.index, Readable.from(lines(examples)));
       const { created } = await writeJson(storage, keys.manifest, dataset, { ifAbsent: true });
       if (!created) throw new Error(`The id ${id} was given twice.`);
       return dataset;
@@ -128,8 +194,6 @@ export class Datasets {
       // The first error is the one to tell; what could not be removed is garbage without a manifest, and never seen.
       await this.#remove(tenant, id).catch(() => undefined);
       throw error;
-    } finally {
-      await rm(path, { force: true });
     }
   }
 
@@ -194,16 +258,17 @@ export class Datasets {
    * Write the pack. The archive is read once for each modality until one takes a file of it.
    * @returns what that pass found, or, where nothing was taken, the first pass
    */
-  async #unpack(received: Received): Promise<{ modality: DatasetModality; findings: ArchiveFindings }> {
+  async #unpack(unpacking: Unpacking): Promise<{ modality: DatasetModality; findings: ArchiveFindings }> {
     const { storage, modalities, limits, concurrency } = this.#options;
-    const { path, format, packKey, signal } = received;
+    const { archives, packKey, signal, codePage } = unpacking;
+    const archiveLimits = { ...limits, ...(codePage !== undefined && { codePage }) };
     let nothing: { modality: DatasetModality; findings: ArchiveFindings } | undefined;
     for (const modality of modalities) {
       if (signal?.aborted) throw uploadBrokenOff(signal.reason);
       const findings = noFindings();
       const others = modalities.filter((other) => other !== modality);
       const options = { modality, others, concurrency, ...(signal && { signal }) };
-      const pack = packContent(readArchive(path, format, limits), options, findings);
+      const pack = packContent(readArchives(archives, archiveLimits), options, findings);
       try {
         const first = await pack.next();
         if (!first.done) {
@@ -251,6 +316,20 @@ export class Datasets {
 function keysOf(tenant: string, id: string) {
   const prefix = `tenants/${tenant}/datasets/${id}`;
   return { prefix, pack: `${prefix}/pack`, index: `${prefix}/index.ndjson`, manifest: `${prefix}/manifest.json` };
+}
+
+/** What several archives are as one. */
+function together(uploads: ReceivedUpload[]): Pick<ReceivedUpload, 'name' | 'bytes' | 'sha256'> {
+  const [first] = uploads;
+  if (first && uploads.length === 1) return first;
+  const names = uploads.flatMap(({ name }) => name ?? []);
+  return {
+    name: names.length === 0 ? null : names.join(', ').slice(0, 255),
+    bytes: uploads.reduce((sum, { bytes }) => sum + bytes, 0),
+    sha256: createHash('sha256')
+      .update(uploads.map(({ sha256 }) => sha256).join(''))
+      .digest('hex'),
+  };
 }
 
 /** Every class is a row of the head, of the report and of each answer that lists labels. */

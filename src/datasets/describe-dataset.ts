@@ -1,10 +1,9 @@
 import type { Modality } from '../backbones/modality.js';
 import { AppError } from '../errors.js';
-import type { Dataset, Example, RefusedFile } from '../schemas/datasets.js';
+import type { ClassCount, Dataset, Example, LayoutWanted, RefusedFile } from '../schemas/datasets.js';
 import { classWarnings, countClasses, countSplits } from './class-counts.js';
 import { joinEqualContent, type LabelledFile } from './join-equal-content.js';
 import { normalise } from './labels/label.js';
-import { readLabelsFile } from './labels/labels-file.js';
 import { resolveLayout } from './labels/layout.js';
 import { nameSome } from './labels/name-some.js';
 import type { ArchiveFindings } from './pack-content.js';
@@ -25,19 +24,23 @@ const MAX_DETAILS = 1000;
  */
 export async function describeDataset(
   findings: ArchiveFindings,
-  { words }: Pick<Modality, 'words'>,
+  modality: Pick<Modality, 'words' | 'mayBeContent'>,
+  wanted?: LayoutWanted,
 ): Promise<{ examples: Example[]; description: Description }> {
-  const { files, refused, ignored, paths } = findings;
+  const { files, ignored, paths } = findings;
+  const { words } = modality;
   if (paths.size === 0) throw new AppError('archive_empty', 'The archive holds no files.');
-  if (files.length === 0) throw noExamples(refused, words);
-  const labelsFiles = [];
-  for (const { name, bytes } of findings.labelsFiles) labelsFiles.push(await readLabelsFile(name, bytes));
-  const resolved = resolveLayout({
+  if (files.length === 0)
+    throw noExamples(inOrder([...findings.refused, ...findings.tables.map(asRefused)], paths), words);
+  const resolved = await resolveLayout({
     names: files.map(({ name }) => name),
-    labelsFiles,
-    has: (path) => paths.has(normalise(path)),
-    words,
+    digests: files.map(({ sha256 }) => sha256),
+    tables: findings.tables,
+    paths,
+    modality,
+    ...(wanted && { wanted }),
   });
+  const unused = findings.tables.filter(({ name }) => !resolved.tables.includes(name));
   const labelled: LabelledFile[] = [];
   const unplaced: RefusedFile[] = [];
   for (const [i, file] of files.entries()) {
@@ -45,7 +48,7 @@ export async function describeDataset(
     if ('label' in place) labelled.push({ ...file, label: place.label, ...(place.split && { split: place.split }) });
     else unplaced.push({ name: file.name, code: place.code, reason: place.reason });
   }
-  const allRefused = [...refused, ...unplaced, ...resolved.refused];
+  const allRefused = inOrder([...findings.refused, ...unused.map(asRefused), ...unplaced, ...resolved.refused], paths);
   if (labelled.length === 0) throw noExamples(allRefused, words);
   const { examples, duplicates } = joinEqualContent(labelled);
   const classes = countClasses(examples);
@@ -65,9 +68,35 @@ export async function describeDataset(
       refused: allRefused,
       duplicates,
       ignored,
-      warnings: [...resolved.warnings, ...classWarnings(classes, words), ...conflictWarnings(conflicts, words)],
+      warnings: [
+        ...codePageWarning(findings.codePage, classes),
+        ...resolved.warnings,
+        ...classWarnings(classes, words),
+        ...conflictWarnings(conflicts, words),
+      ],
     },
   };
+}
+
+/** In the order of the archive. */
+function inOrder(refused: RefusedFile[], paths: Set<string>): RefusedFile[] {
+  const places = new Map([...paths].map((path, place) => [path, place]));
+  return refused.sort((a, b) => (places.get(normalise(a.name)) ?? 0) - (places.get(normalise(b.name)) ?? 0));
+}
+
+function asRefused({ name, otherwise }: ArchiveFindings['tables'][number]): RefusedFile {
+  return { name, ...otherwise };
+}
+
+/** Names in a code page that only the sender knows. */
+function codePageWarning(codePage: ArchiveFindings['codePage'], classes: ClassCount[]): string[] {
+  if (!codePage) return [];
+  const labels = classes.map(({ label }) => JSON.stringify(label)).join(', ');
+  if (codePage.sure) return [`Names in the zip were read in the code page ${codePage.name}: ${labels}.`];
+  return [
+    `Names in the zip do not say their code page and were read as ${codePage.name}. The labels are ${labels}. If they look ` +
+      'wrong, send the form field layout={"code_page":"shift_jis"} with the right one.',
+  ];
 }
 
 function conflictWarnings(conflicts: Example[], { one, many }: Modality['words']): string[] {
@@ -83,8 +112,13 @@ function conflictWarnings(conflicts: Example[], { one, many }: Modality['words']
 
 function noExamples(refused: RefusedFile[], { one }: Modality['words']): AppError {
   const files = refused.length === 1 ? '1 file was' : `${refused.length} files were`;
+  const counts = new Map<string, number>();
+  for (const { code } of refused) counts.set(code, (counts.get(code) ?? 0) + 1);
+  const [most] = [...counts].sort((a, b) => b[1] - a[1]).map(([code]) => code);
+  const example = refused.find(({ code }) => code === most);
+  const why = example ? ` ${example.name}: ${example.reason}` : '';
   const cut = refused.length > MAX_DETAILS ? ` The first ${MAX_DETAILS} are listed.` : '';
-  return new AppError('no_examples', `No ${one} could be taken from the archive; ${files} refused.${cut}`, {
+  return new AppError('no_examples', `No ${one} could be taken from the archive; ${files} refused.${why}${cut}`, {
     details: { refused_count: refused.length, refused: refused.slice(0, MAX_DETAILS) },
   });
 }

@@ -11,7 +11,7 @@ export type DatasetModality = Pick<Modality, 'id' | 'words' | 'maxBytes' | 'mayB
 /** What became of one entry. */
 export type Examined = { name: string } & (
   | { kind: 'content'; bytes: Buffer; sha256: string; facts: Record<string, number> }
-  | { kind: 'labels_file'; bytes: Buffer }
+  | { kind: 'table'; bytes: Buffer; canonical: boolean; otherwise: Refusal }
   | { kind: 'refused'; refusal: Refusal }
   | { kind: 'ignored' }
 );
@@ -23,13 +23,16 @@ export interface ExamineOptions {
   others: DatasetModality[];
 }
 
+/** Largest file that is looked at because it may be a table of labels. */
+const MAX_TABLE_BYTES = 16 * 1024 * 1024;
+
 /** Largest labels file: half a million rows of a hundred bytes. */
 export const MAX_LABELS_FILE_BYTES = 64 * 1024 * 1024;
 
 const CONTENT_FAULTS: ErrorCode[] = ['content_invalid', 'content_too_large', 'content_unsupported'];
 const NESTED: Refusal = {
   code: 'nested_archive',
-  reason: 'It is an archive; archives in archives are not opened.',
+  reason: 'It is an archive; archives in archives are not opened. Unpack it, and pack what lies in it as a folder.',
 };
 
 /**
@@ -38,13 +41,18 @@ const NESTED: Refusal = {
  */
 export async function examineEntry(entry: ArchiveEntry, options: ExamineOptions): Promise<Examined> {
   const { name } = entry;
-  const kind = entryKind(name);
+  const kind = kindOf(name, options.modality);
   if (kind === 'junk') return { name, kind: 'ignored' };
-  const refusal = entry.refusal ?? refusalByName(kind, name, options) ?? refusalBySize(kind, entry, options.modality);
+  const otherwise = refusalByName(kind, name, options);
+  const isTable = kind === 'labels_file' || (kind === 'table' && entry.bytes > 0 && entry.bytes <= MAX_TABLE_BYTES);
+  const refusal = entry.refusal ?? (isTable ? undefined : otherwise) ?? refusalBySize(kind, entry, options.modality);
   if (refusal) return refuse(kind, name, refusal);
   const bytes = await entry.read();
   if (!Buffer.isBuffer(bytes)) return refuse(kind, name, bytes);
-  if (kind === 'labels_file') return { name, kind, bytes };
+  if (isTable) {
+    const notUsed = otherwise ?? { code: 'not_used', reason: 'It gives no labels.' };
+    return { name, kind: 'table', bytes, canonical: kind === 'labels_file', otherwise: notUsed };
+  }
   if (looksLikeArchive(bytes)) return refuse(kind, name, NESTED);
   try {
     const facts = await options.modality.inspect(bytes);
@@ -55,11 +63,17 @@ export async function examineEntry(entry: ArchiveEntry, options: ExamineOptions)
   }
 }
 
+/** What may be content is no table. */
+function kindOf(name: string, modality: DatasetModality): EntryKind {
+  const kind = entryKind(name);
+  return kind === 'table' && modality.mayBeContent(name) ? 'file' : kind;
+}
+
 function refusalByName(kind: EntryKind, name: string, { modality, others }: ExamineOptions): Refusal | undefined {
   const { one, many } = modality.words;
   if (kind === 'archive') return NESTED;
   if (kind === 'labels_file' || (kind === 'file' && modality.mayBeContent(name))) return undefined;
-  const other = kind === 'file' && others.find(({ mayBeContent }) => mayBeContent(name));
+  const other = (kind === 'file' || kind === 'table') && others.find(({ mayBeContent }) => mayBeContent(name));
   if (!other) return { code: 'not_content', reason: `Its name says that it is no ${one}.` };
   return {
     code: 'other_modality',

@@ -1,8 +1,10 @@
 import { AppError } from '../errors.js';
 import type { Example, RefusedFile } from '../schemas/datasets.js';
-import type { ArchiveEntry } from './archives/archive.js';
+import type { ArchiveEntry, Refusal } from './archives/archive.js';
+import type { CodePage } from './archives/code-page.js';
 import { type Examined, type ExamineOptions, examineEntry, MAX_LABELS_FILE_BYTES } from './examine-entry.js';
 import { normalise } from './labels/label.js';
+import type { TableFile } from './labels/layout.js';
 import { rivalFiles } from './labels/listed-labels.js';
 import { mapInOrder } from './map-in-order.js';
 import { uploadBrokenOff } from './receive-upload.js';
@@ -15,9 +17,12 @@ export interface ArchiveFindings {
   files: PackedFile[];
   /** Size of the pack. */
   packBytes: number;
-  labelsFiles: { name: string; bytes: Buffer }[];
+  /** Files that are tables of labels by their names, or may be. */
+  tables: (TableFile & { otherwise: Refusal })[];
   refused: RefusedFile[];
   ignored: number;
+  /** By which names were read that do not say theirs. */
+  codePage?: CodePage;
   /** Paths of all entries, in Unicode form NFC. */
   paths: Set<string>;
 }
@@ -33,10 +38,12 @@ const MEMORY_BYTES = 64 * 1024 * 1024;
 
 /** No layout has more: one a split, under several names. */
 const MAX_LABELS_FILES = 16;
+/** Most files that only may be tables: some formats put a text beside each image. */
+const MAX_TABLES = 64;
 
 /** Nothing found yet. */
 export function noFindings(): ArchiveFindings {
-  return { files: [], packBytes: 0, labelsFiles: [], refused: [], ignored: 0, paths: new Set() };
+  return { files: [], packBytes: 0, tables: [], refused: [], ignored: 0, paths: new Set() };
 }
 
 /**
@@ -55,7 +62,10 @@ export async function* packContent(
   const examined = mapInOrder(
     entries,
     { concurrency, maxWeight: MEMORY_BYTES, weigh: (entry) => weightOf(entry, modality.maxBytes) },
-    (entry) => examineEntry(entry, options),
+    (entry) => {
+      if (entry.codePage) findings.codePage = entry.codePage;
+      return examineEntry(entry, options);
+    },
   );
   for await (const found of examined) {
     if (signal?.aborted) throw uploadBrokenOff(signal.reason);
@@ -96,12 +106,19 @@ function note(found: Exclude<Examined, { kind: 'content' }>, findings: ArchiveFi
   const { name } = found;
   if (found.kind === 'ignored') findings.ignored += 1;
   if (found.kind === 'refused') findings.refused.push({ name, ...found.refusal });
-  if (found.kind !== 'labels_file') return;
-  const { labelsFiles } = findings;
-  labelsFiles.push({ name, bytes: found.bytes });
-  if (labelsFiles.length > MAX_LABELS_FILES) throw rivalFiles(labelsFiles.map((file) => file.name));
-  const total = labelsFiles.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  if (total > MAX_LABELS_FILE_BYTES) {
-    throw new AppError('too_large', `The labels files together are larger than ${MAX_LABELS_FILE_BYTES} bytes.`);
+  if (found.kind !== 'table') return;
+  const { canonical, bytes, otherwise } = found;
+  const { tables, refused } = findings;
+  if (!canonical && tables.filter((table) => !table.canonical).length >= MAX_TABLES) {
+    refused.push({ name, ...otherwise });
+    return;
   }
+  tables.push({ name, bytes, canonical, otherwise });
+  const canonicals = tables.filter((table) => table.canonical);
+  if (canonicals.length > MAX_LABELS_FILES) throw rivalFiles(canonicals.map((table) => table.name));
+  if (tables.reduce((sum, table) => sum + table.bytes.length, 0) <= MAX_LABELS_FILE_BYTES) return;
+  if (canonical)
+    throw new AppError('too_large', `The labels files together are larger than ${MAX_LABELS_FILE_BYTES} bytes.`);
+  tables.pop();
+  refused.push({ name, ...otherwise });
 }

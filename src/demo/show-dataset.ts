@@ -11,6 +11,7 @@ const LAYOUTS: Record<Dataset['layout']['kind'], string> = {
   class_folders: 'a folder per class',
   split_folders: 'folders per split and class',
   labels_file: 'labels from a file',
+  names: 'labels in names',
 };
 
 /** What the service understood of an upload: classes, splits, and every kind of file that it did not take. */

@@ -2,14 +2,14 @@ import { AppError } from '../errors.js';
 import type { Dataset, DatasetSummary } from '../schemas/datasets.js';
 import type { Caller, PageOf } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
-import { type Archive, type ReceiveForm, receiveForm } from './receive-form.js';
+import { type Archive, type ReceiveForm, receiveForm, type Taking } from './receive-form.js';
 
 /** Data sets: taken in, listed, deleted. */
 export function datasetOperations({ datasets, jobs }: Pick<OperationsDependencies, 'datasets' | 'jobs'>) {
   return {
     /** @throws AppError what `Datasets.create` throws */
-    create({ caller, archive }: { caller: Caller; archive: Archive }): Promise<Dataset> {
-      return datasets.create({ tenant: caller.tenant, by: caller.by, ...archive });
+    create({ caller, archive, ...taking }: { caller: Caller; archive: Archive } & Taking): Promise<Dataset> {
+      return datasets.create({ tenant: caller.tenant, by: caller.by, ...archive, ...taking });
     },
 
     /** A fault behind the archive, such as a second one, leaves no data set. @throws AppError `missing_file`, and as `create` */

@@ -11,7 +11,7 @@ import type { JobSettings } from '../schemas/jobs.js';
 
 /** What the use cases work with; the entry point makes it. */
 export interface OperationsDependencies {
-  datasets: Pick<Datasets, 'create' | 'get' | 'list' | 'delete'>;
+  datasets: Pick<Datasets, 'create' | 'receive' | 'createFrom' | 'discard' | 'get' | 'list' | 'delete'>;
   jobs: Pick<Jobs, 'submit' | 'get' | 'list' | 'cancel' | 'events' | 'follow' | 'uses'>;
   queue: Pick<JobQueue, 'evictionPolicy'>;
   registry: Registry;

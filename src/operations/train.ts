@@ -58,9 +58,10 @@ export function trainOperations({
     },
 
     /** Archive and settings in one form. What does not become a new job leaves no data set behind. */
-    onForm(request: Common & { receive: ReceiveForm<JobSettings> }): Promise<Submitted> {
-      return receiveForm({ datasets }, request, async (dataset, settings) => {
-        const submitted = await submit(request, { dataset, settings, content: dataset.sha256 });
+    onForm(request: Common & { receive: ReceiveForm<{ settings: JobSettings }> }): Promise<Submitted> {
+      return receiveForm({ datasets }, request, async (dataset, { settings, layout }) => {
+        const content = layout ? `${dataset.sha256} ${JSON.stringify(layout)}` : dataset.sha256;
+        const submitted = await submit(request, { dataset, settings, content });
         // A replay: the job has the data set of the request before.
         if (submitted.job.dataset !== dataset.id) await datasets.delete(request.caller.tenant, dataset.id);
         return submitted;

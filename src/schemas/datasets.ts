@@ -63,13 +63,55 @@ export type ClassCount = Static<typeof ClassCount>;
 
 export const DatasetLayout = Type.Object(
   {
-    kind: literals('class_folders', 'split_folders', 'labels_file'),
+    kind: literals('class_folders', 'split_folders', 'labels_file', 'names'),
     root: Type.String({ description: 'Folder of the archive under which the classes or splits lie; empty: the top' }),
-    labels_file: Type.Optional(Type.String()),
+    labels_file: Type.Optional(Type.String({ description: 'The table, or the tables, that gave the labels' })),
+    columns_used: Type.Optional(Type.Array(Type.String())),
+    columns_unused: Type.Optional(Type.Array(Type.String())),
   },
   { ...strict, description: 'How the archive was understood' },
 );
 export type DatasetLayout = Static<typeof DatasetLayout>;
+
+const Column = Type.Union([Type.String({ maxLength: 200 }), Type.Integer({ minimum: 1 })], {
+  description: 'A column by its header, or by its place: the first is 1',
+});
+
+/** What a sender says of an archive, where the guess would be wrong. */
+export const LayoutWanted = Type.Object(
+  {
+    kind: Type.Optional(literals('folders', 'table', 'names')),
+    table: Type.Optional(Type.String({ maxLength: 1024, description: 'Path of the table in the archive' })),
+    columns: Type.Optional(
+      Type.Object(
+        {
+          file: Type.Optional(Column),
+          label: Type.Optional(Column),
+          labels: Type.Optional(Type.Array(Column, { minItems: 2, maxItems: 10_000 })),
+          split: Type.Optional(Column),
+        },
+        strict,
+      ),
+    ),
+    header: Type.Optional(Type.Boolean({ description: 'Whether the first line of the table names its columns' })),
+    delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 })),
+    encoding: Type.Optional(Type.String({ maxLength: 40, description: 'Of the table, such as `shift_jis`' })),
+    code_page: Type.Optional(Type.String({ maxLength: 40, description: 'Of names in a zip, such as `cp866`' })),
+    pattern: Type.Optional(
+      Type.String({
+        maxLength: 200,
+        description: 'Of names, for the kind `names`: `{label}_{number}`, with one `*` at most',
+      }),
+    ),
+    splits: Type.Optional(
+      Type.Record(Type.String({ maxLength: 200 }), literals('train', 'validation', 'test'), {
+        description: 'Names of folders, and the split that each means',
+      }),
+    ),
+  },
+  { ...strict, description: 'How the archive is to be understood; overrules every guess' },
+);
+export type LayoutWanted = Static<typeof LayoutWanted>;
 
 export const DatasetSummary = Type.Object(
   {

@@ -4,6 +4,7 @@
  */
 
 import { AppError } from '../../errors.js';
+import type { CodePage } from './code-page.js';
 
 export type ArchiveFormat = 'zip' | 'tar' | 'tar.gz';
 
@@ -12,6 +13,8 @@ export interface ArchiveLimits {
   maxEntries: number;
   /** Most times an archive may grow when unpacked; applies beyond `RATIO_FREE_BYTES`. */
   maxRatio: number;
+  /** Of names that do not say theirs, as the sender says; absent: by their bytes. */
+  codePage?: string;
 }
 
 /** Up to here an archive may grow as it likes: a file of zeros packs a thousand to one, and harms nobody. */
@@ -31,6 +34,8 @@ export interface ArchiveEntry {
   bytes: number;
   /** Memory that `read` takes while it runs. */
   memory: number;
+  /** By which the name was read, where the archive does not say. */
+  codePage?: CodePage;
   /** Set where the archive itself already says that this is no file to take. */
   refusal?: Refusal;
   /** Read the file. Must be called, if at all, before the next entry is asked for; it may be awaited later. */

@@ -7,6 +7,7 @@ import {
 } from 'yauzl';
 import { AppError } from '../../errors.js';
 import { type ArchiveLimits, maxUnpackedBytes, sentence, tooManyEntries } from './archive.js';
+import { type CodePage, codePageOf } from './code-page.js';
 import { entryName } from './entry-name.js';
 import type { ReadAhead } from './read-ahead.js';
 
@@ -22,6 +23,8 @@ export interface ZipRecord {
   /** Where the next local header, or the central directory, begins: the file must end before. */
   end: number;
   kind: 'file' | 'link' | 'special';
+  /** By which its name was read, where it does not say. */
+  codePage?: CodePage;
 }
 
 export const STORED = 0;
@@ -98,9 +101,11 @@ async function readEntries(ahead: ReadAhead, limits: ArchiveLimits): Promise<{ r
     const start = cursor(zip);
     zip.entryCount = Math.max(zip.entryCount, await countRecords(ahead, start, limits.maxEntries));
     if (zip.entryCount > limits.maxEntries) throw tooManyEntries(zip.entryCount, limits.maxEntries);
-    const records: ZipRecord[] = [];
-    for await (const entry of zip.eachEntry()) records.push(toRecord(entry, start));
-    return { records, start };
+    const entries: Entry[] = [];
+    for await (const entry of zip.eachEntry()) entries.push(entry);
+    const foreign = entries.filter(isForeign).map(({ fileNameRaw }) => fileNameRaw);
+    const codePage = foreign.length > 0 ? codePageOf(foreign, limits.codePage) : undefined;
+    return { records: entries.map((entry) => toRecord(entry, start, codePage)), start };
   } catch (error) {
     // yauzl's own errors carry a message and no code; all else is ours or the disk's.
     if (!(error instanceof Error) || error instanceof AppError || 'code' in error) throw error;
@@ -109,8 +114,9 @@ async function readEntries(ahead: ReadAhead, limits: ArchiveLimits): Promise<{ r
   }
 }
 
-function toRecord(entry: Entry, directoryStart: number): ZipRecord {
-  const raw = fileName(entry);
+function toRecord(entry: Entry, directoryStart: number, codePage: CodePage | undefined): ZipRecord {
+  const foreign = codePage !== undefined && isForeign(entry);
+  const raw = foreign && codePage.decoder ? codePage.decoder.decode(entry.fileNameRaw) : fileName(entry);
   const name = entryName(raw);
   if (entry.isEncrypted()) throw encrypted(`The entry ${JSON.stringify(raw)}`);
   return {
@@ -122,6 +128,7 @@ function toRecord(entry: Entry, directoryStart: number): ZipRecord {
     offset: entry.relativeOffsetOfLocalHeader,
     end: directoryStart,
     kind: unixKind(entry),
+    ...(foreign && { codePage }),
   };
 }
 
@@ -135,9 +142,17 @@ function fileName(entry: Entry): string {
   return getFileNameLowLevel(flags, entry.fileNameRaw, entry.extraFields, true);
 }
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Whether a name neither says its encoding nor is UTF-8. */
+function isForeign(entry: Entry): boolean {
+  const unicodePath = 0x7075;
+  return !isUtf8(entry.fileNameRaw) && !entry.extraFields.some(({ id }) => id === unicodePath);
+}
+
 function isUtf8(bytes: Buffer): boolean {
   try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    UTF_8.decode(bytes);
     return true;
   } catch {
     return false;

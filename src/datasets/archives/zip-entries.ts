@@ -40,6 +40,7 @@ export async function* readZip(path: string, limits: ArchiveLimits): AsyncGenera
         name: record.name,
         bytes: record.bytes,
         memory: record.bytes + record.compressedBytes,
+        ...(record.codePage && { codePage: record.codePage }),
         refusal: refusalOf(record),
         read: () => {
           const reading = readRecord(ahead, record);

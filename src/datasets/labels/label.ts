@@ -1,6 +1,13 @@
+import type { Split } from '../../schemas/common.js';
 import type { Refusal } from '../archives/archive.js';
 
 const MAX_LABEL = 200;
+
+/** What a layout says of one file. */
+export interface Place {
+  label: string;
+  split?: Split;
+}
 
 /** Unicode form in which labels and paths are compared: macOS writes `é` as two characters, others as one. */
 export function normalise(text: string): string {

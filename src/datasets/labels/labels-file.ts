@@ -1,153 +1,161 @@
-import { Readable } from 'node:stream';
-import { CsvError, parse } from 'csv-parse';
-import { AppError } from '../../errors.js';
-import type { Split } from '../../schemas/common.js';
 import type { RefusedFile } from '../../schemas/datasets.js';
 import type { Refusal } from '../archives/archive.js';
-import { entryName } from '../archives/entry-name.js';
-import type { Place } from './class-folders.js';
-import { labelFault, normalise } from './label.js';
-import { splitNamed } from './split-names.js';
+import { labelFault, normalise, type Place } from './label.js';
+import { nameSome } from './name-some.js';
+import type { FoundBy, PathIndex } from './path-index.js';
+import type { Table, TableRow } from './read-table.js';
+import { type Columns, splitOf } from './table-columns.js';
 
-/** A labels file that was read: `rows` is keyed by path inside the archive, in Unicode form NFC. */
+/** What a table says of the files of the archive. */
 export interface LabelsFile {
-  /** Path of the labels file itself. */
+  /** Path of the table itself. */
   name: string;
+  /** By path inside the archive, in Unicode form NFC. */
   rows: Map<string, (Place & { line: number }) | Refusal>;
-  /** Rows that name no file. */
+  /** Rows that say nothing of a file. */
   refused: RefusedFile[];
+  columns: Pick<Columns, 'used' | 'unused' | 'sure'>;
+  warnings: string[];
 }
 
-interface Row {
-  line: number;
-  fields: Map<string, unknown>;
-}
+/** Between several labels in one cell. */
+const SEPARATORS = ['|', ';', ','];
+/** A header that promises several: then a blank separates, too. */
+const PLURAL = /^(tags|labels|classes|attributes|categories|finding[ _]labels)$/i;
 
-/** Piece in which CSV text is given to the parser, so that the event loop breathes in between. */
-const PIECE = 64 * 1024;
-
-/**
- * Read `labels.csv`, `metadata.csv` or `metadata.jsonl`: `file_name` (relative to the file's own folder), `label`, and,
- * if there is one, `split`. A row with a fault refuses its file, or itself if it names none; the others go on.
- * @throws AppError `no_labels` where the file as a whole cannot be read.
- */
-export async function readLabelsFile(name: string, bytes: Buffer): Promise<LabelsFile> {
-  const text = decode(name, bytes);
-  const file: LabelsFile = { name, rows: new Map(), refused: [] };
-  for await (const row of name.toLowerCase().endsWith('.jsonl') ? jsonRows(name, text) : csvRows(name, text)) {
-    const problem = takeRow(file, row);
-    if (problem) file.refused.push({ name, code: 'bad_row', reason: `Line ${row.line}: ${problem}` });
+/** Read a table by what its columns mean. A row with a fault refuses its file, or itself if it names none; the others go on. */
+export function readLabels(table: Table, columns: Columns, index: PathIndex): LabelsFile {
+  const { name } = table;
+  const file: LabelsFile = { name, rows: new Map(), refused: [], columns, warnings: [...table.warnings] };
+  for (const { line, reason } of table.faults) file.refused.push(badRow(name, line, reason));
+  const places = placesOf(table, columns);
+  const missing: string[] = [];
+  const foundBy: Record<FoundBy, string[]> = { path: [], tail: [], name: [] };
+  const folder = name.split('/').slice(0, -1).join('/');
+  for (const row of table.rows) {
+    const written = row.cells[columns.file] ?? '';
+    const found = index.find(written, folder);
+    if (written === '') file.refused.push(badRow(name, row.line, 'it names no file.'));
+    else if (found === 'none') missing.push(written);
+    else if (found === 'several') {
+      file.refused.push(
+        badRow(name, row.line, `${JSON.stringify(written)} fits several files. Write more of its path.`),
+      );
+    } else {
+      foundBy[found.by].push(`${written} as ${found.path}`);
+      take(file, row, found.path, places(row));
+    }
   }
+  file.warnings.push(
+    ...foundWarnings(name, foundBy),
+    ...missingWarning(name, missing),
+    ...columnWarnings(table, columns),
+  );
+  file.warnings.push(...severalWarnings(file, table.header?.[columns.label ?? -1]));
   return file;
 }
 
-/** @returns what is wrong with a row that cannot be tied to a file. */
-function takeRow({ name, rows }: LabelsFile, { line, fields }: Row): string | undefined {
-  const problem = fields.get('');
-  if (problem !== undefined) return String(problem);
-  const fileName = fields.get('file_name');
-  if (typeof fileName !== 'string' || fileName.trim() === '') return 'it has no file_name.';
-  let key: string;
-  try {
-    key = normalise(entryName([...name.split('/').slice(0, -1), entryName(fileName)].join('/')));
-  } catch {
-    return `its file_name ${JSON.stringify(fileName)} leads out of the folder.`;
-  }
-  const place = readPlace(fields);
-  const found = 'code' in place ? { ...place, reason: `${name}, line ${line}: ${place.reason}` } : { ...place, line };
-  const known = rows.get(key);
+function badRow(name: string, line: number, reason: string): RefusedFile {
+  return { name, code: 'bad_row', reason: `Line ${line}: ${reason}` };
+}
+
+function take({ name, rows, refused }: LabelsFile, { line }: TableRow, path: string, place: Place | Refusal): void {
+  const known = rows.get(path);
   if (known === undefined) {
-    rows.set(key, found);
-    return undefined;
-  }
-  if ('label' in known && 'label' in found && (known.label !== found.label || known.split !== found.split)) {
-    return `${fileName} is listed again with another label or split than in line ${known.line}, which counts.`;
-  }
-  return undefined;
-}
-
-function readPlace(fields: Map<string, unknown>): Place | Refusal {
-  const raw = fields.get('label');
-  // Hugging Face writes class numbers as JSON numbers.
-  if (typeof raw !== 'string' && !Number.isFinite(raw)) return { code: 'bad_row', reason: 'Its row has no label.' };
-  const label = normalise(String(raw));
-  const fault = labelFault(label);
-  if (fault) return fault;
-  const word = fields.get('split') ?? '';
-  if (word === '') return { label };
-  const split: Split | undefined = typeof word === 'string' ? splitNamed(word.trim()) : undefined;
-  if (split) return { label, split };
-  return { code: 'bad_row', reason: `${JSON.stringify(word)} is no split; use train, validation or test.` };
-}
-
-function decode(name: string, bytes: Buffer): string {
-  try {
-    // Drops the byte order mark that Excel writes.
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    throw new AppError('no_labels', `${name} is not UTF-8 text. Save it as UTF-8.`, { cause: error });
+    rows.set(
+      path,
+      'code' in place ? { ...place, reason: `${name}, line ${line}: ${place.reason}` } : { ...place, line },
+    );
+  } else if ('label' in known && 'label' in place && (known.label !== place.label || known.split !== place.split)) {
+    const reason = `${path} is listed again with another label or split than in line ${known.line}, which counts.`;
+    refused.push(badRow(name, line, reason));
   }
 }
 
-async function* csvRows(name: string, text: string): AsyncGenerator<Row> {
-  const header = text.slice(0, text.search(/[\r\n]|$/));
-  // Excel writes semicolons where the comma is the decimal point.
-  const delimiter = [',', ';', '\t'].find((candidate) => header.includes(candidate)) ?? ',';
-  const parser = parse({
-    delimiter,
-    info: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    trim: true,
-    max_record_size: 1024 * 1024,
-  });
-  let columns: string[] | undefined;
-  try {
-    for await (const { record, info } of Readable.from(pieces(text)).pipe(parser)) {
-      if (columns === undefined) columns = checkColumns(name, record);
-      else yield { line: info.lines, fields: new Map(columns.map((column, i) => [column, record[i]])) };
-    }
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw new AppError('no_labels', `${name} is no valid CSV: ${error.message}.`, { cause: error });
+/** @returns what a row says of its file */
+function placesOf(table: Table, columns: Columns): (row: TableRow) => Place | Refusal {
+  const { label, oneHot, split } = columns;
+  // pandas writes whole numbers as 0.0 where one is missing.
+  const whole =
+    label !== undefined && table.rows.every(({ cells }) => /^(\d+(\.0+)?)?$/.test((cells[label] ?? '').trim()));
+  const labelOf = ({ cells }: TableRow): string | Refusal => {
+    if (oneHot) return hotLabel(oneHot, cells);
+    const text = normalise(cells[label!] ?? '').trim();
+    if (text === '') return { code: 'bad_row', reason: 'Its row has no label.' };
+    return whole ? text.replace(/\.0+$/, '') : text;
+  };
+  return (row) => {
+    const found = labelOf(row);
+    if (typeof found !== 'string') return found;
+    const fault = labelFault(found);
+    if (fault) return fault;
+    const word = split === undefined ? '' : (row.cells[split] ?? '').trim();
+    if (word === '') return { label: found };
+    const named = splitOf(table.header?.[split!], word);
+    if (named) return { label: found, split: named };
+    return { code: 'bad_row', reason: `${JSON.stringify(word)} is no split; use train, validation or test.` };
+  };
+}
+
+function hotLabel(oneHot: { column: number; label: string }[], cells: string[]): string | Refusal {
+  const hot = oneHot.filter(({ column }) => Number(cells[column]) === 1).map(({ label }) => normalise(label));
+  if (hot.length === 1) return hot[0]!;
+  if (hot.length === 0) return { code: 'bad_row', reason: 'Its row has no label.' };
+  return { code: 'several_labels', reason: `Its row has the labels ${nameSome(hot)}; one is taken. Keep one.` };
+}
+
+function foundWarnings(name: string, { tail, name: byName }: Record<FoundBy, string[]>): string[] {
+  const warnings: string[] = [];
+  if (tail.length > 0) {
+    warnings.push(`${name} names ${files(tail.length)} with other folders; the end of the path decided: ${tail[0]}.`);
   }
-  if (columns === undefined) throw new AppError('no_labels', `${name} is empty.`);
+  if (byName.length > 0) {
+    warnings.push(`${name} names ${files(byName.length)} without their ending; the name decided: ${byName[0]}.`);
+  }
+  return warnings;
 }
 
-function* pieces(text: string): Generator<string> {
-  for (let start = 0; start < text.length; start += PIECE) yield text.slice(start, start + PIECE);
+function missingWarning(name: string, missing: string[]): string[] {
+  if (missing.length === 0) return [];
+  const listed = missing.length === 1 ? '1 file that is' : `${missing.length} files that are`;
+  return [`${name} lists ${listed} not in the archive: ${nameSome(missing)}.`];
 }
 
-function checkColumns(name: string, record: string[]): string[] {
-  const columns = record.map((column) => column.toLowerCase());
-  if (columns.includes('file_name') && columns.includes('label')) return columns;
-  throw new AppError(
-    'no_labels',
-    `${name} needs the columns file_name and label in its first line; it has ${record.join(', ')}.`,
-    { details: { file: name, columns: record } },
+function columnWarnings({ name }: Table, { unused }: Columns): string[] {
+  return unused.length === 0 ? [] : [`Columns of ${name} that were not used: ${nameSome(unused)}.`];
+}
+
+/** Several labels in one cell would silently become a class of their own. */
+function severalWarnings({ name, rows }: LabelsFile, header: string | undefined): string[] {
+  const labels = [...new Set([...rows.values()].flatMap((row) => ('label' in row ? [row.label] : [])))];
+  const separators = PLURAL.test(header ?? '') ? [...SEPARATORS, ' '] : SEPARATORS;
+  for (const separator of separators) {
+    const several = combinations(labels, separator);
+    if (several.length === 0) continue;
+    const shown = nameSome(several.map((label) => JSON.stringify(label)));
+    const by = separator === ' ' ? 'blanks' : JSON.stringify(separator);
+    return [
+      `Some cells of ${name} seem to hold several labels, separated by ${by}: ${shown}. Each combination was taken as a ` +
+        'class of its own. If that is not meant, keep one label in each row.',
+    ];
+  }
+  return [];
+}
+
+/** Labels of several parts. A comma alone proves nothing: a part must be in another label, too. */
+function combinations(labels: string[], separator: string): string[] {
+  const parts = labels.map((label) =>
+    label
+      .split(separator)
+      .map((part) => part.trim())
+      .filter(Boolean),
   );
+  const counts = new Map<string, number>();
+  for (const part of parts.flatMap((all) => [...new Set(all)])) counts.set(part, (counts.get(part) ?? 0) + 1);
+  const shared = separator === '|' || parts.some((all) => all.length > 1 && all.some((part) => counts.get(part)! > 1));
+  return shared ? labels.filter((_, i) => parts[i]!.length > 1) : [];
 }
 
-async function* jsonRows(name: string, text: string): AsyncGenerator<Row> {
-  let line = 0;
-  for (let start = 0; start < text.length; ) {
-    const end = text.indexOf('\n', start);
-    const source = text.slice(start, end === -1 ? undefined : end).trim();
-    start = end === -1 ? text.length : end + 1;
-    line += 1;
-    if (source !== '') yield { line, fields: jsonFields(source) };
-    if (line % 10_000 === 0) await new Promise(setImmediate);
-  }
-  if (line === 0) throw new AppError('no_labels', `${name} is empty.`);
-}
-
-/** The fields of a line; under the empty key, why there are none. */
-function jsonFields(source: string): Map<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(source);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
-    return new Map([['', 'it is no JSON object.']]);
-  } catch {
-    return new Map([['', 'it is not JSON.']]);
-  }
+function files(count: number): string {
+  return count === 1 ? '1 file' : `${count} files`;
 }

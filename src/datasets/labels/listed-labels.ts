@@ -3,38 +3,37 @@ import { AppError } from '../../errors.js';
 import type { Split } from '../../schemas/common.js';
 import type { RefusedFile } from '../../schemas/datasets.js';
 import type { Refusal } from '../archives/archive.js';
-import type { Place } from './class-folders.js';
-import { normalise } from './label.js';
+import { normalise, type Place } from './label.js';
 import type { LabelsFile } from './labels-file.js';
 import { nameSome } from './name-some.js';
-import { splitDepth, splitNamed } from './split-names.js';
+import { splitDepth, splitNamed, splitWithin } from './split-names.js';
 
 export interface ListedLayout {
   root: string;
-  labelsFile: string;
+  /** Paths of the tables that decided. */
+  tables: string[];
   places: (Place | Refusal)[];
   refused: RefusedFile[];
   warnings: string[];
+  columns: Pick<LabelsFile['columns'], 'used' | 'unused'>;
 }
 
 export interface ListedInput {
   /** Paths of the files that were taken. */
   names: string[];
-  files: LabelsFile[];
-  /** Whether the archive has an entry of this path (NFC), taken or not. */
-  has: (path: string) => boolean;
+  files: (LabelsFile & { canonical: boolean })[];
   words: Modality['words'];
 }
 
 /**
- * Take labels from labels files: one, or one in each split folder.
- * The split of a file is its row's; else that of the folder of its labels file; else that of the split folder it is in.
- * @throws AppError `ambiguous_layout` where it is not clear which file decides; `no_labels` where none lists one of the files.
+ * Take labels from tables: one, or several of which each has its own files.
+ * The split of a file is its row's; else that of its table, by the table's folder or name; else that of the split folder it is in.
+ * @throws AppError `ambiguous_layout` where it is not clear which table decides.
  */
-export function readListedLabels({ names, files, has, words }: ListedInput): ListedLayout {
-  refuseRivals(files);
-  const rows: LabelsFile['rows'] = new Map(files.flatMap((file) => [...file.rows]));
+export function readListedLabels({ names, files: found, words }: ListedInput): ListedLayout {
   const paths = names.map(normalise);
+  const { files, warnings } = chooseFiles(found);
+  const rows: LabelsFile['rows'] = new Map(files.flatMap((file) => [...file.rows]));
   const folderSplit = files.length === 1 && !hasSplits(rows) ? splitOfFolders(paths, rows) : undefined;
   const fileSplits = splitsOfFiles(files);
   const places = paths.map((path): Place | Refusal => {
@@ -44,52 +43,74 @@ export function readListedLabels({ names, files, has, words }: ListedInput): Lis
     const split = row.split ?? fileSplits.get(path) ?? folderSplit?.(path);
     return { label: row.label, ...(split && { split }) };
   });
-  if (!places.some((place) => 'label' in place)) {
-    throw new AppError(
-      'no_labels',
-      `${nameSome(files.map(({ name }) => name))} gives no ${words.one} of the archive a label; file_name must be its path ` +
-        `relative to the folder of that file. It names ${shownPath([...rows.keys()][0])}; the archive has ${shownPath(paths[0])}.`,
-      { details: { refused: files.flatMap(({ refused }) => refused).slice(0, 1000) } },
-    );
-  }
   const first = folders(files[0]!.name);
+  const unlisted = paths.filter((path) => !rows.has(path));
   return {
-    root: (files.length > 1 ? first.slice(0, -1) : first).join('/'),
-    labelsFile: files.length > 1 ? files.map(({ name }) => name).join(', ') : files[0]!.name,
+    root: (files.length > 1 ? commonFolder(files) : first).join('/'),
+    tables: files.map(({ name }) => name),
     places: refuseWithoutSplit(places),
     refused: files.flatMap(({ refused }) => refused),
-    warnings: files.flatMap((file) => missingFiles(file, has)),
+    warnings: [...warnings, ...files.flatMap((file) => file.warnings), ...unlistedWarning(unlisted, files, words)],
+    columns: {
+      used: [...new Set(files.flatMap(({ columns }) => columns.used))],
+      unused: [...new Set(files.flatMap(({ columns }) => columns.unused))],
+    },
   };
 }
 
-/** Several labels files are clear only if each lies in its own split folder, side by side. */
-function refuseRivals(files: LabelsFile[]): void {
-  const paths = files.map(({ name }) => folders(name));
-  const parents = new Set(paths.map((path) => path.slice(0, -1).join('/')));
-  const own = new Set(paths.map((path) => path.join('/')));
-  const sideBySide = parents.size === 1 && own.size === files.length;
-  if (files.length === 1 || (sideBySide && paths.every((path) => splitNamed(path.at(-1) ?? '') !== undefined))) return;
-  throw rivalFiles(files.map(({ name }) => name));
+/** Tables whose names are known count before others; of those that are left, none may speak of another one's files. */
+function chooseFiles(found: ListedInput['files']): { files: LabelsFile[]; warnings: string[] } {
+  const canonical = found.filter((file) => file.canonical);
+  const sure = found.filter(({ columns }) => columns.sure);
+  const files = canonical.length > 0 ? canonical : sure.length > 0 ? sure : found;
+  const others = found.filter((file) => !files.includes(file)).map(({ name }) => name);
+  const known = new Set<string>();
+  for (const { rows } of files) {
+    for (const path of rows.keys()) {
+      if (known.has(path)) throw rivalFiles(files.map(({ name }) => name));
+      known.add(path);
+    }
+  }
+  const warnings = others.length === 0 ? [] : [`Tables that were not used: ${nameSome(others)}.`];
+  return { files, warnings };
 }
 
 export function rivalFiles(names: string[]): AppError {
   return new AppError(
     'ambiguous_layout',
     `It is not clear which of ${nameSome(names)} decides. Keep one, or one in each of the folders train, validation and ` +
-      'test.',
+      `test, or name one in the form field layout={"table":${JSON.stringify(names[0])}}.`,
     { details: { files: names.slice(0, 1000) } },
   );
 }
 
-/** The split of each listed path by the folder of its labels file. A lone file counts only in a folder of training. */
+/** The split of each listed path by its table. A lone table counts only where its folder is for training. */
 function splitsOfFiles(files: LabelsFile[]): Map<string, Split | undefined> {
   const splits = new Map<string, Split | undefined>();
   for (const file of files) {
-    const split = splitNamed(folders(file.name).at(-1) ?? '');
+    const split =
+      splitNamed(folders(file.name).at(-1) ?? '') ?? (files.length > 1 ? splitOfName(file.name) : undefined);
     if (files.length === 1 && split !== 'train') continue;
     for (const path of file.rows.keys()) splits.set(path, split);
   }
   return splits;
+}
+
+/** `train.csv` and `val_annotations.txt` */
+function splitOfName(name: string): Split | undefined {
+  return splitWithin(
+    name
+      .split('/')
+      .at(-1)!
+      .replace(/\.[^.]*$/, ''),
+  )?.split;
+}
+
+function commonFolder(files: LabelsFile[]): string[] {
+  const [first, ...rest] = files.map(({ name }) => folders(name));
+  let length = 0;
+  while (length < first!.length && rest.every((path) => path[length] === first![length])) length += 1;
+  return first!.slice(0, length);
 }
 
 function hasSplits(rows: LabelsFile['rows']): boolean {
@@ -116,17 +137,15 @@ function notListed(files: LabelsFile[]): Refusal {
   return { code: 'not_listed', reason: `${nameSome(files.map(({ name }) => name))} does not list it.` };
 }
 
-function missingFiles({ name, rows }: LabelsFile, has: (path: string) => boolean): string[] {
-  const missing = [...rows.keys()].filter((path) => !has(path));
-  if (missing.length === 0) return [];
-  const files = missing.length === 1 ? '1 file that is' : `${missing.length} files that are`;
-  return [`${name} lists ${files} not in the archive: ${nameSome(missing)}.`];
+/** What a table does not list is left out, and that may be a mistake. */
+function unlistedWarning(unlisted: string[], files: LabelsFile[], { one, many }: Modality['words']): string[] {
+  if (unlisted.length === 0) return [];
+  const [count, are] = unlisted.length === 1 ? [`1 ${one}`, 'is'] : [`${unlisted.length} ${many}`, 'are'];
+  return [
+    `${count} without a label ${are} left out: ${nameSome(files.map(({ name }) => name))} does not list ${nameSome(unlisted)}.`,
+  ];
 }
 
 function folders(path: string): string[] {
   return path.split('/').slice(0, -1);
-}
-
-function shownPath(path: string | undefined): string {
-  return path === undefined ? 'nothing' : `'${path}'`;
 }

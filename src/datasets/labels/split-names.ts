@@ -6,6 +6,7 @@ const SPLITS = new Map<string, Split>([
   ['val', 'validation'],
   ['valid', 'validation'],
   ['validation', 'validation'],
+  ['validate', 'validation'],
   ['dev', 'validation'],
   ['test', 'test'],
   ['testing', 'test'],
@@ -15,6 +16,17 @@ const SPLITS = new Map<string, Split>([
 /** The split that a folder or a column means, in any case; undefined for other words. */
 export function splitNamed(word: string): Split | undefined {
   return SPLITS.get(word.toLowerCase());
+}
+
+/**
+ * The split that a part of a name means, and what is left of the name: `seg_train`, `test-images`. Undefined where no part, or
+ * more than one, is a split's name.
+ */
+export function splitWithin(name: string): { split: Split; rest: string } | undefined {
+  const parts = name.split(/[\s._-]+/);
+  const named = parts.filter((part) => splitNamed(part) !== undefined);
+  if (named.length !== 1) return undefined;
+  return { split: splitNamed(named[0]!)!, rest: parts.filter((part) => part !== named[0]).join(' ') };
 }
 
 /**

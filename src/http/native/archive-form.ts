@@ -1,16 +1,27 @@
 import { type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyRequest } from 'fastify';
-import type { Archive } from '../../operations/receive-form.js';
+import { AppError } from '../../errors.js';
+import type { Archive, Taking } from '../../operations/receive-form.js';
+import { LayoutWanted } from '../../schemas/datasets.js';
 import { claimedDigest, fileName, fileSchema, rawName } from '../bodies.js';
 import type { DialectContext } from '../dialect.js';
 import { formLimits, readForm } from '../forms.js';
+import { compileCheck } from '../validation.js';
+
+const checkLayout = compileCheck(LayoutWanted);
+
+/** Most archives in one form. */
+const MAX_FILES = 100;
 
 /** An archive, as a form with more fields or by itself; for OpenAPI. */
-export function archiveBody(fields: Record<string, TSchema> = {}): Record<string, { schema: TSchema }> {
+export function archiveBody(
+  fields: Record<string, TSchema>,
+  { raw: alone = false } = {},
+): Record<string, { schema: TSchema }> {
   const raw = { schema: fileSchema('The archive') };
   return {
     'multipart/form-data': { schema: Type.Object({ file: fileSchema('The archive'), ...fields }) },
-    ...(Object.keys(fields).length === 0 && {
+    ...(alone && {
       'application/zip': raw,
       'application/x-tar': raw,
       'application/gzip': raw,
@@ -32,10 +43,44 @@ export async function readArchiveForm(
   take: (archive: Archive) => Promise<void>,
 ): Promise<Map<string, string>> {
   const digest = digestOf(request);
-  const limits = formLimits(config, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: 1 });
+  const limits = formLimits(config, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: MAX_FILES });
   return readForm(request, limits, async ({ file, filename }) =>
     take({ source: file, name: fileName(filename) ?? null, signal, ...digest }),
   );
+}
+
+/**
+ * How an archive is to be taken in, from the fields of a form or of a query; these fields are taken out of `fields`.
+ * @throws AppError `invalid_request`
+ */
+export function takingOf(fields: Map<string, string>): Taking {
+  const [layout, dryRun] = [fields.get('layout'), fields.get('dry_run')];
+  fields.delete('layout');
+  fields.delete('dry_run');
+  if (dryRun !== undefined && !['true', 'false'].includes(dryRun)) {
+    throw new AppError('invalid_request', 'dry_run must be true or false.');
+  }
+  return {
+    ...(layout !== undefined && { layout: checkLayout(layoutJson(layout), 'layout') }),
+    ...(dryRun === 'true' && { dryRun: true }),
+  };
+}
+
+/** @throws AppError `invalid_multipart` for fields that nobody reads */
+export function refuseFields(fields: Map<string, string>): void {
+  const [unknown] = fields.keys();
+  if (unknown === undefined) return;
+  throw new AppError('invalid_multipart', `The form has a field '${unknown}', which is not known here.`);
+}
+
+/** A word alone is a kind: `layout=folders`. */
+function layoutJson(text: string): unknown {
+  if (/^[a-z]+$/.test(text)) return { kind: text };
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AppError('invalid_request', 'layout must be JSON, such as {"kind":"table","table":"train.csv"}.');
+  }
 }
 
 function digestOf(request: FastifyRequest): Pick<Archive, 'expectedSha256'> {

@@ -2,13 +2,21 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import type { Operations } from '../../operations/operations.js';
 import { DatasetId } from '../../schemas/common.js';
-import { Dataset, DatasetSummary } from '../../schemas/datasets.js';
+import { Dataset, DatasetSummary, LayoutWanted } from '../../schemas/datasets.js';
 import { ListQuery, listOf } from '../../schemas/lists.js';
 import { takeRawBodies } from '../bodies.js';
 import { clientLeft } from '../client-signal.js';
 import type { DialectContext } from '../dialect.js';
-import { archiveBody, archiveOf, readArchiveForm } from './archive-form.js';
+import { archiveBody, archiveOf, readArchiveForm, refuseFields, takingOf } from './archive-form.js';
 
+const TakingQuery = Type.Object(
+  {
+    dry_run: Type.Optional(Type.String({ description: '`true`: say how the archive is understood, and keep nothing' })),
+    layout: Type.Optional(Type.String({ description: 'JSON as in the form field `layout`, for a raw body' })),
+  },
+  { additionalProperties: false },
+);
+const TAKING_FIELDS = { dry_run: Type.Optional(Type.Boolean()), layout: Type.Optional(LayoutWanted) };
 const Parameters = Type.Object({ id: DatasetId });
 
 export function datasetRoutes({ datasets }: Operations, context: DialectContext): FastifyPluginAsyncTypebox {
@@ -22,20 +30,28 @@ export function datasetRoutes({ datasets }: Operations, context: DialectContext)
           tags: ['Data sets'],
           summary: 'Upload an archive of labelled photos',
           description:
-            'A zip, tar or tar.gz as the form field `file` or as the raw body, of any size up to MAX_UPLOAD_BYTES. Labels come from class folders, optionally under `train/`, `validation/` and `test/`, or from a `labels.csv`, `metadata.csv` or `metadata.jsonl` with `file_name` and `label`. The answer names every file that was not taken, and why.',
-          response: { 201: Dataset },
+            'A zip, tar or tar.gz as the form field `file` or as the raw body, of any size up to MAX_UPLOAD_BYTES. Labels come from class folders, optionally under `train/`, `validation/` and `test/`, or from a `labels.csv`, `metadata.csv` or `metadata.jsonl` with `file_name` and `label`. The answer says how the archive was understood, and names every file that was not taken, and why. `dry_run` answers that and keeps nothing; `layout` overrules the guess. Both are form fields, or parameters beside a raw body. Several archives in one form become one data set.',
+          querystring: TakingQuery,
+          response: { 200: Dataset, 201: Dataset },
         },
-        config: { body: archiveBody() },
+        config: { body: archiveBody(TAKING_FIELDS, { raw: true }) },
       },
       async (request, reply) => {
         const { caller } = request;
         const signal = clientLeft(reply);
+        let taking = takingOf(new Map(Object.entries(request.query)));
         const dataset = request.isMultipart()
           ? await datasets.createFromForm({
               caller,
-              receive: (take) => readArchiveForm(request, context, signal, take),
+              receive: async (take) => {
+                const fields = await readArchiveForm(request, context, signal, take);
+                taking = { ...taking, ...takingOf(fields) };
+                refuseFields(fields);
+                return taking;
+              },
             })
-          : await datasets.create({ caller, archive: archiveOf(request, signal) });
+          : await datasets.create({ caller, archive: archiveOf(request, signal), ...taking });
+        if (taking.dryRun) return reply.status(200).send(dataset);
         return reply.status(201).header('location', `${app.prefix}/datasets/${dataset.id}`).send(dataset);
       },
     );

@@ -3,12 +3,13 @@ import { Type } from '@sinclair/typebox';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../errors.js';
 import type { Operations } from '../../operations/operations.js';
+import { LayoutWanted } from '../../schemas/datasets.js';
 import { CreateJob, Job, JobSettings } from '../../schemas/jobs.js';
 import { mediaType, parseJson, readBody, takeRawBodies } from '../bodies.js';
 import { clientLeft } from '../client-signal.js';
 import type { DialectContext } from '../dialect.js';
 import { compileCheck } from '../validation.js';
-import { archiveBody, readArchiveForm } from './archive-form.js';
+import { archiveBody, readArchiveForm, takingOf } from './archive-form.js';
 
 const Headers = Type.Object({
   'idempotency-key': Type.Optional(
@@ -53,7 +54,12 @@ export function trainRoutes({ train }: Operations, context: DialectContext): Fas
           headers: Headers,
           response: { 202: Job },
         },
-        config: { body: { 'application/json': { schema: CreateJob }, ...archiveBody(JobSettings.properties) } },
+        config: {
+          body: {
+            'application/json': { schema: CreateJob },
+            ...archiveBody({ ...JobSettings.properties, layout: LayoutWanted }),
+          },
+        },
       },
       async (request, reply) => {
         const common = { caller: request.caller, idempotencyKey: request.headers['idempotency-key'] };
@@ -65,8 +71,11 @@ export function trainRoutes({ train }: Operations, context: DialectContext): Fas
         const { job, replayed } = request.isMultipart()
           ? await train.onForm({
               ...common,
-              receive: async (take) =>
-                checkSettings(settingsOf(await readArchiveForm(request, context, signal, take)), 'form'),
+              receive: async (take) => {
+                const fields = await readArchiveForm(request, context, signal, take);
+                const { layout } = takingOf(fields);
+                return { settings: checkSettings(settingsOf(fields), 'form'), ...(layout && { layout }) };
+              },
             })
           : await submit();
         if (replayed) reply.header('idempotency-replayed', 'true');

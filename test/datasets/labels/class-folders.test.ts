@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Refusal } from '../../../src/datasets/archives/archive.js';
-import { type Place, readClassFolders } from '../../../src/datasets/labels/class-folders.js';
+import { readClassFolders } from '../../../src/datasets/labels/class-folders.js';
+import type { Place } from '../../../src/datasets/labels/label.js';
 
 const IMAGES = { one: 'image', many: 'images' };
 
@@ -65,32 +66,39 @@ const layouts: [what: string, names: string[], kind: string, root: string, place
 
 for (const [what, names, kind, root, places] of layouts) {
   t.test(`folders give labels: ${what}`, (t) => {
-    const found = readClassFolders(names, IMAGES);
-    t.same({ ...found, places: short(found.places) }, { kind, root, places });
+    const found = readClassFolders({ names, words: IMAGES });
+    t.same({ kind: found.kind, root: found.root, places: short(found.places) }, { kind, root, places });
     t.end();
   });
 }
 
 t.test('no class folders at all are an error that says what is accepted', (t) => {
-  t.throws(() => readClassFolders(['1.jpg', '2.jpg'], IMAGES), {
+  t.throws(() => readClassFolders({ names: ['1.jpg', '2.jpg'], words: IMAGES }), {
     code: 'no_labels',
     message: /folder named after it.*labels\.csv/,
   });
-  t.throws(() => readClassFolders(['train/1.jpg', 'test/2.jpg'], IMAGES), {
+  t.throws(() => readClassFolders({ names: ['train/1.jpg', 'test/2.jpg'], words: IMAGES }), {
     code: 'no_labels',
     message: /train, test name splits/,
   });
-  t.throws(() => readClassFolders([' /1.jpg'], IMAGES), { code: 'no_labels', message: /label is empty/ });
+  t.throws(() => readClassFolders({ names: [' /1.jpg'], words: IMAGES }), {
+    code: 'no_labels',
+    message: /label is empty/,
+  });
   t.end();
 });
 
 t.test('one label under two parents is an error that names both', (t) => {
-  t.throws(() => readClassFolders(['a/cat/1', 'b/cat/2', 'b/dog/3'], IMAGES), {
+  t.throws(() => readClassFolders({ names: ['a/cat/1', 'b/cat/2', 'b/dog/3'], words: IMAGES }), {
     code: 'ambiguous_layout',
     message: /"a\/cat" and "b\/cat".*Rename one, or add a labels\.csv/,
     details: { label: 'cat', folders: ['a/cat', 'b/cat'] },
   });
-  t.throws(() => readClassFolders(['train/cat/1', 'test/cat/2', 'extra/cat/3'], IMAGES), { code: 'ambiguous_layout' });
-  t.throws(() => readClassFolders(['train/a/cat/1', 'test/b/cat/2'], IMAGES), { code: 'ambiguous_layout' });
+  t.throws(() => readClassFolders({ names: ['train/cat/1', 'test/cat/2', 'extra/cat/3'], words: IMAGES }), {
+    code: 'ambiguous_layout',
+  });
+  t.throws(() => readClassFolders({ names: ['train/a/cat/1', 'test/b/cat/2'], words: IMAGES }), {
+    code: 'ambiguous_layout',
+  });
   t.end();
 });

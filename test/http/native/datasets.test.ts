@@ -5,7 +5,7 @@ import type { Dataset, DatasetSummary } from '../../../src/schemas/datasets.js';
 import { appForTest } from '../../helpers/app.js';
 import { zip } from '../../helpers/archives.js';
 import { form, isProblem } from '../../helpers/http.js';
-import { lightFiles } from '../../helpers/light-content.js';
+import { content, lightFiles } from '../../helpers/light-content.js';
 
 const files = lightFiles(['a', 'b'], 5);
 const archive = zip(files);
@@ -128,8 +128,11 @@ t.test('forms that are not right are refused and leave nothing', async (t) => {
   isProblem(t, await post(right.body.subarray(0, 500), type), 400, 'invalid_multipart', 'cut');
   for (const [what, parts, code] of [
     ['no part', [], undefined],
-    ['no file', [{ name: 'x', value: '1' }], 'missing_file'],
-    ['two files', [file, file], 'invalid_multipart'],
+    ['no file', [{ name: 'dry_run', value: 'true' }], 'missing_file'],
+    ['an unknown field', [{ name: 'x', value: '1' }, file], 'invalid_multipart'],
+    ['dry_run that is no word of ours', [{ name: 'dry_run', value: 'perhaps' }, file], 'invalid_request'],
+    ['a layout that is no JSON', [file, { name: 'layout', value: '{kind' }], 'invalid_request'],
+    ['a layout with a word of its own', [file, { name: 'layout', value: '{"kind":"magic"}' }], 'invalid_request'],
     ['a long field', [{ name: 'x', value: 'x'.repeat(300_000) }, file], 'invalid_multipart'],
     ['a field twice', [{ name: 'x', value: '1' }, file, { name: 'x', value: '2' }], 'invalid_multipart'],
     [
@@ -142,6 +145,39 @@ t.test('forms that are not right are refused and leave nothing', async (t) => {
     isProblem(t, await send('/v1/datasets', { method: 'POST', ...form([...parts]) }), 400, code, what);
     await nothingLeft(what);
   }
+});
+
+t.test('a dry run answers how an archive is understood, and keeps nothing', async (t) => {
+  const { send, nothingLeft } = await empty(t);
+  const field = form([file, { name: 'dry_run', value: 'true' }]);
+  const told = await send('/v1/datasets', { method: 'POST', ...field });
+  t.equal(told.status, 200);
+  t.match(JSON.parse(told.text), { examples: 10, class_count: 2, layout: { kind: 'class_folders' } });
+  t.equal(told.headers.location, undefined);
+  const query = await send('/v1/datasets?dry_run=true', { method: 'POST', body: file.value });
+  t.equal(query.status, 200);
+  await nothingLeft('a dry run');
+});
+
+t.test('a layout that the sender gives overrules the guess, and several archives become one data set', async (t) => {
+  const { send } = await empty(t);
+  const names = zip(['cat_1', 'cat_2', 'dog_1'].map((name, n) => ({ name: `all/${name}.txt`, bytes: content(0, n) })));
+  const layout = JSON.stringify({ kind: 'names', pattern: '{label}_{number}' });
+  const answer = await send(`/v1/datasets?layout=${encodeURIComponent(layout)}`, { method: 'POST', body: names });
+  t.match(JSON.parse(answer.text), { layout: { kind: 'names' }, classes: [{ label: 'cat' }, { label: 'dog' }] });
+  const [cat, dog] = ['cat', 'dog'].map((label) => ({
+    ...file,
+    filename: `${label}.zip`,
+    value: zip([1, 2].map((n) => ({ name: `${n}.txt`, bytes: content(0, `${label} ${n}`) }))),
+  }));
+  const both = await send('/v1/datasets', { method: 'POST', ...form([cat!, dog!]) });
+  t.match(JSON.parse(both.text), {
+    name: 'cat.zip, dog.zip',
+    classes: [
+      { label: 'cat', examples: 2 },
+      { label: 'dog', examples: 2 },
+    ],
+  });
 });
 
 t.test('an upload with another digest than announced is refused, and one with its own is taken', async (t) => {

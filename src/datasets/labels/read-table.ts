@@ -1,0 +1,173 @@
+import { Readable } from 'node:stream';
+import { CsvError, parse } from 'csv-parse';
+import { AppError } from '../../errors.js';
+
+/** A table as its text has it. */
+export interface Table {
+  /** Its path in the archive. */
+  name: string;
+  /** Names of the columns; undefined: the first line is no header. An empty name: the column has none. */
+  header?: string[];
+  rows: TableRow[];
+  /** Lines that could not be read. */
+  faults: { line: number; reason: string }[];
+  /** What a sender should know of how the text was read. */
+  warnings: string[];
+}
+
+export interface TableRow {
+  line: number;
+  cells: string[];
+}
+
+/** What the sender says of a table; what is absent is found out. */
+export interface TableFormat {
+  header?: boolean;
+  delimiter?: string;
+  encoding?: string;
+}
+
+/** Piece in which CSV text is given to the parser, so that the event loop breathes in between. */
+const PIECE = 64 * 1024;
+
+/** Lines that decide about the delimiter. */
+const LINES_LOOKED_AT = 20;
+
+/**
+ * Read CSV with any common delimiter, or JSON lines.
+ * @param isFile whether a cell names a file: then the first line is no header
+ * @throws AppError `no_labels` where the text as a whole cannot be read.
+ */
+export async function readTable(
+  name: string,
+  bytes: Buffer,
+  isFile: (cell: string) => boolean,
+  format: TableFormat = {},
+): Promise<Table> {
+  const { text, warnings } = decode(name, bytes, format.encoding);
+  const table: Table = { name, rows: [], faults: [], warnings };
+  if (/\.(jsonl|ndjson)$/i.test(name)) await readLines(table, text);
+  else await readCsv(table, text, format);
+  if (table.rows.length === 0 && table.faults.length === 0) throw new AppError('no_labels', `${name} is empty.`);
+  if (table.header) return table;
+  const [first, ...rest] = table.rows;
+  if (!first || format.header === false || (format.header === undefined && first.cells.some(isFile))) return table;
+  return { ...table, header: first.cells.map((cell) => cell.trim()), rows: rest };
+}
+
+function decode(name: string, bytes: Buffer, encoding?: string): { text: string; warnings: string[] } {
+  const as = encoding ?? encodingOf(bytes);
+  try {
+    // The decoder drops the byte order mark that Excel writes.
+    return { text: new TextDecoder(as, { fatal: true }).decode(bytes), warnings: [] };
+  } catch (error) {
+    if (encoding !== undefined) {
+      throw new AppError('no_labels', `${name} cannot be read as ${encoding}. Name its encoding in \`layout\`.`, {
+        cause: error,
+      });
+    }
+  }
+  return {
+    text: new TextDecoder('windows-1252').decode(bytes),
+    warnings: [
+      `${name} is not UTF-8 and was read as Windows-1252. If its labels look wrong, save it as UTF-8, or name its encoding in the form field \`layout\`.`,
+    ],
+  };
+}
+
+/** Excel's "Unicode text" is UTF-16, mostly with its mark. */
+function encodingOf(bytes: Buffer): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
+  const start = bytes.subarray(0, 512);
+  if (start.length >= 4 && start.filter((byte, i) => i % 2 === 1 && byte === 0).length > start.length / 4) {
+    return 'utf-16le';
+  }
+  return 'utf-8';
+}
+
+async function readCsv(table: Table, text: string, { delimiter }: TableFormat): Promise<void> {
+  const { name } = table;
+  const told = /^sep=(.)\r?\n/i.exec(text); // a line of Excel's
+  const body = told ? text.slice(told[0].length) : text;
+  const parser = parse({
+    delimiter: delimiter ?? told?.[1] ?? delimiterOf(name, body),
+    comment: '#',
+    comment_no_infix: true,
+    info: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    trim: true,
+    max_record_size: 1024 * 1024,
+  });
+  const before = told ? 1 : 0;
+  try {
+    for await (const { record, info } of Readable.from(pieces(body)).pipe(parser)) {
+      table.rows.push({ line: info.lines + before, cells: record });
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw new AppError('no_labels', `${name} is no valid CSV: ${error.message}.`, { cause: error });
+  }
+}
+
+/** The delimiter that divides the first lines into equally many parts, two at least. */
+function delimiterOf(name: string, text: string): string {
+  const lines = text
+    .slice(0, PIECE)
+    .split(/\r\n|\r|\n/)
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'))
+    .slice(0, LINES_LOOKED_AT);
+  const candidates = /\.txt$/i.test(name) ? [',', ';', '\t', '|', ' '] : [',', ';', '\t', '|'];
+  const header = lines[0] ?? '';
+  const counts = candidates.map((candidate) => lines.map((line) => line.split(candidate).length - 1));
+  const even = candidates.find((_, i) => counts[i]![0]! > 0 && counts[i]!.every((count) => count === counts[i]![0]));
+  // Quoted fields hold delimiters of their own: then the first line decides.
+  return even ?? candidates.find((candidate) => candidate !== ' ' && header.includes(candidate)) ?? ',';
+}
+
+function* pieces(text: string): Generator<string> {
+  for (let start = 0; start < text.length; start += PIECE) yield text.slice(start, start + PIECE);
+}
+
+/** JSON objects, a line each. Their keys are the columns. */
+async function readLines(table: Table, text: string): Promise<void> {
+  const columns = new Map<string, number>();
+  let line = 0;
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf('\n', start);
+    const source = text.slice(start, end === -1 ? undefined : end).trim();
+    start = end === -1 ? text.length : end + 1;
+    line += 1;
+    if (source !== '') readObject(table, columns, { line, source });
+    if (line % 10_000 === 0) await new Promise(setImmediate);
+  }
+  table.header = [...columns.keys()];
+}
+
+function readObject(table: Table, columns: Map<string, number>, { line, source }: { line: number; source: string }) {
+  let value: unknown;
+  try {
+    value = JSON.parse(source);
+  } catch {
+    table.faults.push({ line, reason: 'it is not JSON.' });
+    return;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    table.faults.push({ line, reason: 'it is no JSON object.' });
+    return;
+  }
+  const cells: string[] = [];
+  for (const [key, field] of Object.entries(value)) {
+    if (!columns.has(key)) columns.set(key, columns.size);
+    cells[columns.get(key)!] = textOf(field);
+  }
+  table.rows.push({ line, cells: Array.from(cells, (cell) => cell ?? '') });
+}
+
+/** Hugging Face writes class numbers as JSON numbers; several labels come as a list. */
+function textOf(field: unknown): string {
+  if (typeof field === 'string') return field.trim();
+  if (typeof field === 'number' || typeof field === 'boolean') return String(field);
+  return Array.isArray(field) ? field.map(textOf).join('|') : '';
+}
