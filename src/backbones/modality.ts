@@ -50,6 +50,11 @@ export interface Modality<P = unknown, S = unknown> {
    * @throws AppError `content_invalid`, `content_too_large` or `content_unsupported`
    */
   inspect(content: Uint8Array): Promise<Record<string, number>>;
+  /**
+   * What is odd about an accepted content, by its facts: the end of a sentence that begins with its name, such as `has one
+   * colour all over`. Undefined: nothing. Absent: nothing is ever odd.
+   */
+  odd?(facts: Record<string, number>): string | undefined;
   /** Draw the `copy`-th variation of an example; it depends on the arguments alone. Absent: examples are not varied. */
   vary?(settings: Augmentation, sha256: string, copy: number): Variation;
   /** Absent: only equal bytes are copies. */

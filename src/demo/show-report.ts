@@ -55,13 +55,14 @@ export function showMistakes({ line, paint }: Screen, mistakes: HeldOutPredictio
 
 /** How much of each kind was found in the data; the report names the photos. */
 function showFindings({ line, paint }: Screen, data: DataFindings): void {
-  const { label_errors, near_duplicates, small_classes, confusable_classes, outliers } = data;
+  const { label_errors, near_duplicates, small_classes, confusable_classes, outliers, odd_examples } = data;
   const found = [
     [label_errors.total, 'doubtful label'],
     [near_duplicates.total, 'repeated photo'],
     [small_classes.total, 'small class', 'small classes'],
     [confusable_classes.total, 'confusable pair'],
     [outliers.total, 'outlier'],
+    [odd_examples.total, 'empty photo'],
   ] as const;
   const words = found.filter(([total]) => total > 0).map(([total, one, many]) => plural(total, one, many));
   line();

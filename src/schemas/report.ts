@@ -169,6 +169,18 @@ export const DataFindings = Type.Object(
       },
       { ...strict, description: 'Examples far from everything, the farthest first, at most 50: do they belong?' },
     ),
+    odd_examples: Type.Object(
+      {
+        total: Type.Integer(),
+        items: Type.Array(
+          Type.Object(
+            { ...ExampleInQuestion, reason: Type.String({ description: 'Such as `has one colour all over`' }) },
+            strict,
+          ),
+        ),
+      },
+      { ...strict, description: 'Examples with little or nothing in them, at most 50' },
+    ),
     seconds: Type.Number({ description: 'What finding this took' }),
   },
   { ...strict, description: 'What is likely wrong with the data' },

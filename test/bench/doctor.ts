@@ -122,6 +122,7 @@ async function examine(items: Item[], backbone: Backbone, seed: number) {
     seed,
     readContent,
     similarity: IMAGES.similarity,
+    odd: undefined,
   };
   return { request, findings: await examineData(request) };
 }

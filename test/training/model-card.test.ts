@@ -9,7 +9,7 @@ const BACKBONE: ImageBackboneCard = {
   id: 'rootstock_s',
   name: 'Rootstock-S',
   modality: 'image',
-  recipe: 'pixels-1',
+  recipe: 'pixels-2',
   file: 'model.onnx',
   sha256: 'b'.repeat(64),
   bytes: 1,

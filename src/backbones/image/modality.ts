@@ -8,7 +8,7 @@ import { ImageBackboneCard } from '../../schemas/backbones.js';
 import type { Modality } from '../modality.js';
 import { openImageBackbone, type Pixels } from './image-backbone.js';
 import { mayBeImage } from './names.js';
-import { inspectImage } from './pixels.js';
+import { inspectImage, oddImage } from './pixels.js';
 import { type PictureSignature, pictureSignature, pictureSimilarity, SAME_PICTURE } from './similarity.js';
 import { imageUsage } from './usage.js';
 import { drawVariation } from './variations.js';
@@ -28,6 +28,7 @@ export function imageModality(limits: { maxPixels: number; maxBytes: number }): 
     onnx: true,
     mayBeContent: mayBeImage,
     inspect: async (content) => ({ ...(await inspectImage(content, limits)) }),
+    odd: oddImage,
     vary: drawVariation,
     similarity: {
       signature: (content) => pictureSignature(content, limits),

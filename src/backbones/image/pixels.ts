@@ -2,9 +2,11 @@
  * Everywhere in Graft, training or serving, the same bytes give the same pixels (`RECIPE` names how):
  *  1. the kind is read from the magic bytes; JPEG, PNG and WebP only, and only their libvips loaders are enabled;
  *  2. EXIF orientation is applied;
- *  3. the photo is scaled as the backbone's card says (stretch, or short side and centre);
+ *  3. the photo is scaled as the backbone's card says (stretch, or short side and centre); WebP is not shrunk as it loads,
+ *     for it would then have other pixels than the same picture as PNG;
  *  4. transparency is laid on white, colours become 8-bit sRGB.
  */
+import { createHash } from 'node:crypto';
 import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../../errors.js';
 import type { ImageBackboneCard } from '../../schemas/backbones.js';
@@ -22,6 +24,23 @@ export type ImageFormat = 'jpeg' | 'png' | 'webp';
 export interface ImageLimits {
   maxPixels: number;
 }
+
+/** What is kept of an image; 1 where it is so. */
+export interface ImageFacts extends Record<string, number> {
+  /** After EXIF orientation. */
+  width: number;
+  height: number;
+}
+
+/** A JPEG of one colour has fewer bytes: the others need no look. */
+const MAX_BLANK_BYTES_A_PIXEL = 0.03;
+/** Largest value of 12 bits, as cameras and scanners put them into 16. */
+const DARK = 4095;
+/** A shorter side shows nothing. */
+const SMALL_SIDE = 8;
+
+/** Pixels of a broken JPEG that are decoded to see whether all its rows are there. */
+const MAX_MENDED_PIXELS = 25_000_000;
 
 const ACCEPTED = 'JPEG, PNG and WebP are accepted';
 
@@ -53,16 +72,51 @@ export function sniffImage(bytes: Uint8Array): ImageFormat {
  * it by their headers; all else is decoded, at a reduced size where the format allows it.
  * @throws AppError `content_invalid`, `content_too_large` or `content_unsupported`
  */
-export async function inspectImage(bytes: Uint8Array, limits: ImageLimits): Promise<{ width: number; height: number }> {
+export async function inspectImage(bytes: Uint8Array, limits: ImageLimits): Promise<ImageFacts> {
   const plain = sniffImage(bytes) === 'jpeg' ? readPlainJpeg(bytes) : undefined;
-  const told = plain && !plain.mayTurn && plain.width * plain.height <= limits.maxPixels;
+  const busy = plain && bytes.length > MAX_BLANK_BYTES_A_PIXEL * plain.width * plain.height;
+  const told = plain && busy && !plain.mayTurn && plain.width * plain.height <= limits.maxPixels;
   if (told) return { width: plain.width, height: plain.height };
   return decoding(bytes, limits, async (image) => {
-    const { autoOrient } = await image.metadata();
-    if (plain) return autoOrient;
-    await image.resize({ width: 8, height: 8, fit: 'fill', kernel: 'nearest' }).raw().toBuffer();
-    return autoOrient;
+    const { autoOrient, depth } = await image.metadata();
+    if (plain && busy) return autoOrient;
+    const small = image.clone().resize({ width: 8, height: 8, fit: 'fill', kernel: 'nearest' });
+    const { data, info } = await small.raw({ depth: 'ushort' }).toBuffer({ resolveWithObject: true });
+    const samples = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
+    const maySay = isOneColour(samples, info.channels) || (depth === 'ushort' && Math.max(...samples) <= DARK);
+    return maySay ? { ...autoOrient, ...(await contentFacts(image, depth)) } : autoOrient;
   });
+}
+
+/** Whether what was sampled of an image is one colour, or is transparent: then it is worth a look at all of it. */
+function isOneColour(samples: Uint16Array, channels: number): boolean {
+  if ((channels === 2 || channels === 4) && samples.every((value, i) => i % channels < channels - 1 || value === 0)) {
+    return true;
+  }
+  return samples.every((value, i) => value === samples[i % channels]);
+}
+
+async function contentFacts(image: Sharp, depth: string): Promise<Partial<ImageFacts>> {
+  const { channels } = await image.clone().stats();
+  const hasAlpha = channels.length === 2 || channels.length === 4;
+  if (hasAlpha && channels.at(-1)!.max === 0) return { transparent: 1 };
+  if (channels.every(({ min, max }) => min === max)) return { one_colour: 1 };
+  const colours = hasAlpha ? channels.slice(0, -1) : channels;
+  return depth === 'ushort' && colours.every(({ max }) => max <= DARK) ? { dark: 1 } : {};
+}
+
+/** What is odd about an image that was accepted, as the end of a sentence that begins with its name; undefined: nothing. */
+export function oddImage({
+  width = 0,
+  height = 0,
+  transparent,
+  one_colour,
+  dark,
+}: Partial<ImageFacts>): string | undefined {
+  if (Math.min(width, height) < SMALL_SIDE) return `has ${width} × ${height} pixels`;
+  if (transparent) return 'is transparent all over';
+  if (one_colour) return 'has one colour all over';
+  return dark ? `uses ${DARK + 1} of 65,536 values at the most and looks black: scale its values` : undefined;
 }
 
 /**
@@ -79,18 +133,21 @@ export async function decodeImage(
   const { width, height } = card.input;
   return decoding(bytes, limits, async (image) => {
     const source = variation ? await varied(image, variation) : image;
+    const fastShrinkOnLoad = sniffImage(bytes) !== 'webp';
     let scaled: Sharp;
     if (card.resize.mode === 'stretch') {
-      scaled = source.resize({ width, height, fit: 'fill' });
+      scaled = source.resize({ width, height, fit: 'fill', fastShrinkOnLoad });
     } else {
       const side = card.resize.short_side;
       const [outerWidth, outerHeight] = [Math.max(side, width), Math.max(side, height)];
-      scaled = source.resize({ width: outerWidth, height: outerHeight, fit: 'cover', position: 'centre' }).extract({
-        left: (outerWidth - width) >> 1,
-        top: (outerHeight - height) >> 1,
-        width,
-        height,
-      });
+      scaled = source
+        .resize({ width: outerWidth, height: outerHeight, fit: 'cover', position: 'centre', fastShrinkOnLoad })
+        .extract({
+          left: (outerWidth - width) >> 1,
+          top: (outerHeight - height) >> 1,
+          width,
+          height,
+        });
     }
     const { data, info } = await scaled
       .flatten({ background: '#ffffff' })
@@ -106,13 +163,17 @@ export async function decodeImage(
 
 async function decoding<T>(bytes: Uint8Array, limits: ImageLimits, read: (image: Sharp) => Promise<T>): Promise<T> {
   const format = sniffImage(bytes);
+  const open = (source: Uint8Array) =>
+    sharp(source, { limitInputPixels: limits.maxPixels, failOn: 'error', animated: false, autoOrient: true });
   try {
-    return await read(
-      sharp(bytes, { limitInputPixels: limits.maxPixels, failOn: 'error', animated: false, autoOrient: true }),
-    );
+    return await read(open(bytes));
   } catch (error) {
     if (error instanceof AppError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0]!.trim() : String(error);
+    if (format === 'jpeg' && /premature end/i.test(reason)) {
+      const whole = await withEndMarker(bytes);
+      if (whole) return decoding(whole, limits, read);
+    }
     if (/pixel limit/i.test(reason)) {
       throw new AppError(
         'content_too_large',
@@ -122,5 +183,30 @@ async function decoding<T>(bytes: Uint8Array, limits: ImageLimits, read: (image:
     throw new AppError('content_invalid', `The ${format.toUpperCase()} cannot be decoded: ${reason}.`, {
       cause: error,
     });
+  }
+}
+
+/**
+ * A JPEG that lacks only its end marker, with one. Whether rows are missing shows by what stands behind the data: where all
+ * are there it changes nothing, where some are missing it becomes pixels.
+ * @returns undefined where rows are missing
+ */
+async function withEndMarker(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+  // Half a marker at the end would make one of what follows.
+  const data = bytes.at(-1) === 0xff ? bytes.subarray(0, -1) : bytes;
+  const decoded = async (behind: number[]) => {
+    const whole = Buffer.concat([data, Buffer.from(behind), Buffer.from([0xff, 0xd9])]);
+    const pixels = await sharp(whole, { limitInputPixels: MAX_MENDED_PIXELS, failOn: 'error' }).raw().toBuffer();
+    return { whole, digest: createHash('sha256').update(pixels).digest('hex') };
+  };
+  try {
+    const { whole, digest } = await decoded([]);
+    const filler = [...Array(64).keys()];
+    for (const behind of [filler.map((n) => (n * 37 + 91) % 251), filler.map((n) => (n * 101 + 7) % 241)]) {
+      if ((await decoded(behind)).digest !== digest) return undefined;
+    }
+    return whole;
+  } catch {
+    return undefined;
   }
 }

@@ -9,7 +9,7 @@ const MAX_NAMED = 3;
  */
 export function describeFindings(data: DataFindings, words: { one: string; many: string }): string[] {
   const { one, many } = words;
-  const { label_errors, near_duplicates, small_classes, confusable_classes, outliers } = data;
+  const { label_errors, near_duplicates, small_classes, confusable_classes, outliers, odd_examples } = data;
   const count = (total: number, single: string, several: string) =>
     total === 1 ? `One ${single}` : `${total} ${several}`;
   const sentences: string[] = [];
@@ -53,6 +53,12 @@ export function describeFindings(data: DataFindings, words: { one: string; many:
     const examples = outliers.items.slice(0, MAX_NAMED).map(({ name }) => name);
     sentences.push(
       `${count(outliers.total, `${one} is`, `${many} are`)} unlike all others, such as ${examples.join(', ')}. Do they belong here?`,
+    );
+  }
+  if (odd_examples.total > 0) {
+    const examples = odd_examples.items.slice(0, MAX_NAMED).map(({ name, reason }) => `${name} ${reason}`);
+    sentences.push(
+      `${count(odd_examples.total, `${one} shows`, `${many} show`)} little or nothing: ${examples.join('; ')}. Remove what teaches nothing.`,
     );
   }
   return sentences;

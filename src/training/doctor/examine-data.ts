@@ -2,7 +2,7 @@
  * doctor/ looks for what is wrong with the data, from features that are there anyway: labels that are likely wrong, copies,
  * classes that are too small or taken for each other, and examples that do not belong.
  */
-import type { Similarity } from '../../backbones/modality.js';
+import type { Modality, Similarity } from '../../backbones/modality.js';
 import { type Features, takeRows } from '../../numbers/features.js';
 import { seededRandom, shuffled } from '../../numbers/random.js';
 import type { Split } from '../../schemas/common.js';
@@ -30,6 +30,8 @@ export interface ExamineOptions {
   seed: number;
   /** Confirms copies; without it only equal bytes are copies. */
   similarity: Similarity | undefined;
+  /** What is odd about an example by its facts; without it nothing is. */
+  odd: Modality['odd'];
   readContent: (entry: LabelledExample) => Promise<Uint8Array>;
 }
 
@@ -39,7 +41,7 @@ const MAX_COMPARED = 30_000;
 const NEIGHBOURS = 11;
 /** With fewer, one example more or less moves its figures by 10 points. */
 const SMALL_CLASS = 10;
-const MAX_LISTED = { labels: 200, groups: 100, members: 20, classes: 100, pairs: 50, outliers: 50 } as const;
+const MAX_LISTED = { labels: 200, groups: 100, members: 20, classes: 100, pairs: 50, outliers: 50, odd: 50 } as const;
 
 /** @returns what is likely wrong with the data; lists are bounded, their totals are not */
 export async function examineData(options: ExamineOptions): Promise<DataFindings> {
@@ -65,6 +67,10 @@ export async function examineData(options: ExamineOptions): Promise<DataFindings
     name: entries[example]!.name,
     label: labels[y[example]!]!,
     split: splits[example]!,
+  });
+  const strange = entries.flatMap(({ facts }, example) => {
+    const reason = facts && options.odd?.(facts);
+    return reason === undefined ? [] : [{ example, reason }];
   });
   const described = groups.map((members) => ({
     across_splits: new Set(members.map((example) => splits[example])).size > 1,
@@ -111,6 +117,10 @@ export async function examineData(options: ExamineOptions): Promise<DataFindings
       items: far
         .slice(0, MAX_LISTED.outliers)
         .map(({ example, distance }) => ({ ...named(example), distance: rounded(distance, 4) })),
+    },
+    odd_examples: {
+      total: strange.length,
+      items: strange.slice(0, MAX_LISTED.odd).map(({ example, reason }) => ({ ...named(example), reason })),
     },
     seconds: (performance.now() - began) / 1000,
   };

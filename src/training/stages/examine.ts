@@ -20,6 +20,7 @@ export async function examine(run: Run, extracted: ExtractedExamples, { fitted }
     seed,
     readContent: (entry) => dataset.readContent(entry),
     similarity: modality.similarity,
+    odd: modality.odd?.bind(modality),
   });
 }
 

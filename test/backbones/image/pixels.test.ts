@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
-import { decodeImage, inspectImage, sniffImage } from '../../../src/backbones/image/pixels.js';
+import { decodeImage, inspectImage, oddImage, sniffImage } from '../../../src/backbones/image/pixels.js';
 import type { Variation } from '../../../src/backbones/image/variations.js';
 import { needs, SHARED } from '../../helpers/shared.js';
 
@@ -140,7 +140,7 @@ t.test('of an animated WebP the first frame counts', async (t) => {
     .webp({ lossless: true, loop: 0, delay: [100, 100] })
     .toBuffer();
   t.ok(bytes.includes('ANIM'), 'it is animated');
-  t.same(await inspectImage(bytes, LIMITS), { width: 8, height: 8 });
+  t.same(await inspectImage(bytes, LIMITS), { width: 8, height: 8, one_colour: 1 });
   t.ok((await decodeImage(bytes, STRETCH, LIMITS)).every((value) => value === 255));
 });
 
@@ -191,6 +191,58 @@ t.test('a file that breaks off is found out, at every place', async (t) => {
       await t.rejects(inspectImage(cut, LIMITS), { code: 'content_invalid' }, `file ${index}, ${share} of it`);
       await t.rejects(decodeImage(cut, STRETCH, LIMITS), { code: 'content_invalid' });
     }
+  }
+});
+
+t.test('a JPEG that lacks only its end marker is whole, and one that lacks rows is not', async (t) => {
+  for (const progressive of [false, true]) {
+    const whole = await quarters(200, 200).jpeg({ progressive }).toBuffer();
+    for (const cut of [1, 2]) {
+      const bytes = whole.subarray(0, whole.length - cut);
+      t.same(await inspectImage(bytes, LIMITS), { width: 200, height: 200 });
+      t.same(await decodeImage(bytes, STRETCH, LIMITS), await decodeImage(whole, STRETCH, LIMITS));
+    }
+    for (const cut of [40, 200, 600]) {
+      const bytes = whole.subarray(0, whole.length - cut);
+      await t.rejects(inspectImage(bytes, LIMITS), { code: 'content_invalid', message: /premature end/ }, `${cut}`);
+    }
+  }
+});
+
+t.test('the same pixels are the same in every container without loss, however large', async (t) => {
+  const photo = quarters(900, 700).blur(3);
+  const png = await photo.clone().png().toBuffer();
+  const webp = await photo.clone().webp({ lossless: true }).toBuffer();
+  for (const card of [STRETCH, CROP]) {
+    t.same(await decodeImage(webp, card, LIMITS), await decodeImage(png, card, LIMITS));
+  }
+});
+
+t.test('images that show nothing are accepted, and what is odd about them is said', async (t) => {
+  const plain = (background: string, width = 300, height = 200) =>
+    sharp({ create: { width, height, channels: 4, background } });
+  const dark = Uint16Array.from({ length: 64 * 64 }, (_, i) => i % 4096);
+  const odd: [bytes: Buffer, says: RegExp | undefined][] = [
+    [await plain('#000').png().toBuffer(), /one colour/],
+    [await plain('#808080').jpeg().toBuffer(), /one colour/],
+    [await plain('#fff').webp().toBuffer(), /one colour/],
+    [await plain('#00000000').png().toBuffer(), /transparent/],
+    [await plain('#f00', 1, 1).png().toBuffer(), /1 × 1 pixels/],
+    [await plain('#f00', 300, 1).png().toBuffer(), /300 × 1 pixels/],
+    [
+      await sharp(dark, { raw: { width: 64, height: 64, channels: 1 } })
+        .toColourspace('grey16')
+        .png()
+        .toBuffer(),
+      /looks black/,
+    ],
+    [await quarters(200, 200).png().toBuffer(), undefined],
+    [await quarters(200, 200).jpeg().toBuffer(), undefined],
+  ];
+  for (const [bytes, says] of odd) {
+    const found = oddImage(await inspectImage(bytes, LIMITS));
+    if (says) t.match(found, says);
+    else t.equal(found, undefined);
   }
 });
 

@@ -9,6 +9,7 @@ const NOTHING: DataFindings = {
   small_classes: { total: 0, items: [] },
   confusable_classes: { total: 0, items: [] },
   outliers: { total: 0, items: [] },
+  odd_examples: { total: 0, items: [] },
   seconds: 1,
 };
 const at = (name: string, label: string) => ({ name, label, split: 'train' as const });
@@ -37,6 +38,7 @@ t.test('each kind of finding is a sentence with examples and what to do', (t) =>
       small_classes: { total: 1, items: [{ label: 'emu', training_examples: 2 }] },
       confusable_classes: { total: 1, items: [{ labels: ['cat', 'dog'], confused: [3, 4], share: 0.125 }] },
       outliers: { total: 1, items: [{ ...at('d.jpg', 'cat'), distance: 2 }] },
+      odd_examples: { total: 1, items: [{ ...at('e.png', 'cat'), reason: 'has one colour all over' }] },
     },
     WORDS,
   );
@@ -47,6 +49,7 @@ t.test('each kind of finding is a sentence with examples and what to do', (t) =>
     /^One class has fewer than 10 training images: emu \(2\)\. Add images/,
     /^cat and dog are taken for each other most \(13 %/,
     /^One image is unlike all others, such as d\.jpg\./,
+    /^One image shows little or nothing: e\.png has one colour all over\. Remove/,
   ];
   t.equal(sentences.length, expected.length);
   for (const [i, pattern] of expected.entries()) t.match(sentences[i], pattern);

@@ -47,6 +47,7 @@ async function examine(photos: Photo[]) {
     seed: 0,
     readContent: async ({ name }) => photos.find((one) => one.name === name)!.bytes,
     similarity: IMAGES.similarity,
+    odd: undefined,
   });
 }
 

@@ -39,6 +39,7 @@ function examine(options: {
     weightDecay: 0.3,
     seed: 0,
     similarity,
+    odd: undefined,
     readContent: async ({ offset }) => {
       onRead?.(offset);
       return Buffer.from(contents[offset]!);
