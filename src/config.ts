@@ -45,6 +45,10 @@ const service = {
     minimum: 1024,
     maximum: MiB,
   }),
+  MAX_DROPPED_BYTES: positive(
+    'Most bytes of a body that are read on and dropped after it was refused, so that the client hears why.',
+    128 * MiB,
+  ),
   HEADERS_TIMEOUT_SECONDS: seconds('Longest time the headers of a request may take to arrive.', 20),
   STALL_TIMEOUT_SECONDS: seconds('Longest time a body may go without a byte before its request is answered 408.', 60),
   KEEP_ALIVE_SECONDS: seconds('Time an idle connection is kept open; longer than that of a proxy in front.', 72),

@@ -17,6 +17,7 @@ import { logRequests } from './log-requests.js';
 import { type Metrics, measureRequests } from './metrics.js';
 import { renderProblem } from './problem.js';
 import { limitRates } from './rate-limit.js';
+import { dropRefusedBodies } from './refused-bodies.js';
 import { refuseConnection, refuseStalled } from './refuse-connection.js';
 import { secureHeaders } from './security-headers.js';
 import { healthRoutes, metricsRoute } from './service-routes.js';
@@ -48,6 +49,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   handleErrors(app, renderProblem, methodsOf);
   measureRequests(app, metrics);
   secureHeaders(app);
+  dropRefusedBodies(app, { maxBytes: config.MAX_DROPPED_BYTES, maxMs: config.STALL_TIMEOUT_SECONDS * 1000 });
   limitStalls(app, config.STALL_TIMEOUT_SECONDS * 1000, (socket, { url }) => refuseStalled(socket, renderOf(url)));
   logRequests(app);
   await app.register(multipart, { throwFileSizeLimit: false });

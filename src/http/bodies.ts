@@ -27,6 +27,15 @@ export function mediaType({ headers }: FastifyRequest): string {
   return (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
+/** Refuse a body by the length that it announces, before it is sent. @throws AppError `too_large` */
+export function refuseAnnounced({ headers }: FastifyRequest, maxBytes: number, limit: string): void {
+  if (Number(headers['content-length'] ?? 0) <= maxBytes) return;
+  throw new AppError(
+    'too_large',
+    `The body has ${headers['content-length']} bytes; at most ${maxBytes} are taken (${limit}).`,
+  );
+}
+
 /** The SHA-256 that a client says its body has (`Repr-Digest`, RFC 9530), hexadecimal. */
 export function claimedDigest({ headers }: FastifyRequest): string | undefined {
   const header = headers['repr-digest'];

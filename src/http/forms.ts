@@ -3,6 +3,7 @@ import type { MultipartFile, MultipartValue } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config.js';
 import { AppError } from '../errors.js';
+import { beginBody } from './refused-bodies.js';
 
 export interface FormLimits {
   fileSize: number;
@@ -26,6 +27,7 @@ export async function readForm(
   onFile: (file: MultipartFile & { file: Readable }) => Promise<void>,
 ): Promise<Map<string, string>> {
   const fields = new Map<string, string>();
+  beginBody(request);
   const parts = request.parts({
     limits: {
       fieldNameSize: 100,

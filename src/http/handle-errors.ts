@@ -36,8 +36,6 @@ export function handleErrors(scope: FastifyInstance, render: Render, methodsOf: 
 export function sendError(request: FastifyRequest, reply: FastifyReply, error: AppError, render: Render): FastifyReply {
   const { status, headers, type, body } = render(error, request.id);
   if (TRY_AGAIN.has(error.code)) reply.header('retry-after', String(error.details.retry_after ?? 1));
-  // Of an upload that was refused early the rest is not read: the connection cannot be used again.
-  if (!request.raw.complete && request.raw.headers['content-length'] !== '0') reply.header('connection', 'close');
   return reply.status(status).headers(headers).type(type).send(body);
 }
 

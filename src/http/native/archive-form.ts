@@ -3,15 +3,18 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../errors.js';
 import type { Archive, Taking } from '../../operations/receive-form.js';
 import { LayoutWanted } from '../../schemas/datasets.js';
-import { claimedDigest, fileName, fileSchema, rawName } from '../bodies.js';
+import { claimedDigest, fileName, fileSchema, rawName, refuseAnnounced } from '../bodies.js';
 import type { DialectContext } from '../dialect.js';
 import { formLimits, readForm } from '../forms.js';
+import { bodyOf } from '../refused-bodies.js';
 import { compileCheck } from '../validation.js';
 
 const checkLayout = compileCheck(LayoutWanted);
 
 /** Most archives in one form. */
 const MAX_FILES = 100;
+/** What a form has beside its archives. */
+const FORM_BYTES = 16 * 1024 * 1024;
 
 /** An archive, as a form with more fields or by itself; for OpenAPI. */
 export function archiveBody(
@@ -31,8 +34,13 @@ export function archiveBody(
 }
 
 /** The body of a request as an archive. */
-export function archiveOf(request: FastifyRequest, signal: AbortSignal): Archive {
-  return { source: request.raw, name: rawName(request), signal, ...digestOf(request) };
+export function archiveOf(
+  request: FastifyRequest,
+  { config }: Pick<DialectContext, 'config'>,
+  signal: AbortSignal,
+): Archive {
+  refuseAnnounced(request, config.MAX_UPLOAD_BYTES, 'MAX_UPLOAD_BYTES');
+  return { source: bodyOf(request), name: rawName(request), signal, ...digestOf(request) };
 }
 
 /** Read a form that holds an archive. @returns its other fields */
@@ -43,6 +51,7 @@ export async function readArchiveForm(
   take: (archive: Archive) => Promise<void>,
 ): Promise<Map<string, string>> {
   const digest = digestOf(request);
+  refuseAnnounced(request, config.MAX_UPLOAD_BYTES + FORM_BYTES, 'MAX_UPLOAD_BYTES');
   const limits = formLimits(config, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: MAX_FILES });
   return readForm(request, limits, async ({ file, filename }) =>
     take({ source: file, name: fileName(filename) ?? null, signal, ...digest }),

@@ -50,7 +50,7 @@ export function datasetRoutes({ datasets }: Operations, context: DialectContext)
                 return taking;
               },
             })
-          : await datasets.create({ caller, archive: archiveOf(request, signal), ...taking });
+          : await datasets.create({ caller, archive: archiveOf(request, context, signal), ...taking });
         if (taking.dryRun) return reply.status(200).send(dataset);
         return reply.status(201).header('location', `${app.prefix}/datasets/${dataset.id}`).send(dataset);
       },

@@ -7,6 +7,7 @@ import { fileSchema, mediaType, parseJson, readBody } from '../bodies.js';
 import type { ByteShare } from '../byte-budget.js';
 import type { DialectContext } from '../dialect.js';
 import { formLimits, readForm } from '../forms.js';
+import { bodyOf } from '../refused-bodies.js';
 import { compileCheck } from '../validation.js';
 
 const JsonBody = Type.Object(
@@ -41,7 +42,7 @@ export async function readExamples(
 ): Promise<Example[]> {
   const type = mediaType(request);
   if (type === 'multipart/form-data') return readExamplesForm(request, config, share);
-  const body = await readBody(request.raw, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share);
+  const body = await readBody(bodyOf(request), config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share);
   // `curl --data-binary` says application/x-www-form-urlencoded; the bytes decide.
   return type === 'application/json' ? examplesOfJson(body, config) : [{ name: 'body', bytes: body }];
 }

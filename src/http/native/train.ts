@@ -8,6 +8,7 @@ import { CreateJob, Job, JobSettings } from '../../schemas/jobs.js';
 import { mediaType, parseJson, readBody, takeRawBodies } from '../bodies.js';
 import { clientLeft } from '../client-signal.js';
 import type { DialectContext } from '../dialect.js';
+import { bodyOf } from '../refused-bodies.js';
 import { compileCheck } from '../validation.js';
 import { archiveBody, readArchiveForm, takingOf } from './archive-form.js';
 
@@ -36,7 +37,7 @@ export function trainRoutes({ train }: Operations, context: DialectContext): Fas
         'Send the settings as application/json, or archive and settings as multipart/form-data.',
       );
     }
-    const body = await readBody(request.raw, config.MAX_JSON_BYTES, 'MAX_JSON_BYTES');
+    const body = await readBody(bodyOf(request), config.MAX_JSON_BYTES, 'MAX_JSON_BYTES');
     return checkCreateJob(parseJson(body), 'body');
   };
 
