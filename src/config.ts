@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+import { API_KEYS_PATTERN, type ApiKey, parseApiKeys } from './access/api-key.js';
 import { AppError } from './errors.js';
 
 const MiB = 2 ** 20;
@@ -19,15 +20,37 @@ const seconds = (description: string, value: number) =>
 /** Where the service listens, who may ask, what it logs. */
 const service = {
   HOST: Type.String({
-    description: 'Address to listen on. Any but loopback needs an API key.',
+    description: 'Address to listen on. Beyond loopback the first start makes an API key, unless there is one.',
     default: '127.0.0.1',
     minLength: 1,
   }),
   PORT: Type.Integer({ description: 'Port; 0 takes a free one.', default: 8080, minimum: 0, maximum: 65535 }),
   API_KEYS: Type.String({
-    description: 'API keys as `tenant:sha256-of-the-key`, separated by commas (`npm run keys` makes one).',
+    description:
+      'API keys beside those of the key file, as `tenant:sha256` or `tenant:sha256:scope+scope`, separated by commas (`npm run keys -- print` makes one).',
     default: '',
-    pattern: '^\\s*([a-z0-9][a-z0-9-]{0,62}:[0-9a-f]{64}\\s*(,\\s*|$))*$',
+    pattern: API_KEYS_PATTERN,
+  }),
+  KEYS_FILE: Type.String({
+    description:
+      'File of the keys that `npm run keys` makes; read again when it changes. Default: `keys.json` in `DATA_DIR`.',
+    default: '',
+  }),
+  ALLOWED_HOSTS: Type.String({
+    description:
+      'Names, separated by commas, under which a server without keys may be reached beside localhost; `*.example.com` allows all below.',
+    default: '',
+    pattern: '^[A-Za-z0-9.*:\\[\\]_, -]*$',
+  }),
+  CORS_ORIGINS: Type.String({
+    description: 'Origins, separated by commas, whose pages may call this server, such as `https://app.example.com`.',
+    default: '',
+    pattern: '^(\\s*https?://[^/,\\s@]+\\s*(,|$))*$',
+  }),
+  BASE_PATH: Type.String({
+    description: 'Path under which a proxy shows this server, such as `/graft`; links begin with it.',
+    default: '',
+    pattern: '^(/[A-Za-z0-9._~-]+)*$',
   }),
   LOG_LEVEL: Type.Union(
     (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map((level) => Type.Literal(level)),
@@ -195,19 +218,20 @@ export const ConfigSchema = Type.Object(
 
 type Settings = Static<typeof ConfigSchema>;
 
-/** Tenant and SHA-256 (hex) of one API key. */
-export interface ApiKey {
-  tenant: string;
-  sha256: string;
-}
-
-/** The settings, with paths made absolute and keys taken apart. */
-export type Config = Omit<Settings, 'API_KEYS'> & { API_KEYS: ApiKey[] };
+/** The settings, with paths made absolute and lists taken apart. */
+export type Config = Omit<Settings, 'API_KEYS' | 'ALLOWED_HOSTS' | 'CORS_ORIGINS'> & {
+  API_KEYS: ApiKey[];
+  ALLOWED_HOSTS: string[];
+  CORS_ORIGINS: string[];
+};
 
 /** Folder of the package: where `package.json` and `models/` are, whether run from `build/` or elsewhere. */
 export const PACKAGE_ROOT = resolve(import.meta.dirname, '..', '..');
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
+/** Whether an address to listen on can be reached from this machine alone. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host);
+}
 
 /**
  * Read the settings from the environment.
@@ -223,19 +247,6 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     else faults.push(`${name}=${shown(name, text)}: ${expectation(schema)}. ${schema.description}`);
   }
   const settings = values as Settings;
-  const keys = (settings.API_KEYS ?? '')
-    .split(',')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair !== '')
-    .map((pair) => {
-      const [tenant, sha256] = pair.split(':') as [string, string];
-      return { tenant, sha256 };
-    });
-  if (settings.HOST !== undefined && !LOOPBACK.test(settings.HOST) && settings.API_KEYS === '') {
-    faults.push(
-      `HOST=${settings.HOST}: without an API key Graft listens on loopback only. Make a key with \`npm run keys\` and set API_KEYS, or use HOST=127.0.0.1.`,
-    );
-  }
   if (settings.PREDICT_QUEUE < settings.MAX_PREDICT_EXAMPLES) {
     faults.push(
       `PREDICT_QUEUE=${settings.PREDICT_QUEUE}: a request of MAX_PREDICT_EXAMPLES=${settings.MAX_PREDICT_EXAMPLES} could never be taken. Raise PREDICT_QUEUE or lower MAX_PREDICT_EXAMPLES.`,
@@ -253,8 +264,18 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     MODELS_DIR: settings.MODELS_DIR === '' ? join(PACKAGE_ROOT, 'models') : resolve(settings.MODELS_DIR),
     CACHE_DIR: settings.CACHE_DIR === '' ? join(dataDir, 'cache') : resolve(settings.CACHE_DIR),
     BACKBONE_THREADS: settings.BACKBONE_THREADS === 0 ? availableParallelism() : settings.BACKBONE_THREADS,
-    API_KEYS: keys,
+    KEYS_FILE: settings.KEYS_FILE === '' ? join(dataDir, 'keys.json') : resolve(settings.KEYS_FILE),
+    API_KEYS: parseApiKeys(settings.API_KEYS),
+    ALLOWED_HOSTS: words(settings.ALLOWED_HOSTS.toLowerCase()),
+    CORS_ORIGINS: words(settings.CORS_ORIGINS.toLowerCase()),
   };
+}
+
+function words(list: string): string[] {
+  return list
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
 }
 
 /** The README's table of settings, in Markdown. */

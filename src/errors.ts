@@ -11,6 +11,9 @@ export const ERRORS = {
   invalid_multipart: { status: 400, title: 'The multipart body is not valid', retryable: false },
   missing_file: { status: 400, title: 'A file is missing', retryable: false },
   unauthorized: { status: 401, title: 'An API key is needed', retryable: false },
+  forbidden: { status: 403, title: 'This API key may not do that', retryable: false },
+  cross_site: { status: 403, title: 'Pages of other sites may not do that', retryable: false },
+  host_not_allowed: { status: 421, title: 'The server is not known under this name', retryable: false },
   not_found: { status: 404, title: 'Not found', retryable: false },
   method_not_allowed: { status: 405, title: 'This method is not offered here', retryable: false },
   request_timeout: { status: 408, title: 'The request took too long to arrive', retryable: true },
@@ -54,6 +57,7 @@ export const ERRORS = {
   alias_not_found: { status: 404, title: 'No such alias', retryable: false },
   alias_conflict: { status: 412, title: 'The alias was changed by somebody else', retryable: true },
   format_unavailable: { status: 409, title: 'The version is not to be had in this format', retryable: false },
+  model_in_use: { status: 409, title: 'The model is in use', retryable: false },
   version_in_use: { status: 409, title: 'The version is in use', retryable: false },
   version_damaged: { status: 500, title: 'The stored version does not match its digest', retryable: false },
   // backbones

@@ -24,7 +24,7 @@ const EDGES: Record<string, string[]> = {
   errors: [],
   ids: [],
   log: [],
-  config: ['errors'],
+  config: ['access', 'errors'],
   schemas: [],
   numbers: [],
   terminal: [],
@@ -32,7 +32,7 @@ const EDGES: Record<string, string[]> = {
   outbound: ['errors'],
   redis: ['errors', 'log'],
   storage: ['errors'],
-  access: ['config', 'errors'],
+  access: ['errors', 'storage'],
   onnx: ['errors', 'schemas'],
   heads: ['errors', 'numbers', 'onnx'],
   backbones: ['errors', 'heads', 'numbers', 'schemas', 'storage'],
@@ -79,6 +79,7 @@ const EDGES: Record<string, string[]> = {
   artifacts: ['backbones', 'errors', 'heads', 'onnx', 'registry', 'schemas', 'top'],
   maintenance: ['backbones', 'datasets', 'errors', 'jobs', 'schemas', 'storage'],
   operations: [
+    'access',
     'artifacts',
     'backbones',
     'config',
@@ -117,6 +118,7 @@ const COMMON = ['@sinclair/typebox', 'ulid', 'lru-cache', 'p-limit'];
 /** Packages that belong to some rooms, sub-rooms not included. */
 const VENDORS: Record<string, string[]> = {
   fastify: ['http', 'http/native'],
+  '@fastify/cors': ['http'],
   '@fastify/multipart': ['http'],
   '@fastify/swagger': ['http'],
   '@fastify/swagger-ui': ['http'],
@@ -132,6 +134,7 @@ const VENDORS: Record<string, string[]> = {
   '@tensorflow/tfjs-layers': ['heads'],
   '@tensorflow/tfjs-backend-wasm': ['heads'],
   sharp: ['backbones/image', 'backbones/image/maps', 'demo'],
+  marked: ['artifacts'],
   lmdb: ['backbones'],
   yauzl: ['datasets/archives'],
   'tar-stream': ['datasets/archives', 'demo'],

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
-import { ConfigSchema, loadConfig, PACKAGE_ROOT, settingsTable } from '../src/config.js';
+import { TENANT_SCOPES } from '../src/access/scopes.js';
+import { ConfigSchema, isLoopback, loadConfig, PACKAGE_ROOT, settingsTable } from '../src/config.js';
 import { AppError } from '../src/errors.js';
 
 const SHA = 'a'.repeat(64);
@@ -38,12 +39,12 @@ t.test('values are read as what they are', (t) => {
 });
 
 t.test('all faults are reported at once, each with its name, value and what was expected', (t) => {
-  const faults = faultsOf({ PORT: '70000', LOG_LEVEL: 'loud', WORKER_CONCURRENCY: 'many', HOST: '0.0.0.0' });
+  const faults = faultsOf({ PORT: '70000', LOG_LEVEL: 'loud', WORKER_CONCURRENCY: 'many', CORS_ORIGINS: '*' });
   t.equal(faults.length, 4);
   t.match(faults.join('\n'), /PORT="70000": expected a whole number, 0 to 65535/);
   t.match(faults.join('\n'), /LOG_LEVEL="loud": expected one of trace, .*silent/);
   t.match(faults.join('\n'), /WORKER_CONCURRENCY="many": expected a whole number/);
-  t.match(faults.join('\n'), /HOST=0\.0\.0\.0/);
+  t.match(faults.join('\n'), /CORS_ORIGINS="\*"/);
   t.end();
 });
 
@@ -63,22 +64,44 @@ t.test('a time that a timer cannot hold is refused, for it would end at once', (
   t.end();
 });
 
-t.test('an address other than loopback needs an API key', (t) => {
-  for (const HOST of ['0.0.0.0', '::', '192.168.1.2', 'example.org', '127.0.0.1.example.org']) {
-    t.match(faultsOf({ HOST }).join(), /without an API key/, HOST);
-    t.same(faultsOf({ HOST, API_KEYS: `me:${SHA}` }), [], HOST);
+t.test('which addresses are loopback', (t) => {
+  for (const host of ['0.0.0.0', '::', '192.168.1.2', 'example.org', '127.0.0.1.example.org']) {
+    t.notOk(isLoopback(host), host);
   }
-  for (const HOST of ['127.0.0.1', '127.1.2.3', 'localhost', '::1']) t.same(faultsOf({ HOST }), [], HOST);
+  for (const host of ['127.0.0.1', '127.1.2.3', 'localhost', '::1']) t.ok(isLoopback(host), host);
+  t.end();
+});
+
+t.test('hosts and origins are lists, in small letters', (t) => {
+  const { ALLOWED_HOSTS, CORS_ORIGINS } = loadConfig({
+    ALLOWED_HOSTS: ' Graft.lan, *.example.com',
+    CORS_ORIGINS: 'https://App.example.com, http://localhost:3000',
+  });
+  t.same(ALLOWED_HOSTS, ['graft.lan', '*.example.com']);
+  t.same(CORS_ORIGINS, ['https://app.example.com', 'http://localhost:3000']);
+  for (const CORS_ORIGINS of ['*', 'app.example.com', 'https://a.com/path', 'ftp://a.com']) {
+    t.equal(faultsOf({ CORS_ORIGINS }).length, 1, CORS_ORIGINS);
+  }
+  for (const BASE_PATH of ['graft', '/graft/', '/', '//x', '/a b'])
+    t.equal(faultsOf({ BASE_PATH }).length, 1, BASE_PATH);
   t.end();
 });
 
 t.test('API keys are taken apart, spaces and a last comma are no matter', (t) => {
   const other = 'b'.repeat(64);
-  t.same(loadConfig({ API_KEYS: ` ada:${SHA} , bob-2:${other}, ` }).API_KEYS, [
-    { tenant: 'ada', sha256: SHA },
-    { tenant: 'bob-2', sha256: other },
+  t.same(loadConfig({ API_KEYS: ` ada:${SHA} , bob-2:${other}:predict, ` }).API_KEYS, [
+    { tenant: 'ada', sha256: SHA, scopes: TENANT_SCOPES },
+    { tenant: 'bob-2', sha256: other, scopes: ['predict'] },
   ]);
-  for (const API_KEYS of ['secret', `Ada:${SHA}`, `../x:${SHA}`, `:${SHA}`, 'ada:abc', `ada:${SHA} bob:${SHA}`]) {
+  for (const API_KEYS of [
+    'secret',
+    `Ada:${SHA}`,
+    `../x:${SHA}`,
+    `:${SHA}`,
+    'ada:abc',
+    `ada:${SHA} bob:${SHA}`,
+    `ada:${SHA}:all`,
+  ]) {
     t.equal(faultsOf({ API_KEYS }).length, 1, API_KEYS);
   }
   t.end();

@@ -106,6 +106,7 @@ async function startOwnService(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
     DATA_DIR: folder,
     CACHE_DIR: '',
     API_KEYS: '',
+    KEYS_FILE: '',
     REDIS_URL: '', // a queue of its own: workers elsewhere know nothing of these photos
     LOG_LEVEL: 'warn',
   };
@@ -124,9 +125,9 @@ async function startOwnService(env: NodeJS.ProcessEnv, signal: AbortSignal): Pro
   if (signal.aborted) supervision.stop();
   signal.addEventListener('abort', () => supervision.stop());
   try {
-    const url = await supervision.ready;
-    if (url === undefined) throw new AppError('shutting_down', 'Stopped before it began.');
-    return { url, supervision, stop };
+    const started = await supervision.ready;
+    if (started === undefined) throw new AppError('shutting_down', 'Stopped before it began.');
+    return { url: started.url, supervision, stop };
   } catch (error) {
     await stop();
     throw error;

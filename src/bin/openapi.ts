@@ -1,39 +1,77 @@
-/** Entry point: writes `openapi.yaml` from the schemas of the routes; with `--check` only compares. */
+/**
+ * Entry point: writes what follows from the routes, `openapi.yaml` and the table of scopes in SECURITY.md; with `--check` only
+ * compares.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { apiKeys } from '../access/api-keys.js';
+import { KeyRing } from '../access/key-ring.js';
+import { SCOPES } from '../access/scopes.js';
 import { loadConfig, PACKAGE_ROOT } from '../config.js';
 import { buildApp } from '../http/app.js';
 import { createMetrics } from '../http/metrics.js';
 import { native } from '../http/native/dialect.js';
 import type { Operations } from '../operations/operations.js';
 
-/** The text of `openapi.yaml`. No route is called, so no part of the service is needed behind them. */
-export async function openApiYaml(): Promise<string> {
+/** The text of `openapi.yaml` and the table of scopes. No route is called, so no part of the service is needed behind them. */
+export async function describeRoutes(): Promise<{ yaml: string; scopes: string }> {
   const app = await buildApp({
     config: loadConfig({}),
     operations: {} as Operations,
     dialects: [native],
-    identify: apiKeys([]),
+    access: new KeyRing({ keys: undefined }),
     metrics: createMetrics(),
   });
   try {
     await app.ready();
-    return `# Generated from the schemas of the routes by \`npm run openapi\`. Do not edit.\n${stringify(app.swagger(), { aliasDuplicateObjects: false, lineWidth: 120 })}`;
+    const document = app.swagger() as unknown as Described;
+    const yaml = stringify(document, { aliasDuplicateObjects: false, lineWidth: 120 });
+    return {
+      yaml: `# Generated from the schemas of the routes by \`npm run openapi\`. Do not edit.\n${yaml}`,
+      scopes: scopesTable(document),
+    };
   } finally {
     await app.close();
   }
 }
 
+interface Described {
+  paths: Record<string, Record<string, { operationId: string; description: string }>>;
+}
+
+/** Operations by what they ask of a key, in Markdown. */
+function scopesTable({ paths }: Described): string {
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { description }]) => ({
+      call: `\`${method.toUpperCase()} ${path}\``,
+      scope: /Scope: `(\w+)`/.exec(description)?.[1] ?? 'public',
+    })),
+  );
+  const rows = Object.entries({ ...SCOPES, public: 'nothing: no key is asked for' }).map(([scope, meaning]) => {
+    const calls = operations.filter((operation) => operation.scope === scope).map(({ call }) => call);
+    return `| \`${scope}\` | ${meaning} | ${calls.join(', ')} |`;
+  });
+  return ['| scope | what it allows | operations |', '|---|---|---|', ...rows].join('\n');
+}
+
 if (process.argv[1] === import.meta.filename) {
-  const path = join(PACKAGE_ROOT, 'openapi.yaml');
-  const text = await openApiYaml();
-  if (!process.argv.includes('--check')) {
-    await writeFile(path, text);
-    process.stdout.write('openapi.yaml written\n');
-  } else if ((await readFile(path, 'utf8')) !== text) {
-    process.stderr.write('openapi.yaml is not what the routes say. Run `npm run openapi` and commit it.\n');
-    process.exitCode = 1;
+  const { yaml, scopes } = await describeRoutes();
+  const security = await readFile(join(PACKAGE_ROOT, 'SECURITY.md'), 'utf8');
+  const files = {
+    'openapi.yaml': yaml,
+    'SECURITY.md': security.replace(
+      /(<!-- scopes -->\n)[\s\S]*?(<!-- \/scopes -->)/,
+      (_all, open: string, close: string) => `${open}${scopes}\n${close}`,
+    ),
+  };
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(PACKAGE_ROOT, name);
+    if (!process.argv.includes('--check')) {
+      await writeFile(path, text);
+      process.stdout.write(`${name} written\n`);
+    } else if ((await readFile(path, 'utf8')) !== text) {
+      process.stderr.write(`${name} is not what the routes say. Run \`npm run openapi\` and commit it.\n`);
+      process.exitCode = 1;
+    }
   }
 }

@@ -1,9 +1,12 @@
 /** Entry point of a server: the API and the predictor. */
 import { availableParallelism } from 'node:os';
-import { apiKeys } from '../access/api-keys.js';
+import type { ApiKey } from '../access/api-key.js';
+import { makeFirstKey, readKeyFile, watchKeyFile } from '../access/key-file.js';
+import { KeyRing } from '../access/key-ring.js';
+import { LastUses } from '../access/last-uses.js';
 import { Artifacts } from '../artifacts/artifacts.js';
 import { Backbones } from '../backbones/backbones.js';
-import { type Config, loadConfig } from '../config.js';
+import { type Config, isLoopback, loadConfig } from '../config.js';
 import { Datasets } from '../datasets/datasets.js';
 import { AppError, isErrno } from '../errors.js';
 import { buildApp } from '../http/app.js';
@@ -14,13 +17,14 @@ import { JobQueue } from '../jobs/job-queue.js';
 import { JobStore } from '../jobs/job-store.js';
 import { Jobs } from '../jobs/jobs.js';
 import { LiveJobs } from '../jobs/live-jobs.js';
-import { createLog } from '../log.js';
+import { firstKeyWords } from '../launch/welcome.js';
+import { createLog, type Log } from '../log.js';
 import { createOperations } from '../operations/operations.js';
 import { Predictor } from '../prediction/predictor.js';
 import { connectRedis } from '../redis/connect.js';
 import { RateLimits } from '../redis/rate-limits.js';
 import { Registry } from '../registry/registry.js';
-import { openStorage } from '../storage/open-storage.js';
+import { type OpenedStorage, openStorage } from '../storage/open-storage.js';
 import { checkTraining } from '../training/check-training.js';
 import { backbonesOptions, datasetsOptions } from './composition.js';
 
@@ -35,6 +39,7 @@ async function main(config: Config): Promise<void> {
   const { storage } = opened;
   const log = createLog('server', config.LOG_LEVEL);
   const registry = new Registry({ storage });
+  const { access, firstKey } = await openAccess(config, opened, log);
   const backbones = new Backbones({
     ...backbonesOptions(config, storage),
     onLoad: ({ card, provider, unavailableProviders }) =>
@@ -52,7 +57,7 @@ async function main(config: Config): Promise<void> {
     registry,
     maxBatch: config.PREDICT_BATCH,
     maxWaiting: config.PREDICT_QUEUE,
-    maxWaitingPerTenant: partOfQueue(config),
+    maxWaitingPerTenant: () => partOfQueue(config, access.tenants),
     headCacheBytes: config.HEAD_CACHE_BYTES,
     decoders: availableParallelism(),
     onBatch: ({ backbone, examples, seconds }) => {
@@ -77,7 +82,7 @@ async function main(config: Config): Promise<void> {
     config,
     operations,
     dialects: [native],
-    identify: apiKeys(config.API_KEYS),
+    access,
     metrics,
     rateLimits,
     log,
@@ -105,7 +110,35 @@ async function main(config: Config): Promise<void> {
   await backbones.load(config.DEFAULT_BACKBONE);
   const url = await listen(app, config);
   log.info({ url, backbone: config.DEFAULT_BACKBONE }, 'server is ready');
-  process.send?.({ type: 'ready', url });
+  if (firstKey !== undefined && !process.send) process.stdout.write(`${firstKeyWords(url, firstKey)}\n`);
+  process.send?.({ type: 'ready', url, firstKey });
+}
+
+/**
+ * Who may enter: the keys of the setting and of the key file, which is looked at again and again. Beyond loopback a service
+ * without keys makes one, which may do everything. A service that had keys never opens again while it runs.
+ */
+async function openAccess(
+  config: Config,
+  { storage }: OpenedStorage,
+  log: Log,
+): Promise<{ access: KeyRing; firstKey: string | undefined }> {
+  const { API_KEYS, KEYS_FILE, HOST } = config;
+  const closed = API_KEYS.length > 0 || !isLoopback(HOST);
+  const uses = new LastUses({ storage });
+  const needsKey = API_KEYS.length === 0 && !isLoopback(HOST) && (await readKeyFile(KEYS_FILE)) === undefined;
+  const firstKey = needsKey ? await makeFirstKey(KEYS_FILE) : undefined;
+  const read = await readKeyFile(KEYS_FILE);
+  const all = (named: ApiKey[] = []) => [...API_KEYS, ...named];
+  const access = new KeyRing({ keys: closed || read ? all(read) : undefined, onUse: (by) => uses.note(by) });
+  watchKeyFile(
+    KEYS_FILE,
+    (named) => {
+      if (named !== undefined || !access.open) access.replace(all(named));
+    },
+    (err) => log.error({ err }, 'the key file cannot be read; the keys that held hold on'),
+  );
+  return { access, firstKey };
 }
 
 /** What metrics tell of the moment in which they are asked for. */
@@ -145,8 +178,7 @@ async function listen(app: Awaited<ReturnType<typeof buildApp>>, { HOST, PORT }:
 }
 
 /** Where there are several tenants, none may take more than half of the places, or what one request may need. */
-function partOfQueue({ API_KEYS, PREDICT_QUEUE, MAX_PREDICT_EXAMPLES }: Config): number {
-  const tenants = new Set(API_KEYS.map(({ tenant }) => tenant)).size;
+function partOfQueue({ PREDICT_QUEUE, MAX_PREDICT_EXAMPLES }: Config, tenants: number): number {
   return tenants > 1 ? Math.max(Math.ceil(PREDICT_QUEUE / 2), MAX_PREDICT_EXAMPLES) : PREDICT_QUEUE;
 }
 

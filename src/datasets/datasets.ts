@@ -14,6 +14,7 @@ import { newId } from '../ids.js';
 import { DatasetId } from '../schemas/common.js';
 import type { Dataset, DatasetSummary, Example, LayoutWanted } from '../schemas/datasets.js';
 import { readJson, type Storage, writeJson } from '../storage/contract.js';
+import { firstOf } from '../storage/first-of.js';
 import { readForward } from '../storage/read-forward.js';
 import type { ArchiveFormat } from './archives/archive.js';
 import { recogniseFormat } from './archives/archive-format.js';
@@ -67,11 +68,13 @@ export interface CreateOptions {
   layout?: LayoutWanted;
   /** Say how it would be understood, and keep nothing. */
   dryRun?: boolean;
+  /** What it is called; absent: as its file. */
+  name?: string | null;
   /** Aborted when the client leaves. */
   signal?: AbortSignal;
 }
 
-export type CreateDataset = ReceiveUpload & CreateOptions;
+export type CreateDataset = ReceiveUpload & Omit<CreateOptions, 'name'>;
 
 /** An archive that was received whole, in a temporary file. */
 export interface ReceivedUpload {
@@ -179,7 +182,7 @@ export class Datasets {
       const { examples, description } = await describeDataset(findings, modality, layout);
       refuseMoreClasses(description.class_count, limits.maxClasses);
       const { name, bytes, sha256 } = together(uploads);
-      const about = { id, name, created_at: new Date().toISOString(), by, modality: modality.id };
+      const about = { id, name: options.name ?? name, created_at: new Date().toISOString(), by, modality: modality.id };
       const archive_format = archives[0]!.format;
       const dataset: Dataset = { format: 1, ...about, archive_format, bytes, sha256, ...description };
       if (dryRun) {
@@ -207,18 +210,14 @@ export class Datasets {
   /** Data sets, newest first; those after (older than) the id `after`, which need not exist. */
   async list(
     tenant: string,
-    { limit, after }: { limit: number; after?: string },
+    { limit, after, keep }: { limit: number; after?: string; keep?: (dataset: Dataset) => boolean },
   ): Promise<{ data: DatasetSummary[]; has_more: boolean }> {
     const ids = (await this.#options.storage.list(`tenants/${tenant}/datasets`)).reverse();
-    const data: DatasetSummary[] = [];
-    for (const id of ids) {
-      if (after !== undefined && id >= after) continue;
+    const found = await firstOf(after === undefined ? ids : ids.filter((id) => id < after), limit + 1, async (id) => {
       const dataset = await this.#find(tenant, id);
-      if (dataset === undefined) continue;
-      if (data.length === limit) return { data, has_more: true };
-      data.push(summarise(dataset));
-    }
-    return { data, has_more: false };
+      return dataset && (keep?.(dataset) ?? true) ? summarise(dataset) : undefined;
+    });
+    return { data: found.slice(0, limit), has_more: found.length > limit };
   }
 
   /** @throws AppError `dataset_not_found`. */

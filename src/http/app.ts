@@ -2,16 +2,18 @@ import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyInstance, type FastifyPluginAsync, fastify, LogController } from 'fastify';
-import type { Identify } from '../access/api-keys.js';
+import type { Access } from '../access/key-ring.js';
 import type { Config } from '../config.js';
 import type { Log } from '../log.js';
 import type { Operations } from '../operations/operations.js';
 import type { RateLimits } from '../redis/rate-limits.js';
 import { authenticate } from './authenticate.js';
+import { authorise, requireScopes } from './authorise.js';
 import { BEARER_HINT, bearerKey } from './bearer-key.js';
 import { ByteBudget } from './byte-budget.js';
 import { describeApi } from './describe-api.js';
 import { type Dialect, dialectOf } from './dialect.js';
+import { refuseForeignPages } from './foreign-pages.js';
 import { followRoutes, handleErrors, sendError } from './handle-errors.js';
 import { logRequests } from './log-requests.js';
 import { type Metrics, measureRequests } from './metrics.js';
@@ -20,7 +22,7 @@ import { limitRates } from './rate-limit.js';
 import { dropRefusedBodies } from './refused-bodies.js';
 import { refuseConnection, refuseStalled } from './refuse-connection.js';
 import { secureHeaders } from './security-headers.js';
-import { healthRoutes, metricsRoute } from './service-routes.js';
+import { healthRoutes, metricsRoute, topRoute } from './service-routes.js';
 import { limitStalls } from './stalled-bodies.js';
 import { translateError } from './translate-error.js';
 import { validateStrictly } from './validation.js';
@@ -29,7 +31,7 @@ export interface AppOptions {
   config: Config;
   operations: Operations;
   dialects: Dialect[];
-  identify: Identify;
+  access: Access;
   metrics: Metrics;
   /** Without them every key may send as much as it likes. */
   rateLimits?: Pick<RateLimits, 'quota' | 'windowSeconds' | 'take'> | undefined;
@@ -43,22 +45,30 @@ const CONNECTIONS_CHECK_MS = 5000;
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, operations, dialects, metrics } = options;
   const app = createServer(options);
+  requireScopes(app);
   const renderOf = (url: string) => (dialectOf(dialects, url) ?? { renderError: renderProblem }).renderError;
   const methodsOf = followRoutes(app);
   validateStrictly(app);
   handleErrors(app, renderProblem, methodsOf);
   measureRequests(app, metrics);
   secureHeaders(app);
+  await refuseForeignPages(app, {
+    isOpen: () => options.access.open,
+    host: config.HOST,
+    allowedHosts: config.ALLOWED_HOSTS,
+    corsOrigins: config.CORS_ORIGINS,
+  });
   dropRefusedBodies(app, { maxBytes: config.MAX_DROPPED_BYTES, maxMs: config.STALL_TIMEOUT_SECONDS * 1000 });
   limitStalls(app, config.STALL_TIMEOUT_SECONDS * 1000, (socket, { url }) => refuseStalled(socket, renderOf(url)));
   logRequests(app);
   await app.register(multipart, { throwFileSizeLimit: false });
-  await describeApi(app);
+  await describeApi(app, config);
 
   const closing = new AbortController();
   app.addHook('preClose', async () => closing.abort());
   const context = { config, predictionBodies: new ByteBudget(config.PREDICT_MEMORY_BYTES), closing: closing.signal };
   await app.register(healthRoutes(operations));
+  await app.register(topRoute(config));
   await app.register(withKey({ key: bearerKey, keyHint: BEARER_HINT }, metricsRoute(metrics), options));
   for (const dialect of dialects) {
     await app.register(
@@ -76,13 +86,21 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 function withKey(
   dialect: Pick<Dialect, 'key' | 'keyHint'>,
   routes: FastifyPluginAsync,
-  { identify, rateLimits }: Pick<AppOptions, 'identify' | 'rateLimits'>,
+  { access, rateLimits }: Pick<AppOptions, 'access' | 'rateLimits'>,
 ): FastifyPluginAsync {
   return async (scope) => {
-    authenticate(scope, identify, dialect);
+    authenticate(scope, access, dialect);
+    authorise(scope);
     if (rateLimits) limitRates(scope, rateLimits);
     await scope.register(routes);
   };
+}
+
+/** A proxy may take its prefix away or not. */
+function withoutBase(url: string, base: string): string {
+  if (base === '' || !url.startsWith(base)) return url;
+  const rest = url.slice(base.length);
+  return rest === '' ? '/' : /^[/?]/.test(rest) ? rest.replace(/^\?/, '/?') : url;
 }
 
 function createServer({ config, dialects, log }: AppOptions): FastifyInstance {
@@ -95,7 +113,8 @@ function createServer({ config, dialects, log }: AppOptions): FastifyInstance {
     bodyLimit: config.MAX_JSON_BYTES,
     forceCloseConnections: 'idle',
     return503OnClosing: false, // a request that was let in is answered as always
-    routerOptions: { maxParamLength: 300 },
+    routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true },
+    rewriteUrl: ({ url = '/' }) => withoutBase(url, config.BASE_PATH),
     // A URL that cannot be read is refused before any hook or handler runs.
     frameworkErrors: (error, request, reply) => {
       const { renderError } = dialectOf(dialects, request.url) ?? { renderError: renderProblem };

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Identify } from '../access/api-keys.js';
+import type { Access } from '../access/key-ring.js';
 import type { Caller } from '../operations/caller.js';
 import type { Dialect } from './dialect.js';
 
@@ -13,11 +13,11 @@ declare module 'fastify' {
 /** Every request of this scope needs a key, if there are any; it decides the tenant. */
 export function authenticate(
   scope: FastifyInstance,
-  identify: Identify,
+  access: Access,
   { key, keyHint }: Pick<Dialect, 'key' | 'keyHint'>,
 ): void {
   scope.decorateRequest('caller', null as unknown as Caller); // so that all requests have one shape
   scope.addHook('onRequest', async (request) => {
-    request.caller = { ...identify(key(request), keyHint), requestId: request.id };
+    request.caller = { ...access.identify(key(request), keyHint), requestId: request.id };
   });
 }

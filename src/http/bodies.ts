@@ -1,19 +1,21 @@
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
 import type { ByteShare } from './byte-budget.js';
+import { receiveBody } from './refused-bodies.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Bodies that are read as streams, for OpenAPI: media type → schema. */
-    body?: Record<string, { schema: TSchema }>;
+    body?: Record<string, { schema: TSchema; example?: unknown }>;
   }
 }
 
 const MAX_NAME = 255;
 
-/** In this scope bodies of any type, and without one, are left to the handler as the stream `request.raw`. */
+/** In this scope bodies of any type, and without one, are left to the handler, which reads them by `bodyOf`. */
 export function takeRawBodies(scope: FastifyInstance): void {
   scope.removeContentTypeParser(['application/json', 'text/plain']);
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -25,6 +27,32 @@ export const fileSchema = (description: string) => Type.Unsafe({ type: 'string',
 /** The media type of a body, in small letters and without parameters; empty where the request names none. */
 export function mediaType({ headers }: FastifyRequest): string {
   return (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+}
+
+/**
+ * The body of a request, unpacked where it says that it is compressed.
+ * @throws AppError `unsupported_media_type` for a coding other than gzip
+ */
+export function bodyOf(request: FastifyRequest): Readable {
+  const coding = codingOf(request);
+  if (coding === 'identity') return receiveBody(request);
+  if (coding !== 'gzip' && coding !== 'x-gzip') {
+    throw new AppError(
+      'unsupported_media_type',
+      `Content-Encoding: ${coding} is not understood here. Send the body as it is, or as gzip.`,
+    );
+  }
+  return pipeline(receiveBody(request), createGunzip(), () => undefined);
+}
+
+/** A form cannot be compressed as a whole. @throws AppError `unsupported_media_type` */
+export function refuseCoding(request: FastifyRequest): void {
+  const coding = codingOf(request);
+  if (coding === 'identity') return;
+  throw new AppError(
+    'unsupported_media_type',
+    `This form came with Content-Encoding: ${coding}. Forms are taken as they are: leave that header out. (An archive may well be compressed.)`,
+  );
 }
 
 /** Refuse a body by the length that it announces, before it is sent. @throws AppError `too_large` */
@@ -61,7 +89,7 @@ export function fileName(name: string | undefined): string | undefined {
 
 /**
  * A whole body, up to a size; `limit` says in a few words where the size comes from.
- * @throws AppError `too_large`; `overloaded` where its share of memory has no more
+ * @throws AppError `too_large`; `overloaded` where its share of memory has no more; `invalid_request` where it is not gzip
  */
 export async function readBody(source: Readable, maxBytes: number, limit: string, share?: ByteShare): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -77,13 +105,52 @@ export async function readBody(source: Readable, maxBytes: number, limit: string
   return Buffer.concat(chunks);
 }
 
-/** @throws AppError `invalid_json` */
+/**
+ * A JSON body.
+ * @throws AppError `unsupported_media_type` where the request says that it is something else, and `invalid_json`
+ */
+export async function readJsonBody(request: FastifyRequest, maxBytes: number, limit: string): Promise<unknown> {
+  const type = mediaType(request);
+  if (!isJson(type)) {
+    const hint =
+      type === 'application/x-www-form-urlencoded'
+        ? ' (curl says this by itself: add -H "Content-Type: application/json")'
+        : '';
+    throw new AppError(
+      'unsupported_media_type',
+      `JSON is expected here, and Content-Type says ${type === '' ? 'nothing' : type}. Send Content-Type: application/json${hint}.`,
+    );
+  }
+  refuseAnnounced(request, maxBytes, limit);
+  return parseJson(await readBody(bodyOf(request), maxBytes, limit));
+}
+
+export function isJson(type: string): boolean {
+  return /^application\/([\w.+-]+\+)?json$/.test(type);
+}
+
+/** @throws AppError `invalid_json`, which says what the body is instead where that is plain */
 export function parseJson(body: Buffer): unknown {
-  const text = body.toString('utf8');
+  const text = body.toString('utf8').replace(/^\uFEFF/, '');
   if (/^\s*$/.test(text)) throw new AppError('invalid_json', 'The body is empty where JSON was expected.');
   try {
     return JSON.parse(text);
   } catch (error) {
+    refuseUnmarkedForm(body);
     throw new AppError('invalid_json', `The body is not valid JSON: ${(error as Error).message.slice(0, 200)}.`);
   }
+}
+
+/** A form whose Content-Type says that it is something else. @throws AppError `invalid_multipart` */
+export function refuseUnmarkedForm(body: Buffer): void {
+  const start = body.subarray(0, 1000).toString('latin1');
+  if (!/^--[^\r\n]{1,100}\r?\ncontent-disposition:/i.test(start)) return;
+  throw new AppError(
+    'invalid_multipart',
+    'This body is a form, and Content-Type does not say so. Leave Content-Type out: your client then sets multipart/form-data with the boundary.',
+  );
+}
+
+function codingOf({ headers }: FastifyRequest): string {
+  return (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { OutgoingHttpHeaders } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** Proxies end a connection on which nothing is said for a minute. */
@@ -16,6 +16,17 @@ export function lastEventSeen({ headers }: FastifyRequest, after: number | undef
   return Number.isSafeInteger(last) && last > 0 ? last : 0;
 }
 
+/** Send the headers of a stream of events. */
+export function openEventStream(reply: FastifyReply): ServerResponse {
+  reply.hijack();
+  reply.raw.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    'content-type': 'text/event-stream',
+    'x-accel-buffering': 'no',
+  });
+  return reply.raw;
+}
+
 /**
  * Answer with events as they come (`text/event-stream`), until there are no more. What fails on the way is logged: the
  * status has been sent. Undefined among the events is a sign of life, passed on from time to time.
@@ -25,13 +36,7 @@ export async function sendEventStream(
   reply: FastifyReply,
   events: AsyncIterable<{ seq: number; type: string } | undefined>,
 ): Promise<void> {
-  reply.hijack();
-  const { raw } = reply;
-  raw.writeHead(200, {
-    ...(reply.getHeaders() as OutgoingHttpHeaders),
-    'content-type': 'text/event-stream',
-    'x-accel-buffering': 'no',
-  });
+  const raw = openEventStream(reply);
   raw.write('retry: 1000\n\n');
   let written = Date.now();
   try {

@@ -21,7 +21,7 @@ export function handleErrors(scope: FastifyInstance, render: Render, methodsOf: 
   });
   scope.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0]!;
-    const methods = methodsOf(path);
+    const methods = methodsOf(path.replace(/(?<=.)\/$/, ''));
     if (methods.length > 0) {
       const allow = methods.join(', ');
       reply.header('allow', allow);

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { LOCAL } from '../access/api-keys.js';
+import { LOCAL } from '../access/key-ring.js';
 import { AppError } from '../errors.js';
 import type { RateLimits } from '../redis/rate-limits.js';
 

@@ -48,7 +48,7 @@ export function beginBody({ raw }: FastifyRequest): void {
 }
 
 /** The body of a request, to be read or given up: the rest of one that was given up is dropped after the answer. */
-export function bodyOf(request: FastifyRequest): Readable {
+export function receiveBody(request: FastifyRequest): Readable {
   const { raw } = request;
   beginBody(request);
   const body = new PassThrough();

@@ -8,6 +8,8 @@ export interface SentFile extends Download {
   type: string;
   /** Name to save it under; shown in the browser without one. */
   filename?: string;
+  /** The URL may mean another file tomorrow: it is asked for again each time. */
+  moves?: boolean;
 }
 
 /** Answer with an immutable file: `ETag`, `If-None-Match`, `Range`, `If-Range`, `Repr-Digest`. */
@@ -16,7 +18,7 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, fil
   reply
     .header('etag', etag)
     .header('accept-ranges', 'bytes')
-    .header('cache-control', 'private, max-age=31536000, immutable')
+    .header('cache-control', file.moves ? 'private, no-cache' : 'private, max-age=31536000, immutable')
     .header('repr-digest', `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`);
   const unless = request.headers['if-none-match'];
   if (unless?.split(',').some((tag) => [etag, '*', `W/${etag}`].includes(tag.trim()))) return reply.status(304).send();
@@ -25,7 +27,8 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, fil
   const wanted = request.headers['if-range'];
   const range = wanted === undefined || wanted === etag ? parseRange(request.headers.range, file.bytes) : undefined;
   if (range === 'unsatisfiable') {
-    reply.header('content-range', `bytes */${file.bytes}`).removeHeader('content-disposition');
+    reply.header('content-range', `bytes */${file.bytes}`).header('cache-control', 'no-store');
+    for (const name of ['content-disposition', 'etag', 'repr-digest']) reply.removeHeader(name);
     throw new AppError('range_not_satisfiable', `The file has ${file.bytes} bytes; the range lies outside.`);
   }
   if (range) reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${file.bytes}`);

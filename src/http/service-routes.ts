@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import type { Operations } from '../operations/operations.js';
+import type { Config } from '../config.js';
 import type { Metrics } from './metrics.js';
+import { wantsHtml } from './wants-html.js';
 
 const Ready = Type.Object({
   ready: Type.Boolean(),
@@ -15,10 +17,13 @@ export function healthRoutes({ service }: Pick<Operations, 'service'>): FastifyP
       '/livez',
       {
         schema: {
+          operationId: 'getLiveness',
           tags: ['Service'],
           summary: 'Whether the process answers',
+          security: [],
           response: { 200: Type.Object({ alive: Type.Boolean() }) },
         },
+        config: { scope: 'public' },
       },
       async () => ({ alive: true }),
     );
@@ -26,12 +31,15 @@ export function healthRoutes({ service }: Pick<Operations, 'service'>): FastifyP
       '/readyz',
       {
         schema: {
+          operationId: 'getReadiness',
           tags: ['Service'],
           summary: 'Whether requests may be sent here',
+          security: [],
           description:
             'Predictions need the default backbone and storage. Without Redis predictions go on and new jobs are refused; a Redis that may throw jobs away is never ready.',
           response: { 200: Ready, 503: Ready },
         },
+        config: { scope: 'public' },
       },
       async (request, reply) => {
         const { ready, checks, fault } = await service.readiness();
@@ -42,12 +50,48 @@ export function healthRoutes({ service }: Pick<Operations, 'service'>): FastifyP
   };
 }
 
+/** What is found at the top: in a browser the way to the documentation, else what this is. */
+export function topRoute({ BASE_PATH }: Pick<Config, 'BASE_PATH'>): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      '/',
+      {
+        schema: {
+          operationId: 'getService',
+          tags: ['Service'],
+          summary: 'What this is, and where its parts are',
+          security: [],
+          response: {
+            200: Type.Object({ name: Type.String(), api: Type.String(), docs: Type.String(), openapi: Type.String() }),
+            302: Type.Null({ description: 'A browser is led to the documentation' }),
+          },
+        },
+        config: { scope: 'public' },
+      },
+      async (request, reply) => {
+        reply.header('vary', 'accept');
+        if (wantsHtml(request)) return reply.redirect(`${BASE_PATH}/docs`) as never;
+        const [api, docs, openapi] = ['/v1', '/docs', '/openapi.json'].map((path) => BASE_PATH + path);
+        return { name: 'Graft', api: api!, docs: docs!, openapi: openapi! };
+      },
+    );
+  };
+}
+
 /** Needs a key, as the routes of the dialects do. */
 export function metricsRoute({ registry }: Pick<Metrics, 'registry'>): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       '/metrics',
-      { schema: { tags: ['Service'], summary: 'Metrics for Prometheus', produces: ['text/plain'] } },
+      {
+        schema: {
+          operationId: 'getMetrics',
+          tags: ['Service'],
+          summary: 'Metrics for Prometheus',
+          produces: ['text/plain'],
+        },
+        config: { scope: 'operator' },
+      },
       async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
     );
   };

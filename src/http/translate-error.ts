@@ -16,6 +16,8 @@ const FOREIGN: Record<string, [ErrorCode, string]> = {
   FST_FIELDS_LIMIT: ['invalid_multipart', 'The form has too many fields.'],
   FST_PROTO_VIOLATION: ['invalid_multipart', 'A field of the form has a name that is not allowed.'],
   FST_INVALID_MULTIPART_CONTENT_TYPE: ['unsupported_media_type', 'A multipart form was expected.'],
+  Z_DATA_ERROR: ['invalid_request', 'The body is not gzip, though Content-Encoding says so.'],
+  Z_BUF_ERROR: ['invalid_request', 'The body ends before its gzip does.'],
   FST_ERR_BAD_URL: ['invalid_request', 'The URL is not valid.'],
   FST_ERR_MAX_PARAM_LENGTH: ['invalid_request', 'A part of the URL is too long.'],
 };

@@ -21,11 +21,21 @@ export function validateStrictly(app: FastifyInstance): void {
 }
 
 /**
- * A check of values that do not come as a body, such as the fields of a form.
+ * A check of values that do not come as a body.
  * @returns a function that answers with the value, or throws AppError `invalid_request`; `where` begins its sentence
  */
-export function compileCheck<T extends TSchema>(schema: T): (value: unknown, where: string) => Static<T> {
-  const ajv = new Ajv({ allErrors: true, verbose: true, strict: false });
+export function compileCheck<T extends TSchema>(schema: T): Check<T> {
+  return compile(schema, new Ajv({ allErrors: true, verbose: true, strict: false }));
+}
+
+/** The same for values that are texts, such as the fields of a form: they are converted. */
+export function compileTextCheck<T extends TSchema>(schema: T): Check<T> {
+  return compile(schema, new Ajv({ allErrors: true, verbose: true, strict: false, coerceTypes: true }));
+}
+
+type Check<T extends TSchema> = (value: unknown, where: string) => Static<T>;
+
+function compile<T extends TSchema>(schema: T, ajv: Ajv): Check<T> {
   addFormats.default(ajv);
   const check = ajv.compile(schema);
   return (value, where) => {

@@ -23,6 +23,7 @@ import { AppError } from '../errors.js';
 import { JobId } from '../schemas/common.js';
 import type { JobError, JobEvent, JobInput, JobOutput, JobStatus } from '../schemas/jobs.js';
 import { readJson, type Storage, writeJson } from '../storage/contract.js';
+import { firstOf } from '../storage/first-of.js';
 
 /** What was asked: the same for every kind, but for `input`. */
 export interface JobRecord {
@@ -65,6 +66,14 @@ export interface StoredJob {
   started_at: string | null;
   cancel_requested: boolean;
   result: JobResult | undefined;
+}
+
+/** Jobs of a list. */
+export interface JobsQuery {
+  limit: number;
+  after?: string | undefined;
+  /** Only jobs of which this says yes; the others are passed over. */
+  keep?: ((job: StoredJob) => boolean) | undefined;
 }
 
 export interface PendingJob {
@@ -114,21 +123,21 @@ export class JobStore {
    * Jobs of a tenant, newest first; older than `after`. One call a job: one that was settled is one file; of another its
    * folder is listed, and what was read before is not read again.
    */
-  async page(
-    tenant: string,
-    { limit, after }: { limit: number; after?: string | undefined },
-  ): Promise<{ data: StoredJob[]; has_more: boolean }> {
+  async page(tenant: string, { limit, after, keep }: JobsQuery): Promise<{ data: StoredJob[]; has_more: boolean }> {
     const ids = await this.list(tenant, after === undefined ? {} : { after });
     // In this order: a job that is listed and no longer pending was settled.
     const pending = new Set((await this.pending()).filter((job) => job.tenant === tenant).map(({ id }) => id));
-    const jobs = await Promise.all(
-      ids.slice(0, limit).map(async (id) => {
-        if (!JOB_ID.test(id)) return undefined;
-        const settled = pending.has(id) ? undefined : await this.#settled({ tenant, id });
-        return settled ?? this.#find({ tenant, id });
-      }),
-    );
-    return { data: jobs.filter((job) => job !== undefined), has_more: ids.length > limit };
+    const read = async (id: string) => {
+      if (!JOB_ID.test(id)) return undefined;
+      const settled = pending.has(id) ? undefined : await this.#settled({ tenant, id });
+      const job = settled ?? (await this.#find({ tenant, id }));
+      return job && (keep?.(job) ?? true) ? job : undefined;
+    };
+    // Whether one more is kept is only known once it was read.
+    const jobs = keep
+      ? await firstOf(ids, limit + 1, read)
+      : (await Promise.all(ids.slice(0, limit).map(read))).filter((job) => job !== undefined);
+    return { data: jobs.slice(0, limit), has_more: keep ? jobs.length > limit : ids.length > limit };
   }
 
   async markStarted(job: PendingJob): Promise<void> {

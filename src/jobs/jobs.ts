@@ -7,7 +7,14 @@ import { withDeadline } from '../redis/connect.js';
 import type { Job, JobEvent, JobInput, JobProgress } from '../schemas/jobs.js';
 import { CANCEL_REQUESTED, finishJob } from './finish-job.js';
 import type { JobQueue } from './job-queue.js';
-import { digestOfKey, type JobNeeds, type JobRecord, type JobStore, type StoredJob } from './job-store.js';
+import {
+  digestOfKey,
+  type JobNeeds,
+  type JobRecord,
+  type JobStore,
+  type JobsQuery,
+  type StoredJob,
+} from './job-store.js';
 import type { LiveJobs, NewEvent } from './live-jobs.js';
 
 export interface SubmitJob {
@@ -116,7 +123,7 @@ export class Jobs {
   }
 
   /** Newest first. */
-  async list(tenant: string, options: { limit: number; after?: string }): Promise<{ data: Job[]; has_more: boolean }> {
+  async list(tenant: string, options: JobsQuery): Promise<{ data: Job[]; has_more: boolean }> {
     const { data, has_more } = await this.#store.page(tenant, options);
     return { data: await Promise.all(data.map((job) => this.#view(job))), has_more };
   }
@@ -206,7 +213,7 @@ export class Jobs {
     const { id, kind, by, input } = record;
     // What has no place of its own in a public job is the output of its kind.
     const { dataset, version, accuracy, ...output } = result?.output ?? {};
-    const status = result?.status ?? (started_at === null ? 'queued' : 'running');
+    const status = statusOf({ result, started_at });
     const live = status === 'queued' ? undefined : await this.#progress(record);
     const position = status === 'queued' ? await this.#queue.position(id).catch(() => null) : null;
     return {
@@ -250,6 +257,11 @@ export class Jobs {
   async #addEvent(id: string, event: NewEvent): Promise<void> {
     await withDeadline(this.#live.addEvent(id, event));
   }
+}
+
+/** What a job is at, as its files say. */
+export function statusOf({ result, started_at }: Pick<StoredJob, 'result' | 'started_at'>): Job['status'] {
+  return result?.status ?? (started_at === null ? 'queued' : 'running');
 }
 
 /** null where the kind of the job passes no examples. */

@@ -27,6 +27,7 @@ export interface RunSupervisorOptions {
  * @returns the exit code: 0 when it was stopped, 1 when it could not run; 130 when a second Ctrl-C ended it.
  */
 export async function runSupervisor({ env, entries, backoffMs }: RunSupervisorOptions): Promise<number> {
+  process.umask(0o077); // what it writes is its user's alone
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}); // the terminal may be gone
   const isTTY = process.stdout.isTTY === true;
   const paint = createPaint({ isTTY, env });
@@ -64,8 +65,8 @@ export async function runSupervisor({ env, entries, backoffMs }: RunSupervisorOp
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 
-    const url = await graft.ready;
-    if (url !== undefined) say(welcome({ config, url, paint }));
+    const started = await graft.ready;
+    if (started !== undefined) say(welcome({ config, ...started, paint }));
     quiet = false;
     await graft.closed;
     say('Stopped.\n');

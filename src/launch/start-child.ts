@@ -6,6 +6,8 @@ import { isErrno } from '../errors.js';
 export interface ReadyMessage {
   type: 'ready';
   url?: string;
+  /** Of a server that made its first key. */
+  firstKey?: string;
 }
 
 export interface ChildOptions {

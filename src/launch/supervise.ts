@@ -7,7 +7,7 @@ import type { Config } from '../config.js';
 import { AppError } from '../errors.js';
 import { type Death, keepAlive } from './keep-alive.js';
 import { type RedisServer, startRedis } from './redis-server.js';
-import { type Child, startChild } from './start-child.js';
+import { type Child, type ReadyMessage, startChild } from './start-child.js';
 
 export type Part = 'server' | 'worker';
 
@@ -25,9 +25,16 @@ export interface SuperviseOptions {
   backoffMs?: number;
 }
 
+/** What a server says of itself once it listens. */
+export interface Started {
+  url: string;
+  /** The key that it made because there was none. */
+  firstKey?: string | undefined;
+}
+
 export interface Supervision {
   /** The address of the server once everything works; undefined when it was stopped before. Rejects as `closed` does. */
-  ready: Promise<string | undefined>;
+  ready: Promise<Started | undefined>;
   /**
    * Settles when everything has stopped. Rejects with AppError `process_failed` when a part did not start or could not
    * be kept alive, and with the errors of `startRedis`.
@@ -58,9 +65,9 @@ export function supervise(options: SuperviseOptions): Supervision {
   const children = new Map<Part, Child>();
   const started = new Set<Part>();
   let redis: RedisServer | undefined;
-  let serverUrl = '';
-  let tellAddress: (url: string) => void;
-  const address = new Promise<string>((resolve) => {
+  let server: Started = { url: '' };
+  let tellAddress: (started: Started) => void;
+  const address = new Promise<Started>((resolve) => {
     tellAddress = resolve;
   });
 
@@ -69,13 +76,13 @@ export function supervise(options: SuperviseOptions): Supervision {
   };
   signal.addEventListener('abort', terminate);
 
-  const onReady = (part: Part, url: string | undefined) => {
+  const onReady = (part: Part, { url, firstKey = server.firstKey }: ReadyMessage) => {
     started.add(part);
     if (url !== undefined) {
-      serverUrl = url;
+      server = { url, firstKey };
       env.PORT = new URL(url).port; // with PORT=0 a server that is started again takes the same one
     }
-    if (started.size === parts.length) tellAddress(serverUrl);
+    if (started.size === parts.length) tellAddress(server);
   };
 
   const runPart = async (part: Part): Promise<Death> => {
@@ -83,7 +90,7 @@ export function supervise(options: SuperviseOptions): Supervision {
       entry: entries[part],
       env,
       onLine: (line) => onLine(part, line),
-      onReady: ({ url }) => onReady(part, url),
+      onReady: (message) => onReady(part, message),
     });
     children.set(part, child);
     const death = await child.exited;

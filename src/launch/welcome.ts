@@ -1,18 +1,48 @@
+import { existsSync } from 'node:fs';
 import type { Config } from '../config.js';
 import type { Paint } from '../terminal/paint.js';
 
 /** What `npm start` prints once everything works: where it is, what to try, where the data lies, how to stop. */
-export function welcome({ config, url, paint }: { config: Config; url: string; paint: Paint }): string {
-  const key = config.API_KEYS.length > 0 ? ' -H "Authorization: Bearer $GRAFT_KEY"' : '';
+export function welcome({
+  config,
+  url,
+  firstKey,
+  paint,
+}: {
+  config: Config;
+  url: string;
+  firstKey?: string | undefined;
+  paint: Paint;
+}): string {
+  const hasKeys = config.API_KEYS.length > 0 || existsSync(config.KEYS_FILE);
+  const key = hasKeys ? ' -H "Authorization: Bearer $GRAFT_KEY"' : '';
+  const here = reachable(url) + config.BASE_PATH;
   return `
-${paint.bold('Graft')} listens on ${paint.cyan(url)}
-
-  Try it    curl${key} ${url}/v1/backbones
-  Train     curl${key} ${url}/v1/jobs -F model=my-first -F file=@photos.zip
+${paint.bold('Graft')} listens on ${paint.cyan(here)}
+${firstKey === undefined ? '' : `\n${firstKeyWords(url, firstKey, config.BASE_PATH)}\n`}
+  Try it    curl${key} ${here}/v1/backbones
+  Train     curl${key} ${here}/v1/jobs -F model=my-first -F file=@photos.zip
             (a folder per class in the archive; no photos at hand: npm run demo)
-  API       ${url}/docs
+  API       ${here}/docs
   Data      ${config.DATA_DIR}
   Stop      Ctrl-C; a job that is running goes on at the next start
 
 `;
+}
+
+/** What is said of the key that a service made for itself, once and never again. */
+export function firstKeyWords(url: string, key: string, basePath = ''): string {
+  return `This service can be reached from other machines and had no API key, so it made one. It is shown this once:
+
+  ${key}
+
+  Sign in   ${reachable(url)}${basePath}/#key=${key}
+  In calls  Authorization: Bearer ${key}
+  More      npm run keys -- make NAME; this one is called 'first'
+`;
+}
+
+/** An address that a browser on this machine opens. */
+function reachable(url: string): string {
+  return url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
 }

@@ -4,6 +4,7 @@ import type { Prediction } from '../schemas/predictions.js';
 import type { VersionManifest } from '../schemas/versions.js';
 import type { Caller } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
+import { checkExplain, type Explain } from './explain.js';
 
 export type { VersionReference } from '../registry/registry.js';
 
@@ -14,14 +15,23 @@ export interface Example {
   bytes: Uint8Array;
 }
 
+/** What is asked of a version. */
+export interface Asked {
+  examples: Example[];
+  /** Predictions per example, best first. */
+  topK: number;
+  /** Say why, too. */
+  explain?: Explain | undefined;
+  /** Answer the other examples where one cannot be read. */
+  partial?: boolean | undefined;
+}
+
 export interface Classify {
   caller: Caller;
   model: string;
   reference: VersionReference;
-  /** Predictions per example, best first. */
-  topK: number;
   /** Called once the model was found: of a request for one that is not there, nothing is read. */
-  examples: () => Promise<Example[]>;
+  read: () => Promise<Asked>;
   /** Aborted when nobody waits for the answer any more. */
   signal?: AbortSignal;
 }
@@ -33,7 +43,8 @@ type Dependencies = Pick<OperationsDependencies, 'registry' | 'predictor' | 'lim
  *
  * Work begins with the version that the model had when storage was last asked, while storage is asked again. In the rare
  * case that it now names another, the examples are classified once more: no answer comes from a version that is gone.
- * @throws AppError `model_not_found`, `version_not_found`, `alias_not_found`, `too_large`, `overloaded`, `content_*`
+ * @throws AppError `model_not_found`, `version_not_found`, `alias_not_found`, `too_large`, `overloaded`, `content_*`, and
+ *   what `checkExplain` throws
  */
 export function classifyOperation(dependencies: Dependencies) {
   const { registry, limits } = dependencies;
@@ -43,12 +54,14 @@ export function classifyOperation(dependencies: Dependencies) {
     const resolving = registry.resolve(caller.tenant, model, reference);
     resolving.catch(() => undefined); // it is awaited below
     const expected = registry.lastKnown(caller.tenant, model, reference) ?? (await resolving);
-    const examples = await request.examples();
-    refuseTooMany(examples.length, limits.MAX_PREDICT_EXAMPLES);
-    const predicting = predictWith(dependencies, request, expected, examples);
+    const asked = await request.read();
+    refuseTooMany(asked.examples.length, limits.MAX_PREDICT_EXAMPLES);
+    // An explanation reads more of the version than its head: it begins when the version is certain.
+    if (asked.explain) return predictWith(dependencies, request, await resolving, asked);
+    const predicting = predictWith(dependencies, request, expected, asked);
     predicting.catch(() => undefined); // it is awaited below, if it counts
     const manifest = await resolving;
-    return manifest === expected ? predicting : predictWith(dependencies, request, manifest, examples);
+    return manifest === expected ? predicting : predictWith(dependencies, request, manifest, asked);
   };
 }
 
@@ -58,18 +71,19 @@ export function unaliased(reference: VersionReference): VersionReference {
 }
 
 /** What one version says of examples. */
-export async function predictWith(
+async function predictWith(
   { predictor }: Pick<Dependencies, 'predictor'>,
-  { caller, topK, signal, explain }: Classify & { explain?: { label: string | undefined; nearest: number } },
+  { caller, signal }: Classify,
   manifest: VersionManifest,
-  examples: Example[],
+  { examples, topK, explain, partial }: Asked,
 ): Promise<Prediction> {
   const { results, timings } = await predictor.predict({
     tenant: caller.tenant,
     manifest,
     examples,
     topK,
-    ...(explain && { explain }),
+    ...(explain && { explain: checkExplain(explain, { caller, manifest, examples: examples.length }) }),
+    ...(partial && { partial }),
     ...(signal && { signal }),
   });
   return {

@@ -1,44 +1,42 @@
 import { AppError } from '../errors.js';
-import type { Prediction } from '../schemas/predictions.js';
-import { type Classify, predictWith, refuseTooMany, unaliased } from './classify.js';
-import type { OperationsDependencies } from './dependencies.js';
+import type { VersionManifest } from '../schemas/versions.js';
+import type { Caller } from './caller.js';
 
 /** Each takes a pass of the backbone of its own, and its answer is large. */
 export const MAX_EXPLAINED = 16;
+const NEAREST = 5;
 
-export interface Explain extends Classify {
+/** Which explanation is asked for. */
+export interface Explain {
   /** Class to explain; undefined: the predicted one. */
-  label: string | undefined;
-  /** Nearest training examples to name. */
-  nearest: number;
+  label?: string | undefined;
+  /** Nearest training examples to name; undefined: as many as the caller may see, 5 at most. */
+  nearest?: number | undefined;
 }
 
 /**
- * Classify examples and say why.
- * @throws AppError `invalid_request` for a class that the model does not have; `too_large` beyond `MAX_EXPLAINED`; and what
- * classifying throws
+ * Hold an explanation that is asked for against the caller and the version.
+ * @throws AppError `invalid_request` for a class that the model does not have; `too_large` beyond `MAX_EXPLAINED`; `forbidden`
  */
-export function explainOperation(dependencies: Pick<OperationsDependencies, 'registry' | 'predictor' | 'limits'>) {
-  const { registry, limits } = dependencies;
-  return async (request: Explain): Promise<Prediction> => {
-    const { caller, model, label, nearest } = request;
-    const manifest = await registry.resolve(caller.tenant, model, unaliased(request.reference));
-    const { labels } = manifest;
-    if (label !== undefined && !labels.includes(label)) {
-      throw new AppError(
-        'invalid_request',
-        `Class '${label}' is none of the ${labels.length} classes of '${model}', such as '${labels[0]}'.`,
-        { details: { classes: labels.slice(0, 100) } },
-      );
-    }
-    const examples = await request.examples();
-    refuseTooMany(examples.length, limits.MAX_PREDICT_EXAMPLES);
-    if (examples.length > MAX_EXPLAINED) {
-      throw new AppError(
-        'too_large',
-        `${examples.length} examples to explain in one request; at most ${MAX_EXPLAINED}.`,
-      );
-    }
-    return predictWith(dependencies, { ...request, explain: { label, nearest } }, manifest, examples);
-  };
+export function checkExplain(
+  { label, nearest }: Explain,
+  { caller, manifest, examples }: { caller: Caller; manifest: VersionManifest; examples: number },
+): { label: string | undefined; nearest: number } {
+  const { labels, model } = manifest;
+  if (label !== undefined && !labels.includes(label)) {
+    throw new AppError(
+      'invalid_request',
+      `Class '${label}' is none of the ${labels.length} classes of '${model}', such as '${labels[0]}'.`,
+      { details: { classes: labels.slice(0, 100) } },
+    );
+  }
+  if (examples > MAX_EXPLAINED) {
+    throw new AppError('too_large', `${examples} examples to explain in one request; at most ${MAX_EXPLAINED}.`);
+  }
+  if (caller.scopes.has('read')) return { label, nearest: nearest ?? NEAREST };
+  if (!nearest) return { label, nearest: 0 };
+  throw new AppError(
+    'forbidden',
+    'This API key may not see training examples: `nearest` needs the scope `read`. Leave it out, or send 0.',
+  );
 }

@@ -1,7 +1,17 @@
 import { AppError } from '../errors.js';
 import type { Job, JobEvent } from '../schemas/jobs.js';
-import type { Caller, PageOf } from './caller.js';
+import type { StoredJob } from '../jobs/job-store.js';
+import { statusOf } from '../jobs/jobs.js';
+import { type Caller, mayUse, type PageOf } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
+
+/** Which jobs a list shows; undefined: all. */
+export interface JobFilter {
+  status?: Job['status'] | undefined;
+  kind?: string | undefined;
+  model?: string | undefined;
+  dataset?: string | undefined;
+}
 
 interface OneJob {
   caller: Caller;
@@ -30,25 +40,43 @@ export function jobOperations({ jobs, limits }: Pick<OperationsDependencies, 'jo
     };
   };
 
+  /** A key that is for some models only sees the jobs of these, and those that it made itself. */
+  const find = async ({ caller, id }: OneJob): Promise<Job> => {
+    const job = await jobs.get(caller.tenant, id);
+    if (mayUse(caller, job.model) || (job.model === null && job.by === caller.by)) return job;
+    throw new AppError('job_not_found', `There is no job ${id}.`);
+  };
+
   return {
     /** @throws AppError `job_not_found` */
-    get({ caller, id }: OneJob): Promise<Job> {
-      return jobs.get(caller.tenant, id);
-    },
+    get: find,
 
-    /** Newest first. */
-    list({ caller, limit, after }: { caller: Caller } & PageOf): Promise<{ data: Job[]; has_more: boolean }> {
-      return jobs.list(caller.tenant, { limit, ...(after !== undefined && { after }) });
+    /** Newest first; of a status, a model, a data set, a kind where these are given. */
+    list({ caller, limit, after, ...wanted }: { caller: Caller } & PageOf & JobFilter): Promise<{
+      data: Job[];
+      has_more: boolean;
+    }> {
+      const filtered = caller.models !== undefined || Object.values(wanted).some((value) => value !== undefined);
+      const keep = filtered ? (job: StoredJob) => isWanted(job, caller, wanted) : undefined;
+      return jobs.list(caller.tenant, { limit, after, keep });
     },
 
     /** A waiting job ends at once, a running one within seconds. @throws AppError `job_not_found`, `job_finished` */
-    cancel({ caller, id }: OneJob): Promise<Job> {
+    async cancel({ caller, id }: OneJob): Promise<Job> {
+      await find({ caller, id });
       return jobs.cancel(caller.tenant, id);
     },
 
     /** Events so far, those with a number above `after`. @throws AppError `job_not_found` */
-    events({ caller, id, after = 0 }: OneJob & { after?: number | undefined }): Promise<JobEvent[]> {
+    async events({ caller, id, after = 0 }: OneJob & { after?: number | undefined }): Promise<JobEvent[]> {
+      await find({ caller, id });
       return jobs.events(caller.tenant, id, after);
+    },
+
+    /** Whether a job has ended, and nothing comes behind the event `after`. @throws AppError `job_not_found` */
+    async hasEnded({ caller, id, after }: OneJob & { after: number }): Promise<boolean> {
+      const { finished_at } = await find({ caller, id });
+      return finished_at !== null && (await jobs.events(caller.tenant, id, after)).length === 0;
     },
 
     /**
@@ -62,7 +90,7 @@ export function jobOperations({ jobs, limits }: Pick<OperationsDependencies, 'jo
       after,
       signal,
     }: OneJob & { after: number; signal: AbortSignal }): Promise<AsyncIterable<JobEvent | undefined>> {
-      await jobs.get(caller.tenant, id);
+      await find({ caller, id });
       const giveBack = takeStream(caller.tenant);
       signal.addEventListener('abort', giveBack, { once: true });
       return endingWith(jobs.follow(caller.tenant, id, after, signal), giveBack);
@@ -76,4 +104,16 @@ async function* endingWith<T>(items: AsyncIterable<T>, end: () => void): AsyncGe
   } finally {
     end();
   }
+}
+
+function isWanted(job: StoredJob, caller: Caller, { status, kind, model, dataset }: JobFilter): boolean {
+  const { input, by } = job.record;
+  const mine = mayUse(caller, input.model ?? null) || (input.model === undefined && by === caller.by);
+  return (
+    mine &&
+    (status === undefined || statusOf(job) === status) &&
+    (kind === undefined || job.record.kind === kind) &&
+    (model === undefined || input.model === model) &&
+    (dataset === undefined || (input.dataset ?? job.result?.output?.dataset) === dataset)
+  );
 }

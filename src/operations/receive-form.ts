@@ -22,6 +22,8 @@ export interface Taking {
   layout?: LayoutWanted;
   /** Say how it would be understood, and keep nothing. */
   dryRun?: boolean;
+  /** What the data set is to be called; absent: as its file. */
+  name?: string;
 }
 
 /**
@@ -59,8 +61,13 @@ export async function receiveForm<T, Made>(
     if (uploads.length === 0) {
       throw new AppError('missing_file', 'The form has no file. Send the archive as the field `file`.');
     }
-    const { layout, dryRun } = rest;
-    const taking = { ...(layout && { layout }), ...(dryRun && { dryRun }), ...(signal && { signal }) };
+    const { layout, dryRun, name } = rest;
+    const taking = {
+      ...(layout && { layout }),
+      ...(dryRun && { dryRun }),
+      ...(name !== undefined && { name }),
+      ...(signal && { signal }),
+    };
     dataset = await datasets.createFrom(uploads, { tenant, by, ...taking });
     return await use(dataset, rest);
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Dataset } from '../schemas/datasets.js';
 import type { Job, JobSettings, TrainInput } from '../schemas/jobs.js';
-import type { Caller } from './caller.js';
+import { type Caller, refuseForeignModel } from './caller.js';
+import { ownDataset } from './datasets.js';
 import type { OperationsDependencies } from './dependencies.js';
 import { type ReceiveForm, receiveForm } from './receive-form.js';
 
@@ -34,6 +35,7 @@ export function trainOperations({
     { dataset, settings, content }: { dataset: Dataset; settings: JobSettings; content?: string },
   ): Promise<Submitted> => {
     const { tenant, by, requestId } = caller;
+    refuseForeignModel(caller, settings.model);
     const { model, backbone: wanted = limits.DEFAULT_BACKBONE, ...rest } = settings;
     const { id: backbone } = await backbones.card(wanted);
     checkTraining(dataset, settings);
@@ -53,7 +55,7 @@ export function trainOperations({
   return {
     /** On a data set that is there. */
     async onDataset(request: Common & { dataset: string; settings: JobSettings }): Promise<Submitted> {
-      const dataset = await datasets.get(request.caller.tenant, request.dataset);
+      const dataset = await ownDataset({ datasets }, request.caller, request.dataset);
       return submit(request, { dataset, settings: request.settings });
     },
 

@@ -1,4 +1,6 @@
-import type { Readable } from 'node:stream';
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { cardPage } from '../artifacts/card-page.js';
 import { streamPieces } from '../artifacts/stream-pieces.js';
 import { AppError } from '../errors.js';
 import type { HeldOutPrediction } from '../schemas/predictions.js';
@@ -6,8 +8,10 @@ import type { ArtifactFormat, VersionManifest } from '../schemas/versions.js';
 import type { ByteRange } from '../storage/contract.js';
 import { HELD_OUT_FILE, type HeldOutQuery, readHeldOut } from '../training/held-out.js';
 import type { Caller, PageOf } from './caller.js';
+import { unaliased, type VersionReference } from './classify.js';
 import type { OperationsDependencies } from './dependencies.js';
 
+export { CARD_POLICY } from '../artifacts/card-page.js';
 export type { ByteRange } from '../storage/contract.js';
 
 interface OneVersion {
@@ -15,6 +19,12 @@ interface OneVersion {
   model: string;
   version: number;
 }
+
+/** A version by its number, or by what points at it. */
+type AnyVersion = Omit<OneVersion, 'version'> & { version: number | { alias: string } };
+
+const referenceTo = (version: AnyVersion['version']): VersionReference =>
+  typeof version === 'number' ? { version } : unaliased(version);
 
 /** Something to download; it never changes. */
 export interface Download {
@@ -56,11 +66,11 @@ export function versionOperations({ registry, artifacts }: Pick<OperationsDepend
     },
 
     /** One file of a version, by the path in its manifest. @throws AppError `not_found`, and as `get` */
-    async file({ caller: { tenant }, model, version, path }: OneVersion & { path: string }): Promise<Download> {
-      const manifest = await registry.resolve(tenant, model, { version });
+    async file({ caller: { tenant }, model, version, path }: AnyVersion & { path: string }): Promise<Download> {
+      const manifest = await registry.resolve(tenant, model, referenceTo(version));
       const file = manifest.files.find((other) => other.path === path);
       if (!file) {
-        throw new AppError('not_found', `Version ${version} of '${model}' has no file '${path}'.`, {
+        throw new AppError('not_found', `Version ${manifest.version} of '${model}' has no file '${path}'.`, {
           details: { files: manifest.files.map((other) => other.path) },
         });
       }
@@ -84,14 +94,29 @@ export function versionOperations({ registry, artifacts }: Pick<OperationsDepend
       return readHeldOut((await registry.open(tenant, manifest, HELD_OUT_FILE)).stream, query);
     },
 
+    /** Its model card: Markdown, or a page. @throws as `file` */
+    async card({ page, ...wanted }: AnyVersion & { page: boolean }): Promise<Download & { type: string }> {
+      const manifest = await registry.resolve(wanted.caller.tenant, wanted.model, referenceTo(wanted.version));
+      const markdown = await registry.read(wanted.caller.tenant, manifest, 'README.md');
+      const bytes = page
+        ? Buffer.from(cardPage(markdown.toString(), `${manifest.model}, version ${manifest.version}`))
+        : markdown;
+      return {
+        type: `${page ? 'text/html' : 'text/markdown'}; charset=utf-8`,
+        bytes: bytes.length,
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        open: (range) => Readable.from([range ? bytes.subarray(range.start, range.end + 1) : bytes]),
+      };
+    },
+
     /** A version packed for download. @throws AppError `format_unavailable`, `backbone_mismatch`, and as `get` */
     async artifact({
       caller: { tenant },
       model,
       version,
       format,
-    }: OneVersion & { format: ArtifactFormat }): Promise<PackedVersion> {
-      const manifest = await registry.resolve(tenant, model, { version });
+    }: AnyVersion & { format: ArtifactFormat }): Promise<PackedVersion> {
+      const manifest = await registry.resolve(tenant, model, referenceTo(version));
       const { pieces, ...artifact } = await artifacts.create(tenant, manifest, format);
       return { ...artifact, open: (range) => streamPieces(pieces, range) };
     },

@@ -21,13 +21,16 @@ export interface PredictorOptions {
   /** Most examples waiting; more are refused. */
   maxWaiting: number;
   /** Most examples waiting of one tenant, so that none fills the queue alone. Default: `maxWaiting`. */
-  maxWaitingPerTenant?: number;
+  maxWaitingPerTenant?: () => number;
   /** Memory for heads. */
   headCacheBytes: number;
   /** Examples made ready at once: as many as there are cores. */
   decoders: number;
   onBatch?: BatcherOptions['onBatch'];
 }
+
+const PACE_MS = 10_000;
+const MAX_RETRY_SECONDS = 60;
 
 /** Content to classify. */
 export interface NamedContent {
@@ -39,6 +42,8 @@ export interface NamedContent {
 export interface ExamplePrediction {
   predictions: { label: string; score: number }[];
   explanation?: Explanation;
+  /** Why it has no predictions. */
+  error?: { code: string; detail: string };
 }
 
 export interface PredictionTimings {
@@ -60,6 +65,8 @@ interface Request {
   manifest: VersionManifest;
   topK: number;
   explain?: ExplainOptions | undefined;
+  /** Answer the other examples where one cannot be read. */
+  partial?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -74,6 +81,8 @@ export class Predictor {
   #room: Float32Array = new Float32Array(0);
   #waiting = 0;
   readonly #waitingOf = new Map<string, number>();
+  /** Examples answered since a moment not long ago. */
+  #pace = { answered: 0, since: performance.now() };
 
   constructor(options: PredictorOptions) {
     this.#options = options;
@@ -128,7 +137,7 @@ export class Predictor {
         }),
       );
       return {
-        results: unwrap(outcomes, examples),
+        results: unwrap(outcomes, examples, options.partial),
         timings: {
           decode_ms: rounded(slowest.decode, 2),
           queue_ms: rounded(slowest.queue, 2),
@@ -143,19 +152,29 @@ export class Predictor {
 
   /** @throws AppError `overloaded` where the queue, or the tenant's part of it, has no room */
   #enter(tenant: string, examples: number): void {
-    const { maxWaiting, maxWaitingPerTenant = maxWaiting } = this.#options;
+    const { maxWaiting, maxWaitingPerTenant = () => maxWaiting } = this.#options;
     const mine = this.#waitingOf.get(tenant) ?? 0;
-    if (this.#waiting + examples > maxWaiting || mine + examples > maxWaitingPerTenant) {
-      throw new AppError('overloaded', `${this.#waiting} examples are waiting already. Try again in a second.`, {
-        details: { retry_after: 1 },
+    if (this.#waiting + examples > maxWaiting || mine + examples > maxWaitingPerTenant()) {
+      const seconds = this.#secondsLeft();
+      throw new AppError('overloaded', `${this.#waiting} examples are waiting already. Try again in ${seconds} s.`, {
+        details: { retry_after: seconds },
       });
     }
     this.#waiting += examples;
     this.#waitingOf.set(tenant, mine + examples);
   }
 
+  /** How long those that wait will take, as fast as it went in the last seconds. */
+  #secondsLeft(): number {
+    const { answered, since } = this.#pace;
+    const perSecond = answered / Math.max((performance.now() - since) / 1000, 0.001);
+    return answered === 0 ? 1 : Math.min(Math.max(Math.ceil(this.#waiting / perSecond), 1), MAX_RETRY_SECONDS);
+  }
+
   #leave(tenant: string, examples: number): void {
     this.#waiting -= examples;
+    if (performance.now() - this.#pace.since > PACE_MS) this.#pace = { answered: 0, since: performance.now() };
+    this.#pace.answered += examples;
     const mine = this.#waitingOf.get(tenant)! - examples;
     if (mine > 0) this.#waitingOf.set(tenant, mine);
     else this.#waitingOf.delete(tenant);
@@ -201,15 +220,25 @@ async function prepare<P>(backbone: Backbone<P>, bytes: Uint8Array, signal?: Abo
   return backbone.prepare(bytes);
 }
 
-/** All answers, or one error that names every example that failed. */
-function unwrap<T>(outcomes: PromiseSettledResult<T>[], examples: { name: string }[]): T[] {
+/** All answers, or one error that names every example that failed; `partial`: answers with the errors among them. */
+function unwrap(
+  outcomes: PromiseSettledResult<ExamplePrediction>[],
+  examples: { name: string }[],
+  partial = false,
+): ExamplePrediction[] {
   const faults = outcomes.flatMap((outcome, index) =>
     outcome.status === 'rejected' ? [{ index, error: outcome.reason as unknown }] : [],
   );
   const first = faults[0];
-  if (!first) return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<T>).value);
   const unexpected = faults.find(({ error }) => !(error instanceof AppError) || !error.code.startsWith('content_'));
   if (unexpected) throw unexpected.error;
+  if (!first || partial) {
+    return outcomes.map((outcome) => {
+      if (outcome.status === 'fulfilled') return outcome.value;
+      const { code, message: detail } = outcome.reason as AppError;
+      return { predictions: [], error: { code, detail } };
+    });
+  }
   const { code, message } = first.error as AppError;
   if (examples.length === 1) throw first.error;
   throw new AppError(code, `${examples[first.index]!.name}: ${message}`, {

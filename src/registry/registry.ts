@@ -12,7 +12,7 @@ import {
 } from './aliases.js';
 import { numberOfJob, type Publication, publish, settle } from './publish.js';
 import { isDeleted, markDeleted, removeVersion, retireVersion, unmarkDeleted } from './retire-version.js';
-import { type Page, Versions } from './versions.js';
+import { type ModelsQuery, type Page, Versions } from './versions.js';
 
 export type { Aliases, Page, Publication, SetAlias };
 
@@ -47,7 +47,7 @@ export class Registry {
   }
 
   /** Models by name, of those that have a version; after the name `after`. One call a model, beside what is read once. */
-  models(tenant: string, options: { after?: string | undefined; limit: number }): Promise<Page<ModelSummary>> {
+  models(tenant: string, options: ModelsQuery): Promise<Page<ModelSummary>> {
     return this.#versions.models(tenant, options);
   }
 

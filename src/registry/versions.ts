@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { AppError } from '../errors.js';
 import type { ModelSummary, VersionManifest } from '../schemas/versions.js';
 import type { ByteRange, Storage, StoredObject } from '../storage/contract.js';
+import { firstOf } from '../storage/first-of.js';
 import { fileKey, manifestKey, modelKey, modelsKey, publishedKey } from './keys.js';
 
 export interface Page<T> {
@@ -11,11 +12,16 @@ export interface Page<T> {
   has_more: boolean;
 }
 
+/** Models of a list, by name. */
+export interface ModelsQuery {
+  after?: string | undefined;
+  limit: number;
+  /** Only models of whose name this says yes. */
+  keep?: ((name: string) => boolean) | undefined;
+}
+
 /** A manifest of ten classes takes about 2 KB. */
 const MAX_MANIFESTS = 20_000;
-
-/** Calls under way at once for one list. */
-const MAX_TOGETHER = 64;
 
 /** Reading: which versions there are, their manifests and files. Manifests that were read stay in memory. */
 export class Versions {
@@ -88,11 +94,8 @@ export class Versions {
   }
 
   /** Models by name, of those that have a version; after the name `after`. One listing a model, beside what is read once. */
-  async models(
-    tenant: string,
-    { after = '', limit }: { after?: string | undefined; limit: number },
-  ): Promise<Page<ModelSummary>> {
-    const names = await this.#storage.list(modelsKey(tenant), { after });
+  async models(tenant: string, { after = '', limit, keep }: ModelsQuery): Promise<Page<ModelSummary>> {
+    const names = (await this.#storage.list(modelsKey(tenant), { after })).filter(keep ?? (() => true));
     const found = await firstOf(names, limit + 1, (name) => this.#summary(tenant, name));
     return { data: found.slice(0, limit), has_more: found.length > limit };
   }
@@ -145,17 +148,6 @@ export class Versions {
     }
     return undefined;
   }
-}
-
-/** The first `most` answers of `ask` that are not undefined, in order; asked together, as many as are still wanted. */
-async function firstOf<A, B>(all: A[], most: number, ask: (one: A) => Promise<B | undefined>): Promise<B[]> {
-  const found: B[] = [];
-  for (let start = 0; start < all.length && found.length < most; ) {
-    const some = all.slice(start, start + Math.min(most - found.length, MAX_TOGETHER));
-    start += some.length;
-    found.push(...(await Promise.all(some.map(ask))).filter((answer) => answer !== undefined));
-  }
-  return found;
 }
 
 export function modelNotFound(model: string): AppError {

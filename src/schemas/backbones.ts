@@ -77,3 +77,19 @@ export const InstalledBackbone = Type.Object({
   }),
 });
 export type InstalledBackbone = Static<typeof InstalledBackbone>;
+
+/** A backbone that is installed, and what this server does with it. */
+export const ServedBackbone = Type.Composite(
+  [
+    PublicBackboneCard,
+    Type.Object({
+      default: Type.Boolean(),
+      loaded: Type.Boolean({ description: 'Whether this server has it in memory' }),
+      provider: Type.Union([Type.String(), Type.Null()], { description: 'What it runs on: cpu, cuda, webgpu' }),
+      unavailable_providers: Type.Array(Type.String(), {
+        description: 'What was tried before, and why it does not run there',
+      }),
+    }),
+  ],
+  { additionalProperties: false },
+);

@@ -34,6 +34,11 @@ export const AliasName = Type.String({
 export const BackboneId = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$', description: 'Id of a backbone' });
 export const VersionNumber = Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'Number of a version' });
 
+/** Where one goes from here. */
+export const Links = Type.Record(Type.String(), Type.String(), {
+  description: 'Paths of what belongs to it: itself, events, report, predict, card, artifact',
+});
+
 export const Split = literals('train', 'validation', 'test');
 export type Split = Static<typeof Split>;
 

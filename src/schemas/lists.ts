@@ -1,16 +1,32 @@
 import { type TSchema, Type } from '@sinclair/typebox';
 import { strict } from './common.js';
 
-/** `limit` and `after` of every list. */
-export const ListQuery = Type.Object(
-  {
-    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'Most rows in the answer' }),
-    after: Type.Optional(
-      Type.String({ maxLength: 200, description: 'The last row of the page before: its id or name' }),
-    ),
-  },
-  strict,
-);
+const LIMIT = 100;
+
+/** `limit` and `after` of a list whose rows are known by `cursor`. */
+export const listQuery = (cursor: TSchema) =>
+  Type.Object(
+    {
+      limit: Type.Optional(
+        Type.Integer({ minimum: 1, maximum: 1000, default: LIMIT, description: 'Most rows in the answer' }),
+      ),
+      after: Type.Optional(
+        Type.String({
+          pattern: cursor.pattern ?? '^.{1,200}$',
+          description: `The last row of the page before: ${cursor.description}`,
+        }),
+      ),
+    },
+    strict,
+  );
+
+/** A page as it was asked for. */
+export function pageOf({ limit = LIMIT, after }: { limit?: number; after?: string }): {
+  limit: number;
+  after?: string;
+} {
+  return { limit, ...(after !== undefined && { after }) };
+}
 
 /** One page of a list of `schema`. */
 export const listOf = <T extends TSchema>(schema: T) =>

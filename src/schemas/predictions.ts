@@ -75,6 +75,12 @@ export const Prediction = Type.Object(
         name: Type.String({ description: 'File name in the form, or the place in the request' }),
         predictions: Type.Array(Type.Object({ label: Type.String(), score: Type.Number() })),
         explanation: Type.Optional(Explanation),
+        error: Type.Optional(
+          Type.Object(
+            { code: Type.String(), detail: Type.String() },
+            { ...strict, description: 'Why it has no predictions; only with `partial`' },
+          ),
+        ),
       }),
       { description: 'One per image, in order' },
     ),

@@ -6,6 +6,7 @@ import {
   DatasetId,
   HeadKind,
   JobId,
+  Links,
   ModelName,
   nullable,
   Sha256,
@@ -45,6 +46,7 @@ export const VersionManifest = Type.Object(
     description: nullable(Type.String()),
     digest: Type.String({ description: 'SHA-256 of the head: equal digests, equal models' }),
     files: Type.Array(VersionFile),
+    links: Type.Optional(Links),
   },
   strict,
 );

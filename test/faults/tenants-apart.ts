@@ -1,10 +1,12 @@
 /**
  * Every route of the OpenAPI document, with another key's ids in every place that takes one. Nothing of the other tenant may
- * show, nothing of it may change, and what is there must answer as what is not.
+ * show, nothing of it may change, and what is there must answer as what is not. And every route with a key of the same tenant
+ * that has one scope only: what the table of scopes forbids is refused.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ALL_SCOPES, type Scope } from '../../src/access/scopes.js';
 import type { Dataset } from '../../src/schemas/datasets.js';
 import type { Job } from '../../src/schemas/jobs.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
@@ -15,11 +17,13 @@ import { type TestService, withService } from '../helpers/service.js';
 import { atLeast, exactly, type Figure, type RowOptions } from './figure.js';
 
 export const name = 'Keys keep tenants apart';
-export const goal = "no route shows or changes anything of another key's tenant, or tells whether it is there";
+export const goal =
+  "no route shows or changes anything of another key's tenant, or tells whether it is there, or does what a key's scopes forbid";
 
 /** Reachable without a key. */
-const OPEN = new Set(['/livez', '/readyz']);
+const OPEN = new Set(['/', '/livez', '/readyz']);
 const KEYS = { alice: 'graft_key-of-alice', bob: 'graft_key-of-bob', nobody: 'graft_key-of-nobody' };
+const keyFor = (scope: Scope) => `graft_key-that-may-${scope}`;
 type Who = keyof typeof KEYS;
 const sha = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -27,11 +31,17 @@ interface Operation {
   method: string;
   path: string;
   body?: Record<string, unknown>;
+  /** What it asks of a key. */
+  scope: Scope | undefined;
 }
 type Ids = Record<string, string>;
 
 export async function run({ log }: RowOptions): Promise<Figure[]> {
-  const API_KEYS = (['alice', 'bob'] as const).map((who) => `${who}:${sha(KEYS[who])}`).join();
+  const full = ALL_SCOPES.join('+');
+  const API_KEYS = [
+    ...(['alice', 'bob'] as const).map((who) => `${who}:${sha(KEYS[who])}:${full}`),
+    ...ALL_SCOPES.map((scope) => `alice:${sha(keyFor(scope))}:${scope}`),
+  ].join();
   return withService({ env: { API_KEYS, LOG_LEVEL: 'error' } }, async (service) => {
     const image = await photo(0, 1);
     const alice = await tenantOf(service, 'alice', 'alices-model');
@@ -94,6 +104,22 @@ export async function run({ log }: RowOptions): Promise<Figure[]> {
         );
       }
     }
+    const forbidden = { cells: 0, passed: 0 };
+    for (const operation of operations.filter(({ path }) => !OPEN.has(path))) {
+      for (const scope of ALL_SCOPES.filter((other) => other !== operation.scope)) {
+        for (const request of requestsOf(operation, alice.ids, image)) {
+          forbidden.cells += 1;
+          const authorization = `Bearer ${keyFor(scope)}`;
+          const answer = await send(service.url, request.path, {
+            ...request,
+            headers: { authorization, ...request.headers },
+          });
+          if (answer.status === 403) continue;
+          forbidden.passed += 1;
+          log(`${request.method} ${request.path} with ${scope}: ${answer.status} ${answer.text.slice(0, 200)}`);
+        }
+      }
+    }
     const after = await contentOf(join(service.dataDir, 'tenants', 'alice'));
     const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
       (key) => before.get(key) !== after.get(key),
@@ -104,6 +130,8 @@ export async function run({ log }: RowOptions): Promise<Figure[]> {
       atLeast('operations', operations.length, 25),
       atLeast('cells tried', counts.cells, 200),
       exactly('leaks', counts.leaks, 0),
+      atLeast('cells of operation × scope', forbidden.cells, 200),
+      exactly('of these, let through though the table forbids it', forbidden.passed, 0),
       exactly('files of the other tenant that changed', changed.length, 0),
     ];
   });
@@ -115,7 +143,7 @@ const NOWHERE: Ids = {
   model: 'nobodys-model',
   version: '1',
   alias: 'production',
-  '*': 'labels.json',
+  path: 'labels.json',
 };
 
 /** Ways out of a place in the URL, into the folder beside it. */
@@ -134,7 +162,7 @@ function climbs(): Record<string, string[]> {
     model: up,
     version: [...up, '-1', '01x'],
     alias: up,
-    '*': [...up, '../manifest.json', '..%2fclaim.json'],
+    path: [...up, '../manifest.json', '..%2fclaim.json'],
   };
 }
 
@@ -145,12 +173,13 @@ function bodyIds({ dataset }: Ids): Ids {
 
 async function operationsOf({ url }: TestService): Promise<Operation[]> {
   const { paths } = JSON.parse((await send(url, '/openapi.json')).text) as {
-    paths: Record<string, Record<string, { requestBody?: { content: Record<string, unknown> } }>>;
+    paths: Record<string, Record<string, { description: string; requestBody?: { content: Record<string, unknown> } }>>;
   };
   return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { requestBody }]) => ({
+    Object.entries(methods).map(([method, { requestBody, description }]) => ({
       method: method.toUpperCase(),
       path,
+      scope: /Scope: `(\w+)`/.exec(description)?.[1] as Scope | undefined,
       ...(requestBody && { body: requestBody.content }),
     })),
   );
@@ -243,7 +272,7 @@ async function tenantOf(
   const version = await json<VersionManifest>(`/v1/models/${model}/versions/1`);
   const digests = version.files.map(({ sha256 }) => sha256);
   return {
-    ids: { dataset: dataset.id, job: job.id, model, version: '1', alias: 'production', '*': 'labels.json' },
+    ids: { dataset: dataset.id, job: job.id, model, version: '1', alias: 'production', path: 'labels.json' },
     marks: [
       ...labels,
       dataset.id,

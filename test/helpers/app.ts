@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { InjectOptions } from 'fastify';
 import type { Test } from 'tap';
-import { apiKeys } from '../../src/access/api-keys.js';
+import { KeyRing } from '../../src/access/key-ring.js';
+import { ALL_SCOPES, type Scope } from '../../src/access/scopes.js';
 import { Artifacts } from '../../src/artifacts/artifacts.js';
 import { Backbones } from '../../src/backbones/backbones.js';
 import type { Modality } from '../../src/backbones/modality.js';
@@ -40,6 +41,8 @@ export interface AppForTest {
   env?: Record<string, string>;
   /** API keys by tenant; default: none. */
   keys?: Record<string, string>;
+  /** What these may do; default: everything. */
+  scopes?: Record<string, Scope[]>;
   storage?: Storage;
   modality?: Modality;
   source?: BackboneSource;
@@ -64,10 +67,11 @@ export async function appForTest(t: Pick<Test, 'teardown'>, options: AppForTest 
   const config = loadConfig({
     DEFAULT_BACKBONE: LIGHT_CARD.id,
     API_KEYS: Object.entries(keys)
-      .map(([tenant, key]) => `${tenant}:${sha256(key)}`)
+      .map(([tenant, key]) => `${tenant}:${sha256(key)}:${(options.scopes?.[tenant] ?? ALL_SCOPES).join('+')}`)
       .join(','),
     ...options.env,
   });
+  const access = new KeyRing({ keys: config.API_KEYS.length > 0 ? config.API_KEYS : undefined });
   const log = options.log ?? createLog('test', 'silent');
   const registry = new Registry({ storage });
   const backbones = new Backbones({ source, modalities: [modality], threads: 2 });
@@ -109,7 +113,7 @@ export async function appForTest(t: Pick<Test, 'teardown'>, options: AppForTest 
       limits: config,
     }),
     dialects: [native],
-    identify: apiKeys(config.API_KEYS),
+    access,
     metrics: createMetrics(),
     rateLimits: options.rateLimits,
     log,
@@ -151,6 +155,11 @@ export async function appForTest(t: Pick<Test, 'teardown'>, options: AppForTest 
     datasets,
     queue,
     live,
+    keyRing: {
+      /** One more key, for some models only. */
+      limit: (tenant: string, key: string, models: string[]) =>
+        access.replace([...config.API_KEYS, { tenant, sha256: sha256(key), scopes: ALL_SCOPES, models }]),
+    },
     send,
     json,
     /** A JSON body. */

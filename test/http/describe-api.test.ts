@@ -34,6 +34,11 @@ t.test('every route is described, with its bodies and its problems', async (t) =
   t.same(
     routes.sort(),
     [
+      'get /',
+      'get /v1/models/{model}/aliases/{alias}/artifact',
+      'get /v1/models/{model}/aliases/{alias}/card',
+      'get /v1/models/{model}/aliases/{alias}/report',
+      'get /v1/models/{model}/versions/{version}/card',
       'delete /v1/datasets/{id}',
       'delete /v1/models/{model}',
       'delete /v1/models/{model}/aliases/{alias}',
@@ -52,7 +57,7 @@ t.test('every route is described, with its bodies and its problems', async (t) =
       'get /v1/models/{model}/versions',
       'get /v1/models/{model}/versions/{version}',
       'get /v1/models/{model}/versions/{version}/artifact',
-      'get /v1/models/{model}/versions/{version}/files/{*}',
+      'get /v1/models/{model}/versions/{version}/files/{path}',
       'get /v1/models/{model}/versions/{version}/predictions',
       'get /v1/models/{model}/versions/{version}/report',
       'get /v1/models/{model}/versions/{version}/report/confusion.svg',

@@ -57,7 +57,7 @@ t.test('a method that a route does not have is refused, with those that it has',
     isProblem(t, answer, 405, 'method_not_allowed', `${method} ${path}`);
     t.equal(answer.headers.allow, allow);
   }
-  for (const path of ['/', '/v1', '/v1/nothing', '/nothing']) {
+  for (const path of ['/v1', '/v1/nothing', '/nothing']) {
     isProblem(t, await send(path), 404, 'not_found', path);
     isProblem(t, await send(path, { method: 'POST', body: '{}' }), 404, 'not_found', path);
   }
@@ -71,7 +71,7 @@ t.test('fields of a form have limits that the settings give', async (t) => {
       [{ name: 'model', value: 'x'.repeat(200) }],
       /'model' is longer than 100 bytes \(MAX_FIELD_BYTES\)/,
     ],
-    ['many fields', Array.from({ length: 5 }, (_, i) => ({ name: `f${i}`, value: '1' })), /too many/],
+    ['many fields', ['model', 'head', 'seed', 'refit', 'backbone'].map((name) => ({ name, value: '1' })), /too many/],
   ] as const) {
     const answer = await send('/v1/jobs', { method: 'POST', ...form([...fields]) });
     t.match(isProblem(t, answer, 400, 'invalid_multipart', what).detail, says);

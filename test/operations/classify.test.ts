@@ -1,11 +1,13 @@
 import t from 'tap';
+import { LOCAL } from '../../src/access/key-ring.js';
+import type { Scope } from '../../src/access/scopes.js';
 import { AppError } from '../../src/errors.js';
 import { classifyOperation, type Example } from '../../src/operations/classify.js';
 import type { OperationsDependencies } from '../../src/operations/dependencies.js';
-import { explainOperation } from '../../src/operations/explain.js';
+import type { Explain } from '../../src/operations/explain.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
 
-const caller = { tenant: 'alice', by: 'local', requestId: 'r' };
+const caller = { ...LOCAL, tenant: 'alice', requestId: 'r' };
 const version = (number: number) =>
   ({ model: 'm', version: number, labels: ['a', 'b'], backbone: { id: 'light' } }) as VersionManifest;
 const EXAMPLES: Example[] = [{ name: 'one', bytes: new Uint8Array(1) }];
@@ -40,10 +42,9 @@ function world({ lastKnown, most = 4 }: { lastKnown?: VersionManifest; most?: nu
     caller,
     model: 'm',
     reference: 'latest' as const,
-    topK: 1,
-    examples: async () => {
+    read: async () => {
       log.push('read');
-      return EXAMPLES;
+      return { topK: 1, examples: EXAMPLES };
     },
   };
   return { log, resolve, reject, dependencies, request, classify: classifyOperation(dependencies) };
@@ -101,17 +102,32 @@ t.test('the alias latest is the newest version', async (t) => {
 });
 
 t.test('more examples than allowed are refused, and more than can be explained', async (t) => {
-  const { classify, dependencies, request, resolve } = world({ most: 20 });
+  const { classify, request, resolve } = world({ most: 20 });
   resolve(version(1));
-  const examples = (count: number) => async () => new Array<Example>(count).fill(EXAMPLES[0]!);
-  await t.rejects(classify({ ...request, examples: examples(21) }), { code: 'too_large', message: /21 .*at most 20/ });
-  const explain = explainOperation(dependencies);
-  const why = { ...request, label: undefined, nearest: 1 };
-  await t.rejects(explain({ ...why, examples: examples(17) }), { code: 'too_large', message: /17 .*at most 16/ });
-  t.match(await explain({ ...why, examples: examples(16) }), { version: 1 });
-  await t.rejects(explain({ ...why, label: 'dog' }), {
+  const asked = (count: number, explain?: Explain) => ({
+    ...request,
+    read: async () => ({ topK: 1, examples: new Array<Example>(count).fill(EXAMPLES[0]!), explain }),
+  });
+  await t.rejects(classify(asked(21)), { code: 'too_large', message: /21 .*at most 20/ });
+  await t.rejects(classify(asked(17, {})), { code: 'too_large', message: /17 .*at most 16/ });
+  t.match(await classify(asked(16, {})), { version: 1 });
+  await t.rejects(classify(asked(1, { label: 'dog' })), {
     code: 'invalid_request',
     message: /'dog' is none of the 2 classes of 'm', such as 'a'/,
     details: { classes: ['a', 'b'] },
   });
+});
+
+t.test('a key that may only predict sees no training examples', async (t) => {
+  const { classify, request, resolve } = world();
+  resolve(version(1));
+  const asked = (scopes: Scope[], explain: Explain) =>
+    classify({
+      ...request,
+      caller: { ...caller, scopes: new Set(scopes) },
+      read: async () => ({ topK: 1, examples: EXAMPLES, explain }),
+    });
+  await t.rejects(asked(['predict'], { nearest: 1 }), { code: 'forbidden', message: /needs the scope `read`/ });
+  for (const explain of [{}, { nearest: 0 }]) t.match(await asked(['predict'], explain), { version: 1 });
+  t.match(await asked(['predict', 'read'], { nearest: 1 }), { version: 1 });
 });

@@ -1,16 +1,18 @@
 import t from 'tap';
+import { LOCAL } from '../../src/access/key-ring.js';
 import { AppError } from '../../src/errors.js';
 import type { OperationsDependencies } from '../../src/operations/dependencies.js';
 import { jobOperations } from '../../src/operations/jobs.js';
 import type { JobEvent } from '../../src/schemas/jobs.js';
 
-const caller = { tenant: 'alice', by: 'local', requestId: 'r' };
+const caller = { ...LOCAL, tenant: 'alice', requestId: 'r' };
 const event = { seq: 1, type: 'created' } as JobEvent;
 
 /** Jobs of which only `there` is there; each tells one event, then waits until nobody listens any more. */
 const jobs = {
   async get(_tenant: string, id: string) {
     if (id !== 'there') throw new AppError('job_not_found', 'None.');
+    return { model: 'm', by: 'local' };
   },
   async *follow(_tenant: string, _id: string, _after: number, signal: AbortSignal) {
     yield event;

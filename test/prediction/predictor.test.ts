@@ -165,7 +165,7 @@ t.test('one tenant takes its part of the queue, and others find room; both are t
     registry,
     maxBatch: 8,
     maxWaiting: 5,
-    maxWaitingPerTenant: 3,
+    maxWaitingPerTenant: () => 3,
     headCacheBytes: 1e6,
     decoders: 2,
   });

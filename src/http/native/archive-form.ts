@@ -3,16 +3,17 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../errors.js';
 import type { Archive, Taking } from '../../operations/receive-form.js';
 import { LayoutWanted } from '../../schemas/datasets.js';
-import { claimedDigest, fileName, fileSchema, rawName, refuseAnnounced } from '../bodies.js';
+import { bodyOf, claimedDigest, fileName, fileSchema, rawName, refuseAnnounced } from '../bodies.js';
 import type { DialectContext } from '../dialect.js';
 import { formLimits, readForm } from '../forms.js';
-import { bodyOf } from '../refused-bodies.js';
 import { compileCheck } from '../validation.js';
 
 const checkLayout = compileCheck(LayoutWanted);
 
 /** Most archives in one form. */
 const MAX_FILES = 100;
+/** Fields that say how an archive is to be taken in. */
+const TAKING = ['layout', 'dry_run', 'name'];
 /** What a form has beside its archives. */
 const FORM_BYTES = 16 * 1024 * 1024;
 
@@ -43,19 +44,22 @@ export function archiveOf(
   return { source: bodyOf(request), name: rawName(request), signal, ...digestOf(request) };
 }
 
-/** Read a form that holds an archive. @returns its other fields */
+/** Read a form that holds an archive. @param fields names of what it may say beside `TAKING` @returns its other fields */
 export async function readArchiveForm(
   request: FastifyRequest,
   { config }: Pick<DialectContext, 'config'>,
   signal: AbortSignal,
   take: (archive: Archive) => Promise<void>,
+  fields: string[],
 ): Promise<Map<string, string>> {
   const digest = digestOf(request);
   refuseAnnounced(request, config.MAX_UPLOAD_BYTES + FORM_BYTES, 'MAX_UPLOAD_BYTES');
   const limits = formLimits(config, { fileSize: config.MAX_UPLOAD_BYTES + 1, files: MAX_FILES });
-  return readForm(request, limits, async ({ file, filename }) =>
-    take({ source: file, name: fileName(filename) ?? null, signal, ...digest }),
-  );
+  return readForm(request, {
+    limits,
+    fields: [...TAKING, ...fields],
+    onFile: ({ file, filename }) => take({ source: file, name: fileName(filename) ?? null, signal, ...digest }),
+  });
 }
 
 /**
@@ -63,23 +67,16 @@ export async function readArchiveForm(
  * @throws AppError `invalid_request`
  */
 export function takingOf(fields: Map<string, string>): Taking {
-  const [layout, dryRun] = [fields.get('layout'), fields.get('dry_run')];
-  fields.delete('layout');
-  fields.delete('dry_run');
+  const [layout, dryRun, name] = TAKING.map((field) => fields.get(field));
+  for (const field of TAKING) fields.delete(field);
   if (dryRun !== undefined && !['true', 'false'].includes(dryRun)) {
     throw new AppError('invalid_request', 'dry_run must be true or false.');
   }
   return {
     ...(layout !== undefined && { layout: checkLayout(layoutJson(layout), 'layout') }),
     ...(dryRun === 'true' && { dryRun: true }),
+    ...(name !== undefined && name.trim() !== '' && { name: fileName(name.trim())! }),
   };
-}
-
-/** @throws AppError `invalid_multipart` for fields that nobody reads */
-export function refuseFields(fields: Map<string, string>): void {
-  const [unknown] = fields.keys();
-  if (unknown === undefined) return;
-  throw new AppError('invalid_multipart', `The form has a field '${unknown}', which is not known here.`);
 }
 
 /** A word alone is a kind: `layout=folders`. */

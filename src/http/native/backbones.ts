@@ -1,19 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from '@sinclair/typebox';
 import type { Operations } from '../../operations/operations.js';
-import { PublicBackboneCard } from '../../schemas/backbones.js';
-
-const Backbone = Type.Composite([
-  PublicBackboneCard,
-  Type.Object({
-    default: Type.Boolean(),
-    loaded: Type.Boolean({ description: 'Whether this server has it in memory' }),
-    provider: Type.Union([Type.String(), Type.Null()], { description: 'What it runs on: cpu, cuda, webgpu' }),
-    unavailable_providers: Type.Array(Type.String(), {
-      description: 'What was tried before, and why it does not run there',
-    }),
-  }),
-]);
+import { ServedBackbone } from '../../schemas/backbones.js';
+import { listOf } from '../../schemas/lists.js';
 
 export function backboneRoutes({ backbones }: Operations): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -21,12 +9,14 @@ export function backboneRoutes({ backbones }: Operations): FastifyPluginAsyncTyp
       '/backbones',
       {
         schema: {
+          operationId: 'listBackbones',
           tags: ['Backbones'],
           summary: 'List the backbones that are installed',
-          response: { 200: Type.Object({ data: Type.Array(Backbone), has_more: Type.Boolean() }) },
+          response: { 200: listOf(ServedBackbone) },
         },
+        config: { scope: 'read' },
       },
-      () => backbones.list(),
+      () => backbones.list() as never,
     );
   };
 }

@@ -3,30 +3,39 @@ import { Type } from '@sinclair/typebox';
 import type { Operations } from '../../operations/operations.js';
 import { DatasetId } from '../../schemas/common.js';
 import { Dataset, DatasetSummary, LayoutWanted } from '../../schemas/datasets.js';
-import { ListQuery, listOf } from '../../schemas/lists.js';
-import { takeRawBodies } from '../bodies.js';
+import { listOf, listQuery, pageOf } from '../../schemas/lists.js';
 import { clientLeft } from '../client-signal.js';
 import type { DialectContext } from '../dialect.js';
-import { archiveBody, archiveOf, readArchiveForm, refuseFields, takingOf } from './archive-form.js';
+import { isForm } from '../forms.js';
+import { archiveBody, archiveOf, readArchiveForm, takingOf } from './archive-form.js';
+import { linksOf } from './links.js';
 
 const TakingQuery = Type.Object(
   {
     dry_run: Type.Optional(Type.String({ description: '`true`: say how the archive is understood, and keep nothing' })),
     layout: Type.Optional(Type.String({ description: 'JSON as in the form field `layout`, for a raw body' })),
+    name: Type.Optional(Type.String({ maxLength: 255, description: 'What the data set is called' })),
   },
   { additionalProperties: false },
 );
-const TAKING_FIELDS = { dry_run: Type.Optional(Type.Boolean()), layout: Type.Optional(LayoutWanted) };
+const TAKING_FIELDS = {
+  dry_run: Type.Optional(Type.Boolean({ description: 'Say how the archive is understood, and keep nothing' })),
+  layout: Type.Optional(LayoutWanted),
+  name: Type.Optional(
+    Type.String({ maxLength: 255, description: 'What the data set is called; default: as its file' }),
+  ),
+};
 const Parameters = Type.Object({ id: DatasetId });
 
 export function datasetRoutes({ datasets }: Operations, context: DialectContext): FastifyPluginAsyncTypebox {
   return async (app) => {
-    takeRawBodies(app);
+    const links = linksOf(app, context.config);
 
     app.post(
       '/datasets',
       {
         schema: {
+          operationId: 'createDataset',
           tags: ['Data sets'],
           summary: 'Upload an archive of labelled photos',
           description:
@@ -34,25 +43,26 @@ export function datasetRoutes({ datasets }: Operations, context: DialectContext)
           querystring: TakingQuery,
           response: { 200: Dataset, 201: Dataset },
         },
-        config: { body: archiveBody(TAKING_FIELDS, { raw: true }) },
+        config: { scope: 'train', body: archiveBody(TAKING_FIELDS, { raw: true }) },
       },
       async (request, reply) => {
         const { caller } = request;
         const signal = clientLeft(reply);
         let taking = takingOf(new Map(Object.entries(request.query)));
-        const dataset = request.isMultipart()
+        const dataset = isForm(request)
           ? await datasets.createFromForm({
               caller,
               receive: async (take) => {
-                const fields = await readArchiveForm(request, context, signal, take);
-                taking = { ...taking, ...takingOf(fields) };
-                refuseFields(fields);
+                taking = { ...taking, ...takingOf(await readArchiveForm(request, context, signal, take, [])) };
                 return taking;
               },
             })
           : await datasets.create({ caller, archive: archiveOf(request, context, signal), ...taking });
         if (taking.dryRun) return reply.status(200).send(dataset);
-        return reply.status(201).header('location', `${app.prefix}/datasets/${dataset.id}`).send(dataset);
+        return reply
+          .status(201)
+          .header('location', links.to(`/datasets/${dataset.id}`))
+          .send(dataset);
       },
     );
 
@@ -60,18 +70,29 @@ export function datasetRoutes({ datasets }: Operations, context: DialectContext)
       '/datasets',
       {
         schema: {
+          operationId: 'listDatasets',
           tags: ['Data sets'],
           summary: 'List data sets, newest first',
-          querystring: ListQuery,
+          querystring: listQuery(DatasetId),
           response: { 200: listOf(DatasetSummary) },
         },
+        config: { scope: 'read' },
       },
-      ({ caller, query }) => datasets.list({ caller, ...query }),
+      ({ caller, query }) => datasets.list({ caller, ...pageOf(query) }),
     );
 
     app.get(
       '/datasets/:id',
-      { schema: { tags: ['Data sets'], summary: 'Show a data set', params: Parameters, response: { 200: Dataset } } },
+      {
+        schema: {
+          operationId: 'getDataset',
+          tags: ['Data sets'],
+          summary: 'Show a data set',
+          params: Parameters,
+          response: { 200: Dataset },
+        },
+        config: { scope: 'read' },
+      },
       ({ caller, params }) => datasets.get({ caller, ...params }),
     );
 
@@ -79,11 +100,13 @@ export function datasetRoutes({ datasets }: Operations, context: DialectContext)
       '/datasets/:id',
       {
         schema: {
+          operationId: 'deleteDataset',
           tags: ['Data sets'],
           summary: 'Delete a data set; models trained on it stay',
           params: Parameters,
-          response: { 204: Type.Null() },
+          response: { 204: Type.Null({ description: 'It is gone' }) },
         },
+        config: { scope: 'admin' },
       },
       async ({ caller, params }, reply) => {
         await datasets.delete({ caller, ...params });

@@ -3,6 +3,7 @@
  * else. Rules lie in operations/; what other dialects need, too, lies in http/.
  */
 import { BEARER_HINT, bearerKey } from '../bearer-key.js';
+import { takeRawBodies } from '../bodies.js';
 import type { Dialect } from '../dialect.js';
 import { renderProblem } from '../problem.js';
 import { aliasRoutes } from './aliases.js';
@@ -22,6 +23,12 @@ export const native: Dialect = {
   keyHint: BEARER_HINT,
   renderError: renderProblem,
   routes: (operations, context) => async (app) => {
+    takeRawBodies(app);
+    // `?after=` is how some clients say that they begin.
+    app.addHook('preValidation', async ({ query }) => {
+      const { after } = query as { after?: unknown };
+      if (after === '') delete (query as { after?: unknown }).after;
+    });
     for (const routes of [
       datasetRoutes,
       trainRoutes,

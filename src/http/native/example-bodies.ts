@@ -1,20 +1,62 @@
-import { type TSchema, Type } from '@sinclair/typebox';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../errors.js';
-import { type Example, refuseTooMany } from '../../operations/classify.js';
+import { type Asked, type Example, refuseTooMany } from '../../operations/classify.js';
+import { MAX_EXPLAINED } from '../../operations/explain.js';
 import { strict } from '../../schemas/common.js';
-import { fileSchema, mediaType, parseJson, readBody } from '../bodies.js';
+import { bodyOf, fileName, fileSchema, isJson, mediaType, parseJson, readBody, refuseUnmarkedForm } from '../bodies.js';
 import type { ByteShare } from '../byte-budget.js';
 import type { DialectContext } from '../dialect.js';
-import { formLimits, readForm } from '../forms.js';
-import { bodyOf } from '../refused-bodies.js';
-import { compileCheck } from '../validation.js';
+import { formLimits, isForm, readForm } from '../forms.js';
+import { compileCheck, compileTextCheck } from '../validation.js';
+
+/** What is asked of the examples: in the query, or beside them in a form or in JSON. */
+export const PredictOptions = Type.Object(
+  {
+    top_k: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10_000, default: 5, description: 'Predictions per image, best first' }),
+    ),
+    explain: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: `Say why, too; at most ${MAX_EXPLAINED} images per request. With \`Accept: image/png\` and one image the answer is the overlay`,
+      }),
+    ),
+    class: Type.Optional(Type.String({ maxLength: 1024, description: 'Label to explain; default: the predicted one' })),
+    nearest: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 50,
+        description:
+          'Most similar training images to name in an explanation; default: 5, or 0 for a key without the scope `read`',
+      }),
+    ),
+    partial: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Answer the other images where one cannot be read; it then has an `error`',
+      }),
+    ),
+  },
+  strict,
+);
+type PredictOptions = Static<typeof PredictOptions>;
 
 const JsonBody = Type.Object(
-  { images: Type.Array(Type.String({ description: 'An image file as base64' }), { minItems: 1 }) },
+  {
+    images: Type.Array(Type.String({ description: 'An image file as base64, or as a data URL' }), { minItems: 1 }),
+    ...PredictOptions.properties,
+  },
   strict,
 );
 const checkJsonBody = compileCheck(JsonBody);
+const checkFields = compileTextCheck(PredictOptions);
+
+/** How base64 of image files begins: JPEG, PNG, WebP, GIF, TIFF. */
+const BASE64_IMAGE = /^(\/9j\/|iVBORw0KGgo|UklGR|R0lGOD|SUkqA|TU0A)[A-Za-z0-9+/\s]+={0,2}\s*$/;
+/** How image files themselves begin. */
+const IMAGE = /^(\xff\xd8\xff|\x89PNG|RIFF|GIF8|II\*\0|MM\0\*)/;
+const DATA_URL = /^\s*data:[^,]{0,200};base64,/i;
 
 /** Images: one by itself, many as a form, or base64 in JSON; for OpenAPI. */
 export function examplesBody(): Record<string, { schema: TSchema }> {
@@ -25,61 +67,121 @@ export function examplesBody(): Record<string, { schema: TSchema }> {
     'image/webp': image,
     'application/octet-stream': image,
     'multipart/form-data': {
-      schema: Type.Object({ file: Type.Array(fileSchema('An image'), { description: 'Any field name, any number' }) }),
+      schema: Type.Object({
+        file: Type.Array(fileSchema('An image'), { description: 'Any field name, any number' }),
+        ...PredictOptions.properties,
+      }),
     },
     'application/json': { schema: JsonBody },
   };
 }
 
 /**
- * The examples of a request, all in memory; `share` counts their bytes as they arrive.
+ * What a request asks of which examples, all in memory; `share` counts their bytes as they arrive.
+ * @param query what its URL asks; what its body asks goes before
  * @throws AppError `too_large`, `content_too_large`, `missing_file`, `invalid_*`, `overloaded`
  */
-export async function readExamples(
+export async function readAsked(
   request: FastifyRequest,
   config: DialectContext['config'],
   share: ByteShare,
-): Promise<Example[]> {
-  const type = mediaType(request);
-  if (type === 'multipart/form-data') return readExamplesForm(request, config, share);
-  const body = await readBody(bodyOf(request), config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share);
-  // `curl --data-binary` says application/x-www-form-urlencoded; the bytes decide.
-  return type === 'application/json' ? examplesOfJson(body, config) : [{ name: 'body', bytes: body }];
+  query: PredictOptions,
+): Promise<Asked> {
+  const { examples, ...options } = isForm(request)
+    ? await readExamplesForm(request, config, share)
+    : examplesOfBody(
+        await readBody(bodyOf(request), config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share),
+        request,
+        config,
+      );
+  const { top_k = 5, explain, class: label, nearest, partial } = { ...query, ...options };
+  if (!explain && label !== undefined) {
+    throw new AppError('invalid_request', 'class is the class to explain; add explain=true.');
+  }
+  return { examples, topK: top_k, partial, explain: explain ? { label, nearest } : undefined };
 }
+
+type Sent = PredictOptions & { examples: Example[] };
 
 async function readExamplesForm(
   request: FastifyRequest,
   config: DialectContext['config'],
   share: ByteShare,
-): Promise<Example[]> {
+): Promise<Sent> {
   const examples: Example[] = [];
   let total = 0;
-  const limits = formLimits(config, { fileSize: config.MAX_EXAMPLE_BYTES, files: config.MAX_PREDICT_EXAMPLES });
-  await readForm(request, limits, async (part) => {
-    const bytes = await readBody(part.file, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share);
-    const name = part.filename ?? part.fieldname;
-    total += bytes.length;
-    if (part.file.truncated) {
-      throw new AppError('content_too_large', `${name}: the file is larger than ${config.MAX_EXAMPLE_BYTES} bytes.`);
-    }
-    if (total > config.MAX_PREDICT_BYTES) {
-      throw new AppError('too_large', `The form is larger than ${config.MAX_PREDICT_BYTES} bytes (MAX_PREDICT_BYTES).`);
-    }
-    examples.push({ name, bytes });
+  const fields = await readForm(request, {
+    limits: formLimits(config, { fileSize: config.MAX_EXAMPLE_BYTES, files: config.MAX_PREDICT_EXAMPLES }),
+    fields: Object.keys(PredictOptions.properties),
+    onFile: async (part) => {
+      const bytes = await readBody(part.file, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share);
+      const name = fileName(part.filename) ?? part.fieldname;
+      total += bytes.length;
+      if (part.file.truncated) throw tooLargeExample(name, config);
+      if (total > config.MAX_PREDICT_BYTES) {
+        throw new AppError(
+          'too_large',
+          `The form is larger than ${config.MAX_PREDICT_BYTES} bytes (MAX_PREDICT_BYTES).`,
+        );
+      }
+      examples.push({ name, bytes: unwrapped(bytes) });
+    },
   });
-  if (examples.length === 0) throw new AppError('missing_file', 'The form has no image.');
-  return examples;
+  if (examples.length === 0) throw new AppError('missing_file', 'The form has no image. Send it as the field `file`.');
+  return { examples, ...checkFields(Object.fromEntries(fields), 'form') };
 }
 
-function examplesOfJson(body: Buffer, config: DialectContext['config']): Example[] {
+/** The bytes decide what a body is: clients say many things of it, `curl --data-binary` that it is a form. */
+function examplesOfBody(body: Buffer, request: FastifyRequest, config: DialectContext['config']): Sent {
+  if (body.length === 0 && !isJson(mediaType(request))) {
+    throw new AppError(
+      'missing_file',
+      'The body is empty. Send an image as the body, as a form, or as base64 in JSON.',
+    );
+  }
+  const looksLikeJson = /^(\uFEFF|ï»¿)?\s*[{[]/.test(body.subarray(0, 100).toString('latin1'));
+  if (looksLikeJson || (isJson(mediaType(request)) && !IMAGE.test(body.subarray(0, 4).toString('latin1'))))
+    return examplesOfJson(body, config);
+  refuseUnmarkedForm(body);
+  if (body.length > config.MAX_EXAMPLE_BYTES * (4 / 3) + 1000) throw tooLargeExample('body', config);
+  const bytes = unwrapped(body);
+  if (bytes.length > config.MAX_EXAMPLE_BYTES) throw tooLargeExample('body', config);
+  return { examples: [{ name: 'body', bytes }] };
+}
+
+function examplesOfJson(body: Buffer, config: DialectContext['config']): Sent {
   const value = parseJson(body);
   // Before the schema, which would name each fault of millions.
   const { images } = (value ?? {}) as { images?: unknown };
   if (Array.isArray(images)) refuseTooMany(images.length, config.MAX_PREDICT_EXAMPLES);
-  return checkJsonBody(value, 'body').images.map((text, index) => {
+  const { images: texts, ...options } = checkJsonBody(value, 'body');
+  const examples = texts.map((text, index) => {
     const name = `images.${index}`;
-    const base64 = text.replace(/^data:image\/[\w.+-]+;base64,/, '').replace(/\s/g, '');
+    const base64 = text.replace(DATA_URL, '').replace(/\s/g, '');
     if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(base64)) throw new AppError('invalid_request', `body: ${name} is not base64.`);
-    return { name, bytes: Buffer.from(base64, 'base64') };
+    const bytes = Buffer.from(base64, 'base64');
+    if (bytes.length > config.MAX_EXAMPLE_BYTES) throw tooLargeExample(name, config);
+    return { name, bytes };
   });
+  return { examples, ...options };
+}
+
+/** The bytes of an image that came as base64 or as a data URL; others as they are. */
+function unwrapped(bytes: Buffer): Buffer {
+  if (isBinary(bytes)) return bytes;
+  const text = bytes.toString('latin1');
+  if (!DATA_URL.test(text.slice(0, 300)) && !BASE64_IMAGE.test(text)) return bytes;
+  return Buffer.from(text.replace(DATA_URL, ''), 'base64');
+}
+
+/** Whether its beginning is no text. */
+function isBinary(bytes: Buffer): boolean {
+  return /[^\t\n\r\x20-\x7e]/.test(bytes.subarray(0, 64).toString('latin1'));
+}
+
+function tooLargeExample(name: string, { MAX_EXAMPLE_BYTES }: DialectContext['config']): AppError {
+  return new AppError(
+    'content_too_large',
+    `${name}: the file is larger than ${MAX_EXAMPLE_BYTES} bytes (MAX_EXAMPLE_BYTES).`,
+  );
 }

@@ -1,51 +1,77 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import type { Operations } from '../../operations/operations.js';
-import { JobId } from '../../schemas/common.js';
-import { Job } from '../../schemas/jobs.js';
-import { ListQuery, listOf } from '../../schemas/lists.js';
-import { takeRawBodies } from '../bodies.js';
+import { DatasetId, JobId, ModelName, strict } from '../../schemas/common.js';
+import { Job, JobKind, JobStatus } from '../../schemas/jobs.js';
+import { listOf, listQuery, pageOf } from '../../schemas/lists.js';
+import type { DialectContext } from '../dialect.js';
+import { linksOf } from './links.js';
 
 const Parameters = Type.Object({ id: JobId });
+const Query = Type.Object(
+  {
+    ...listQuery(JobId).properties,
+    status: Type.Optional(JobStatus),
+    kind: Type.Optional(JobKind),
+    model: Type.Optional(ModelName),
+    dataset: Type.Optional(DatasetId),
+  },
+  strict,
+);
 
-export function jobRoutes({ jobs }: Operations): FastifyPluginAsyncTypebox {
+export function jobRoutes({ jobs }: Operations, { config }: DialectContext): FastifyPluginAsyncTypebox {
   return async (app) => {
-    takeRawBodies(app);
+    const links = linksOf(app, config);
 
     app.get(
       '/jobs',
       {
         schema: {
+          operationId: 'listJobs',
           tags: ['Jobs'],
           summary: 'List jobs, newest first',
-          querystring: ListQuery,
+          description: 'All, or those with a status, of a kind, of a model, on a data set.',
+          querystring: Query,
           response: { 200: listOf(Job) },
         },
+        config: { scope: 'read' },
       },
-      ({ caller, query }) => jobs.list({ caller, ...query }),
+      async ({ caller, query }) => {
+        const { limit: _limit, after: _after, ...filter } = query;
+        const { data, has_more } = await jobs.list({ caller, ...pageOf(query), ...filter });
+        return { data: data.map(links.job), has_more };
+      },
     );
 
     app.get(
       '/jobs/:id',
-      { schema: { tags: ['Jobs'], summary: 'Show a job', params: Parameters, response: { 200: Job } } },
-      ({ caller, params }) => jobs.get({ caller, ...params }),
+      {
+        schema: {
+          operationId: 'getJob',
+          tags: ['Jobs'],
+          summary: 'Show a job',
+          params: Parameters,
+          response: { 200: Job },
+        },
+        config: { scope: 'read' },
+      },
+      async ({ caller, params }) => links.job(await jobs.get({ caller, ...params })),
     );
 
     app.post(
       '/jobs/:id/cancel',
       {
         schema: {
+          operationId: 'cancelJob',
           tags: ['Jobs'],
           summary: 'Cancel a job',
           description: 'A waiting job ends at once, a running one within seconds; follow its status.',
           params: Parameters,
           response: { 202: Job },
         },
+        config: { scope: 'train' },
       },
-      async ({ caller, params, raw }, reply) => {
-        raw.resume();
-        return reply.status(202).send(await jobs.cancel({ caller, ...params }));
-      },
+      async ({ caller, params }, reply) => reply.status(202).send(links.job(await jobs.cancel({ caller, ...params }))),
     );
   };
 }

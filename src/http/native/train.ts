@@ -5,12 +5,13 @@ import { AppError } from '../../errors.js';
 import type { Operations } from '../../operations/operations.js';
 import { LayoutWanted } from '../../schemas/datasets.js';
 import { CreateJob, Job, JobSettings } from '../../schemas/jobs.js';
-import { mediaType, parseJson, readBody, takeRawBodies } from '../bodies.js';
+import { mediaType, readJsonBody } from '../bodies.js';
 import { clientLeft } from '../client-signal.js';
 import type { DialectContext } from '../dialect.js';
-import { bodyOf } from '../refused-bodies.js';
+import { isForm } from '../forms.js';
 import { compileCheck } from '../validation.js';
 import { archiveBody, readArchiveForm, takingOf } from './archive-form.js';
+import { linksOf } from './links.js';
 
 const Headers = Type.Object({
   'idempotency-key': Type.Optional(
@@ -21,6 +22,8 @@ const Headers = Type.Object({
     }),
   ),
 });
+/** What a body by itself is that should have come in a form. */
+const ARCHIVES = /^(application\/(zip|x-zip-compressed|x-tar|gzip|x-gzip|octet-stream)|image\/.*)$/;
 /** Fields of a form that are written as JSON; the others are text. */
 const JSON_FIELDS = new Set(['hyperparameters', 'seed', 'validation_fraction', 'test_fraction']);
 
@@ -31,23 +34,23 @@ export function trainRoutes({ train }: Operations, context: DialectContext): Fas
   const { config } = context;
 
   const readSettings = async (request: FastifyRequest): Promise<CreateJob> => {
-    if (!/^application\/([\w.+-]+\+)?json$/.test(mediaType(request))) {
+    if (ARCHIVES.test(mediaType(request))) {
       throw new AppError(
         'unsupported_media_type',
-        'Send the settings as application/json, or archive and settings as multipart/form-data.',
+        'An archive alone does not say which model it is for. Send it as a form with the fields `file` and `model`, or to /v1/datasets first.',
       );
     }
-    const body = await readBody(bodyOf(request), config.MAX_JSON_BYTES, 'MAX_JSON_BYTES');
-    return checkCreateJob(parseJson(body), 'body');
+    return checkCreateJob(await readJsonBody(request, config.MAX_JSON_BYTES, 'MAX_JSON_BYTES'), 'body');
   };
 
   return async (app) => {
-    takeRawBodies(app);
+    const links = linksOf(app, config);
 
     app.post(
       '/jobs',
       {
         schema: {
+          operationId: 'createJob',
           tags: ['Jobs'],
           summary: 'Train a model',
           description:
@@ -56,9 +59,10 @@ export function trainRoutes({ train }: Operations, context: DialectContext): Fas
           response: { 202: Job },
         },
         config: {
+          scope: 'train',
           body: {
             'application/json': { schema: CreateJob },
-            ...archiveBody({ ...JobSettings.properties, layout: LayoutWanted }),
+            ...archiveBody({ ...JobSettings.properties, layout: Type.Optional(LayoutWanted) }),
           },
         },
       },
@@ -69,18 +73,28 @@ export function trainRoutes({ train }: Operations, context: DialectContext): Fas
           const { dataset, ...settings } = await readSettings(request);
           return train.onDataset({ ...common, dataset, settings });
         };
-        const { job, replayed } = request.isMultipart()
+        const { job, replayed } = isForm(request)
           ? await train.onForm({
               ...common,
               receive: async (take) => {
-                const fields = await readArchiveForm(request, context, signal, take);
-                const { layout } = takingOf(fields);
-                return { settings: checkSettings(settingsOf(fields), 'form'), ...(layout && { layout }) };
+                const fields = await readArchiveForm(
+                  request,
+                  context,
+                  signal,
+                  take,
+                  Object.keys(JobSettings.properties),
+                );
+                const { layout, name } = takingOf(fields);
+                const settings = checkSettings(settingsOf(fields), 'form');
+                return { settings, ...(layout && { layout }), ...(name !== undefined && { name }) };
               },
             })
           : await submit();
         if (replayed) reply.header('idempotency-replayed', 'true');
-        return reply.status(202).header('location', `${app.prefix}/jobs/${job.id}`).send(job);
+        return reply
+          .status(202)
+          .header('location', links.to(`/jobs/${job.id}`))
+          .send(links.job(job));
       },
     );
   };

@@ -1,42 +1,61 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import { AppError } from '../../errors.js';
 import type { Operations } from '../../operations/operations.js';
-import { ModelName, strict, VersionNumber } from '../../schemas/common.js';
-import { ListQuery, listOf } from '../../schemas/lists.js';
+import { ModelName, Sha256, strict, VersionNumber } from '../../schemas/common.js';
+import { listOf, listQuery, pageOf } from '../../schemas/lists.js';
 import { HeldOutPrediction } from '../../schemas/predictions.js';
 import { VersionManifest } from '../../schemas/versions.js';
+import type { DialectContext } from '../dialect.js';
+import { linksOf } from './links.js';
 
 const tags = ['Models'];
 const Parameters = Type.Object({ model: ModelName, version: VersionNumber });
 
-export function versionRoutes({ versions }: Operations): FastifyPluginAsyncTypebox {
+export function versionRoutes({ versions }: Operations, { config }: DialectContext): FastifyPluginAsyncTypebox {
   return async (app) => {
+    const links = linksOf(app, config);
+
     app.get(
       '/models/:model/versions',
       {
         schema: {
+          operationId: 'listVersions',
           tags,
           summary: 'List versions, newest first',
           params: Type.Object({ model: ModelName }),
-          querystring: ListQuery,
+          querystring: listQuery(Type.String({ pattern: '^[0-9]{1,10}$', description: 'its number' })),
           response: { 200: listOf(VersionManifest) },
         },
+        config: { scope: 'read' },
       },
-      ({ caller, params, query: { limit, after } }) =>
-        versions.list({ caller, ...params, limit, after: after === undefined ? undefined : versionNumber(after) }),
+      async ({ caller, params, query }) => {
+        const { limit, after } = pageOf(query);
+        const page = { limit, after: after === undefined ? undefined : Number(after) };
+        const { data, has_more } = await versions.list({ caller, ...params, ...page });
+        return { data: data.map(links.version), has_more };
+      },
     );
 
     app.get(
       '/models/:model/versions/:version',
-      { schema: { tags, summary: 'Show a version', params: Parameters, response: { 200: VersionManifest } } },
-      ({ caller, params }) => versions.get({ caller, ...params }),
+      {
+        schema: {
+          operationId: 'getVersion',
+          tags,
+          summary: 'Show a version',
+          params: Parameters,
+          response: { 200: VersionManifest },
+        },
+        config: { scope: 'read' },
+      },
+      async ({ caller, params }) => links.version(await versions.get({ caller, ...params })),
     );
 
     app.get(
       '/models/:model/versions/:version/predictions',
       {
         schema: {
+          operationId: 'listHeldOutPredictions',
           tags,
           summary: 'What a version said of examples that it had not seen',
           description:
@@ -49,25 +68,28 @@ export function versionRoutes({ versions }: Operations): FastifyPluginAsyncTypeb
               wrong: Type.Optional(
                 Type.Boolean({ description: 'true: only mistakes; false: only what was right; default: both' }),
               ),
-              ...ListQuery.properties,
+              ...listQuery(Sha256).properties,
             },
             strict,
           ),
           response: { 200: listOf(HeldOutPrediction) },
         },
+        config: { scope: 'read' },
       },
-      ({ caller, params, query }) => versions.predictions({ caller, ...params, ...query }),
+      ({ caller, params, query }) => versions.predictions({ caller, ...params, ...query, ...pageOf(query) }),
     );
 
     app.delete(
       '/models/:model/versions/:version',
       {
         schema: {
+          operationId: 'deleteVersion',
           tags,
           summary: 'Delete a version; its number is not used again',
           params: Parameters,
-          response: { 204: Type.Null() },
+          response: { 204: Type.Null({ description: 'It is gone' }) },
         },
+        config: { scope: 'admin' },
       },
       async ({ caller, params }, reply) => {
         await versions.delete({ caller, ...params });
@@ -75,11 +97,4 @@ export function versionRoutes({ versions }: Operations): FastifyPluginAsyncTypeb
       },
     );
   };
-}
-
-/** Rows of every list go on after a text; here it is a number. */
-function versionNumber(after: string): number {
-  const number = Number(after);
-  if (!Number.isNaN(number)) return number;
-  throw new AppError('invalid_request', 'querystring: after must be a version number.');
 }

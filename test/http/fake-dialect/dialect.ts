@@ -1,6 +1,6 @@
 /** A dialect that nobody speaks: its own place for the key, its own errors, one route. All that it needs lies in this folder. */
 
-import { readBody, takeRawBodies } from '../../../src/http/bodies.js';
+import { bodyOf, readBody, takeRawBodies } from '../../../src/http/bodies.js';
 import type { Dialect } from '../../../src/http/dialect.js';
 
 export const fake: Dialect = {
@@ -17,17 +17,17 @@ export const fake: Dialect = {
     ({ classify }, { config, predictionBodies }) =>
     async (app) => {
       takeRawBodies(app);
-      app.post('/classify/:model', { schema: { hide: true } }, async (request) => {
+      app.post('/classify/:model', { schema: { hide: true }, config: { scope: 'predict' } }, async (request) => {
         const share = predictionBodies.open();
         try {
           const { results } = await classify({
             caller: request.caller,
             model: (request.params as { model: string }).model,
             reference: 'latest',
-            topK: 1,
-            examples: async () => [
-              { name: 'it', bytes: await readBody(request.raw, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share) },
-            ],
+            read: async () => {
+              const bytes = await readBody(bodyOf(request), config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share);
+              return { topK: 1, examples: [{ name: 'it', bytes }] };
+            },
           });
           return { is: results[0]!.predictions[0]!.label };
         } finally {

@@ -1,7 +1,8 @@
 /** Two dialects in one app: each has its own paths, keys and errors, and neither shows those of the other. */
 import { createHash } from 'node:crypto';
 import t from 'tap';
-import { apiKeys } from '../../../src/access/api-keys.js';
+import { KeyRing } from '../../../src/access/key-ring.js';
+import { TENANT_SCOPES } from '../../../src/access/scopes.js';
 import { loadConfig } from '../../../src/config.js';
 import { AppError } from '../../../src/errors.js';
 import { buildApp } from '../../../src/http/app.js';
@@ -16,11 +17,11 @@ const FAKE = { 'x-fake-key': KEY };
 const NATIVE = { authorization: `Bearer ${KEY}` };
 
 /** Knows the model `cats`; of others it has something to say. */
-async function classify({ caller, model, examples }: Classify) {
+async function classify({ caller, model, read }: Classify) {
   if (model === 'full') throw new AppError('overloaded', 'Too much.', { details: { retry_after: 7 } });
   if (model === 'broken') throw new Error('a secret of the inside');
   if (model !== 'cats') throw new AppError('model_not_found', `There is no model '${model}'.`);
-  const [example] = await examples();
+  const [example] = (await read()).examples;
   const label = `${caller.tenant} ${caller.by.length} ${Buffer.from(example!.bytes)}`;
   return { results: [{ name: 'it', predictions: [{ label, score: 1 }] }] };
 }
@@ -29,7 +30,9 @@ const app = await buildApp({
   config: loadConfig({}),
   operations: { classify } as unknown as Operations,
   dialects: [native, fake],
-  identify: apiKeys([{ tenant: 'alice', sha256: createHash('sha256').update(KEY).digest('hex') }]),
+  access: new KeyRing({
+    keys: [{ tenant: 'alice', sha256: createHash('sha256').update(KEY).digest('hex'), scopes: TENANT_SCOPES }],
+  }),
   metrics: createMetrics(),
 });
 t.teardown(() => app.close());

@@ -102,7 +102,10 @@ t.test('ids that are not there or not ids, and wrong queries, are refused', asyn
   ]) {
     isProblem(t, await send(path), 400, 'invalid_request', path);
   }
-  isProblem(t, await send('/v1/datasets/'), undefined, undefined, 'no id');
+  for (const after of [`job_${ZEROS}`, 'x']) {
+    isProblem(t, await send(`/v1/datasets?after=${after}`), 400, 'invalid_request', `a foreign cursor: ${after}`);
+  }
+  for (const path of ['/v1/datasets/', '/v1/datasets?after=']) t.equal((await send(path)).status, 200, path);
 });
 
 t.test('what is too large is answered 413 and leaves nothing', async (t) => {

@@ -23,7 +23,9 @@ t.test('a model is deleted with all that it has', async (t) => {
   const { send, json, publish, put } = await appForTest(t);
   await publish();
   await put('/v1/models/m/aliases/best', { version: 1 });
-  t.equal((await send('/v1/models/m', { method: 'DELETE' })).status, 204);
+  const named = await send('/v1/models/m', { method: 'DELETE' });
+  t.match(isProblem(t, named, 409, 'model_in_use', 'an alias names it').detail, /'best'.*force=true/);
+  t.equal((await send('/v1/models/m?force=true', { method: 'DELETE' })).status, 204);
   for (const path of ['', '/versions', '/versions/1', '/versions/1/report', '/versions/1/artifact']) {
     isProblem(t, await send(`/v1/models/m${path}`), 404, 'model_not_found', path);
   }

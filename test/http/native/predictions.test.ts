@@ -147,7 +147,7 @@ t.test('a backbone that has nothing to show is explained by what is near', async
 t.test('what is no content is refused by its place in the request', async (t) => {
   const { ask } = await withModel(t);
   isProblem(t, await ask('ABC'), 415, 'content_unsupported', 'ABC');
-  isProblem(t, await ask(''), 422, 'content_invalid', 'no bytes');
+  isProblem(t, await ask(''), 400, 'missing_file', 'no bytes');
   const images = ['kind 1', 'ABC', 'kind 9'].map((text) => Buffer.from(text).toString('base64'));
   const problem = isProblem(t, await ask(JSON.stringify({ images }), PATH, JSON_TYPE), 415, 'content_unsupported');
   t.match(problem.detail, /^images\.1: /);
@@ -216,7 +216,8 @@ t.test('forms that are not right are refused', async (t) => {
   isProblem(t, await post(right.body.subarray(0, 90), type), 400, 'invalid_multipart', 'cut');
   for (const [what, parts, code] of [
     ['no part', [], undefined],
-    ['no file', [{ name: 'x', value: '1' }], 'missing_file'],
+    ['no file', [{ name: 'top_k', value: '1' }], 'missing_file'],
+    ['an unknown field', [{ name: 'x', value: '1' }, file], 'invalid_multipart'],
     ['a long field', [{ name: 'x', value: 'x'.repeat(300_000) }, file], 'invalid_multipart'],
     [
       '60 fields',

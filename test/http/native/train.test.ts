@@ -95,7 +95,7 @@ t.test('a form that does not become a job leaves no data set behind', async (t) 
     ['a bad name', [{ name: 'model', value: 'Not A Name' }], 400, 'invalid_request'],
     ['a seed in words', [model, { name: 'seed', value: 'one' }], 400, 'invalid_request'],
     ['broken JSON', [model, { name: 'hyperparameters', value: '{' }], 400, 'invalid_request'],
-    ['an unknown field', [model, { name: 'zzz', value: '1' }], 400, 'invalid_request'],
+    ['an unknown field', [model, { name: 'zzz', value: '1' }], 400, 'invalid_multipart'],
     ['a field twice', [model, model], 400, 'invalid_multipart'],
     ['no such backbone', [model, { name: 'backbone', value: 'none' }], 404, 'backbone_not_found'],
     ['a contradiction', [model, { name: 'weights', value: 'random' }], 422, 'setting_conflict'],

@@ -6,7 +6,12 @@ import { isProblem } from '../../helpers/http.js';
 t.test('versions are listed newest first, page by page', async (t) => {
   const { json, publish } = await appForTest(t);
   const published: VersionManifest[] = [];
-  for (let n = 0; n < 3; n += 1) published.unshift(await publish());
+  for (let n = 0; n < 3; n += 1) published.unshift({ ...(await publish()) });
+  for (const version of published) {
+    const self = `/v1/models/m/versions/${version.version}`;
+    const places = ['report', 'predict', 'card', 'artifact'].map((name) => [name, `${self}/${name}`]);
+    version.links = { self, ...Object.fromEntries(places) };
+  }
   t.same(await json('/v1/models/m/versions'), { data: published, has_more: false });
   t.same(await json('/v1/models/m/versions/2'), published[1]);
   t.same(await json('/v1/models/m/versions?limit=2'), { data: published.slice(0, 2), has_more: true });
