@@ -37,12 +37,12 @@ const ROWS = {
 const NAMED: Record<string, TSchema> = {
   ...ROWS,
   ...Object.fromEntries(Object.entries(ROWS).map(([name, row]) => [`${name}List`, listOf(row as TSchema)])),
-  LayoutWanted,
-  CreateJob,
+  LayoutWanted: defaultsInWords(LayoutWanted),
+  CreateJob: defaultsInWords(CreateJob),
   Prediction,
   Report,
   Alias,
-  SetAlias,
+  SetAlias: defaultsInWords(SetAlias),
 };
 
 const TAGS = {
@@ -97,6 +97,21 @@ export async function describeApi(app: FastifyInstance, { BASE_PATH }: Pick<Conf
   });
 }
 
+/**
+ * Generators take a property that has a default as one that must be there. In bodies, which clients write, defaults are told
+ * in words.
+ */
+function defaultsInWords<T>(schema: T): T {
+  if (schema === null || typeof schema !== 'object') return schema;
+  if (Array.isArray(schema)) return schema.map(defaultsInWords) as T;
+  const { default: value, ...rest } = schema as Record<string, unknown>;
+  const inner = Object.fromEntries(Object.entries(rest).map(([key, one]) => [key, defaultsInWords(one)]));
+  if (value === undefined || typeof value === 'object')
+    return (value === undefined ? inner : { ...inner, default: value }) as T;
+  const said = `Default: \`${value}\``;
+  return { ...inner, description: rest.description === undefined ? said : `${rest.description}. ${said}` } as T;
+}
+
 interface Described {
   produces?: string[];
   description?: string;
@@ -121,21 +136,19 @@ function describeRoute(schema: FastifySchema & Described, { body, scope, streams
     ...schema,
     description: description === undefined ? asks : `${description} ${asks}`,
     security: isPublic ? [{}] : [{ key: [] }, {}],
-    ...(body !== undefined && { body: { content: body } }),
+    ...(body !== undefined && { body: { content: defaultsInWords(body) } }),
     response: {
       ...(produces && {
         200: { description: 'The file', content: Object.fromEntries(produces.map((type) => [type, file(type)])) },
       }),
       ...(ok && {
-        200: streams
-          ? {
-              description: 'A list, or a stream',
-              content: { 'application/json': { schema: ok }, [streams]: { schema: { type: 'string' } } },
-            }
-          : { description: 'Done', ...ok },
+        200: answer(ok, streams === undefined ? {} : { [streams]: { schema: { type: 'string' } } }),
       }),
-      ...others,
+      ...Object.fromEntries(
+        Object.entries(others).map(([status, other]) => [status, other.type === 'null' ? other : answer(other)]),
+      ),
       ...(isPublic ? {} : problems(schema, body !== undefined)),
+      421: problem('Without keys: the server is not known under this name'),
       default: problem('Another problem'),
     },
   } as FastifySchema;
@@ -152,6 +165,10 @@ function problems(schema: FastifySchema, hasBody: boolean): object {
     ...(hasBody && { 422: problem('It was understood, and cannot be used') }),
     429: problem('Too much at once; `Retry-After` says when to come again'),
   };
+}
+
+function answer(schema: TSchema, more: object = {}): object {
+  return { description: 'Done', content: { 'application/json': { schema }, ...more } };
 }
 
 function problem(description: string): object {

@@ -26,13 +26,20 @@ export const JobId = Type.String({ pattern: '^job_[0-9a-z]{26}$', description: '
 export const ModelName = Type.String({
   pattern: '^[a-z0-9][a-z0-9._-]{0,63}$',
   description: 'Name of a model: lower-case letters, digits, `.`, `_` and `-`, at most 64',
+  examples: ['my-first'],
 });
 export const AliasName = Type.String({
   pattern: '^[a-z][a-z0-9._-]{0,63}$',
   description: 'Name of an alias, such as `production`: lower-case letters, digits, `.`, `_` and `-`',
+  examples: ['production'],
 });
 export const BackboneId = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$', description: 'Id of a backbone' });
-export const VersionNumber = Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'Number of a version' });
+export const VersionNumber = Type.Integer({
+  minimum: 1,
+  maximum: 1_000_000_000,
+  description: 'Number of a version',
+  examples: [1],
+});
 
 /** Where one goes from here. */
 export const Links = Type.Record(Type.String(), Type.String(), {

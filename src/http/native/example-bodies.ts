@@ -54,12 +54,15 @@ const checkFields = compileTextCheck(PredictOptions);
 
 /** How base64 of image files begins: JPEG, PNG, WebP, GIF, TIFF. */
 const BASE64_IMAGE = /^(\/9j\/|iVBORw0KGgo|UklGR|R0lGOD|SUkqA|TU0A)[A-Za-z0-9+/\s]+={0,2}\s*$/;
+/** A picture of 8 × 8 red pixels, for an example that works. */
+const RED =
+  'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEXMMzN0dFbYAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC';
 /** How image files themselves begin. */
 const IMAGE = /^(\xff\xd8\xff|\x89PNG|RIFF|GIF8|II\*\0|MM\0\*)/;
 const DATA_URL = /^\s*data:[^,]{0,200};base64,/i;
 
 /** Images: one by itself, many as a form, or base64 in JSON; for OpenAPI. */
-export function examplesBody(): Record<string, { schema: TSchema }> {
+export function examplesBody(): Record<string, { schema: TSchema; example?: unknown }> {
   const image = { schema: fileSchema('The image') };
   return {
     'image/jpeg': image,
@@ -72,7 +75,7 @@ export function examplesBody(): Record<string, { schema: TSchema }> {
         ...PredictOptions.properties,
       }),
     },
-    'application/json': { schema: JsonBody },
+    'application/json': { schema: JsonBody, example: { images: [RED], top_k: 1 } },
   };
 }
 

@@ -12,7 +12,7 @@ import { wantsHtml } from '../wants-html.js';
 const tags = ['Models'];
 const Numbered = { model: ModelName, version: VersionNumber };
 const Aliased = { model: ModelName, alias: AliasName };
-const ArtifactQuery = Type.Object({ format: ArtifactFormat }, strict);
+const ArtifactQuery = Type.Object({ format: Type.Optional(ArtifactFormat) }, strict);
 
 /** A version, by its number or by an alias. */
 type Wanted = { model: string; version: number } | { model: string; alias: string };
@@ -36,7 +36,7 @@ export function fileRoutes({ versions }: Operations): FastifyPluginAsyncTypebox 
     request: FastifyRequest,
     reply: FastifyReply,
     wanted: Wanted,
-    { format }: { format: ArtifactFormat },
+    { format = 'bundle' }: { format?: ArtifactFormat },
   ) => {
     const artifact = await versions.artifact({ caller: request.caller, ...versionOf(wanted), format });
     return sendFile(request, reply, { ...artifact, moves: 'alias' in wanted });

@@ -61,7 +61,10 @@ export function trainRoutes({ train }: Operations, context: DialectContext): Fas
         config: {
           scope: 'train',
           body: {
-            'application/json': { schema: CreateJob },
+            'application/json': {
+              schema: CreateJob,
+              example: { dataset: 'ds_01k0000000000000000000000x', model: 'my-first' },
+            },
             ...archiveBody({ ...JobSettings.properties, layout: Type.Optional(LayoutWanted) }),
           },
         },
