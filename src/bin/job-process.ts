@@ -9,9 +9,10 @@ import type { JobMessage, RunMessage } from '../jobs/job-messages.js';
 import type { JobRecord } from '../jobs/job-store.js';
 import { standBack } from '../jobs/stand-back.js';
 import { Registry } from '../registry/registry.js';
-import type { JobOutput, TrainInput } from '../schemas/jobs.js';
+import type { IntakeInput, JobOutput, TrainInput } from '../schemas/jobs.js';
 import { openStorage } from '../storage/open-storage.js';
 import { backbonesOptions, datasetsOptions } from './composition.js';
+import { understood } from './intake-rules.js';
 
 const tell = (message: JobMessage, then: () => void = () => undefined) => {
   if (process.connected) process.send!(message, then);
@@ -25,7 +26,7 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.once('message', (message: unknown) => void run((message as RunMessage).record));
 
 /** What the process of a job does, by the kind of the job. */
-const KINDS: Record<string, (record: JobRecord, config: Config) => Promise<JobOutput>> = { train };
+const KINDS: Record<string, (record: JobRecord, config: Config) => Promise<JobOutput>> = { train, intake };
 
 async function run(record: JobRecord): Promise<void> {
   try {
@@ -37,7 +38,8 @@ async function run(record: JobRecord): Promise<void> {
     const known = error instanceof AppError;
     if (!known) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     const message = known ? error.message : 'An unexpected error ended the job; the worker logged it.';
-    tellAndExit({ type: 'failed', code: known ? error.code : 'internal', message });
+    const details = known && Object.keys(error.details).length > 0 ? { details: error.details } : {};
+    tellAndExit({ type: 'failed', code: known ? error.code : 'internal', message, ...details });
   }
 }
 
@@ -63,4 +65,23 @@ async function train({ tenant, id, input }: JobRecord, config: Config): Promise<
   });
   await cache.close();
   return { version, accuracy };
+}
+
+/** Progress is told at most so often. */
+const TELL_MS = 250;
+
+async function intake({ tenant, by, input }: JobRecord, config: Config): Promise<JobOutput> {
+  const { into, uploads, layout, name } = input as unknown as IntakeInput;
+  const datasets = new Datasets(datasetsOptions(config, await openStorage(config)));
+  const started = Date.now();
+  let told = 0;
+  const onProgress = (share: number) => {
+    if (Date.now() - told < TELL_MS) return;
+    told = Date.now();
+    const secondsLeft = share > 0 ? ((told - started) / 1000 / share) * (1 - share) : null;
+    tell({ type: 'progress', progress: { phase: 'unpacking', progress: share * 0.99, seconds_left: secondsLeft } });
+  };
+  tell({ type: 'event', event: { type: 'phase', message: 'Unpacking', data: { phase: 'unpacking' } } });
+  const how = { ...(layout && { layout }), ...(name !== undefined && { name }) };
+  return understood(await datasets.createFromKept(uploads, { tenant, by, id: into, ...how, onProgress }));
 }

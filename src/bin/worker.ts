@@ -14,6 +14,7 @@ import { connectRedis } from '../redis/connect.js';
 import { Registry } from '../registry/registry.js';
 import { openStorage } from '../storage/open-storage.js';
 import { datasetsOptions } from './composition.js';
+import { intakeRules } from './intake-rules.js';
 import { trainingRules } from './training-rules.js';
 
 /** What is half-written longer than this was left by a crash: no upload takes so long (REQUEST_TIMEOUT_SECONDS). */
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
   const { storage, maintenance } = opened;
   const log = createLog('worker', config.LOG_LEVEL);
   const registry = new Registry({ storage });
+  const datasets = new Datasets(datasetsOptions(config, opened));
   const connect = () => connectRedis(config.REDIS_URL, log);
   const [redis, subscriber, blocking] = [connect(), connect(), connect()];
   const store = new JobStore({ storage });
@@ -51,7 +53,7 @@ async function main(): Promise<void> {
     // It decodes other people's images and needs no Redis: what it does not know it cannot give away.
     env: { ...process.env, REDIS_URL: '' },
     onNativeCrash: () => FeatureCache.remove(config.CACHE_DIR), // a damaged LMDB crashes its reader
-    kinds: { train: trainingRules(registry) },
+    kinds: { train: trainingRules(registry), intake: intakeRules(datasets) },
   });
 
   let stopping = false;
@@ -68,7 +70,6 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => void stop());
   process.on('disconnect', () => void stop());
 
-  const datasets = new Datasets(datasetsOptions(config, opened));
   const tidy = async () => {
     try {
       await maintenance.sweep(HALF_WRITTEN_MS);

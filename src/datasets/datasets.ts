@@ -21,8 +21,9 @@ import { recogniseFormat } from './archives/archive-format.js';
 import { readArchives } from './archives/read-archive.js';
 import { describeDataset } from './describe-dataset.js';
 import type { DatasetModality } from './examine-entry.js';
+import { type KeptUpload, KeptUploads } from './kept-uploads.js';
 import { type ArchiveFindings, noFindings, packContent } from './pack-content.js';
-import { receiveUpload, uploadBrokenOff } from './receive-upload.js';
+import { type ReceivedUpload, receiveUpload, uploadBrokenOff } from './receive-upload.js';
 
 export interface DatasetsOptions {
   storage: Storage;
@@ -70,19 +71,18 @@ export interface CreateOptions {
   dryRun?: boolean;
   /** What it is called; absent: as its file. */
   name?: string | null;
+  /**
+   * The id that it gets; absent: a new one. Several attempts may work on one id, and equal archives give equal bytes: the
+   * first that is done counts, and what a failed one leaves is for `settleIntake`.
+   */
+  id?: string;
+  /** Told which share of the archives was read. */
+  onProgress?: (share: number) => void;
   /** Aborted when the client leaves. */
   signal?: AbortSignal;
 }
 
 export type CreateDataset = ReceiveUpload & Omit<CreateOptions, 'name'>;
-
-/** An archive that was received whole, in a temporary file. */
-export interface ReceivedUpload {
-  path: string;
-  name: string | null;
-  bytes: number;
-  sha256: string;
-}
 
 /** A data set for reading its examples. */
 export interface OpenDataset {
@@ -100,11 +100,12 @@ export interface OpenDataset {
 
 /** Archives on their way into a pack. */
 interface Unpacking {
-  archives: { path: string; name: string | null; format: ArchiveFormat }[];
+  archives: { path: string; name: string | null; bytes: number; format: ArchiveFormat }[];
   /** Where their contents go. */
   packKey: string;
   /** Of names that do not say theirs. */
   codePage: string | undefined;
+  onProgress: ((share: number) => void) | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -114,10 +115,12 @@ const DATASET_ID = new RegExp(DatasetId.pattern!);
 export class Datasets {
   readonly #options: DatasetsOptions;
   readonly #unpacking: ReturnType<typeof pLimit>;
+  readonly #kept: KeptUploads;
 
   constructor(options: DatasetsOptions) {
     this.#options = options;
     this.#unpacking = pLimit(options.archivesAtOnce ?? 4);
+    this.#kept = new KeptUploads(options);
   }
 
   /** Take one archive in: `receive` and `createFrom` in one. @throws AppError as these do */
@@ -165,19 +168,21 @@ export class Datasets {
    * Make one data set of archives that were received:
    *  1. read, check and inspect their files in one pass, writing each content into the pack;
    *  2. find labels and equal contents, write the index, and the manifest last.
-   * The cost is writing the bytes twice. After any failure, and after a dry run, nothing is left of it.
+   * The cost is writing the bytes twice. After any failure, and after a dry run, nothing is left of it, unless the id was given.
    * @throws AppError of the groups `archive_*`, `no_*`, and `not_an_archive`, `ambiguous_layout`, `too_large`,
    * `client_closed_request`, `storage_full`.
    */
   async createFrom(uploads: ReceivedUpload[], options: CreateOptions): Promise<Dataset> {
-    const { tenant, by, layout, dryRun, signal } = options;
+    const { tenant, by, layout, dryRun, onProgress, signal } = options;
     const { storage, limits } = this.#options;
-    const id = newId('ds');
+    const id = options.id ?? newId('ds');
     const keys = keysOf(tenant, id);
     try {
       const archives = [];
-      for (const { path, name } of uploads) archives.push({ path, name, format: await recogniseFormat(path) });
-      const unpacking = { archives, packKey: keys.pack, codePage: layout?.code_page, signal };
+      for (const { path, name, bytes } of uploads) {
+        archives.push({ path, name, bytes, format: await recogniseFormat(path) });
+      }
+      const unpacking = { archives, packKey: keys.pack, codePage: layout?.code_page, onProgress, signal };
       const { modality, findings } = await this.#unpacking(() => this.#unpack(unpacking));
       const { examples, description } = await describeDataset(findings, modality, layout);
       refuseMoreClasses(description.class_count, limits.maxClasses);
@@ -191,18 +196,53 @@ export class Datasets {
       }
       await storage.put(keys.index, Readable.from(lines(examples)));
       const { created } = await writeJson(storage, keys.manifest, dataset, { ifAbsent: true });
-      if (!created) throw new Error(`The id ${id} was given twice.`);
-      return dataset;
+      if (!created && options.id === undefined) throw new Error(`The id ${id} was given twice.`);
+      return created ? dataset : this.get(tenant, id);
     } catch (error) {
       // The first error is the one to tell; what could not be removed is garbage without a manifest, and never seen.
-      await this.#remove(tenant, id).catch(() => undefined);
+      if (options.id === undefined) await this.#remove(tenant, id).catch(() => undefined);
       throw error;
     }
   }
 
+  /** An id for a data set to come, and its archives in storage until a job has read them. @throws AppError `storage_full` */
+  async keepUploads(tenant: string, uploads: ReceivedUpload[]): Promise<{ id: string; uploads: KeptUpload[] }> {
+    const id = newId('ds');
+    return { id, uploads: await this.#kept.keep(tenant, id, uploads) };
+  }
+
+  async dropUploads(tenant: string, id: string): Promise<void> {
+    await this.#kept.drop(tenant, id);
+  }
+
+  /** Make the data set of archives that were kept; one that is there already is the answer. @throws AppError as `createFrom` */
+  async createFromKept(uploads: KeptUpload[], options: CreateOptions & { id: string }): Promise<Dataset> {
+    const { tenant, id } = options;
+    const before = await this.find(tenant, id);
+    if (before) return before;
+    const fetched = await this.#kept.fetch(tenant, id, uploads);
+    try {
+      return await this.createFrom(fetched, options);
+    } finally {
+      await this.discard(fetched);
+    }
+  }
+
+  /** Take away what attempts at a data set left behind, once it is decided whether there is one. */
+  async settleIntake(tenant: string, id: string, { succeeded }: { succeeded: boolean }): Promise<void> {
+    await this.dropUploads(tenant, id);
+    if (!succeeded && !(await this.find(tenant, id))) await this.#remove(tenant, id);
+  }
+
+  /** undefined where there is none. */
+  async find(tenant: string, id: string): Promise<Dataset | undefined> {
+    // Ids come from outside: what is no id is not there, and never becomes a key.
+    return DATASET_ID.test(id) ? readJson<Dataset>(this.#options.storage, keysOf(tenant, id).manifest) : undefined;
+  }
+
   /** @throws AppError `dataset_not_found`. */
   async get(tenant: string, id: string): Promise<Dataset> {
-    const dataset = await this.#find(tenant, id);
+    const dataset = await this.find(tenant, id);
     if (dataset === undefined) throw new AppError('dataset_not_found', `There is no data set ${id}.`);
     return dataset;
   }
@@ -214,7 +254,7 @@ export class Datasets {
   ): Promise<{ data: DatasetSummary[]; has_more: boolean }> {
     const ids = (await this.#options.storage.list(`tenants/${tenant}/datasets`)).reverse();
     const found = await firstOf(after === undefined ? ids : ids.filter((id) => id < after), limit + 1, async (id) => {
-      const dataset = await this.#find(tenant, id);
+      const dataset = await this.find(tenant, id);
       return dataset && (keep?.(dataset) ?? true) ? summarise(dataset) : undefined;
     });
     return { data: found.slice(0, limit), has_more: found.length > limit };
@@ -259,7 +299,7 @@ export class Datasets {
    */
   async #unpack(unpacking: Unpacking): Promise<{ modality: DatasetModality; findings: ArchiveFindings }> {
     const { storage, modalities, limits, concurrency } = this.#options;
-    const { archives, packKey, signal, codePage } = unpacking;
+    const { archives, packKey, signal, codePage, onProgress } = unpacking;
     const archiveLimits = { ...limits, ...(codePage !== undefined && { codePage }) };
     let nothing: { modality: DatasetModality; findings: ArchiveFindings } | undefined;
     for (const modality of modalities) {
@@ -271,7 +311,7 @@ export class Datasets {
       try {
         const first = await pack.next();
         if (!first.done) {
-          await storage.put(packKey, Readable.from(continued(first.value, pack)));
+          await storage.put(packKey, Readable.from(counted(continued(first.value, pack), archives, onProgress)));
           return { modality, findings };
         }
         nothing ??= { modality, findings };
@@ -304,11 +344,6 @@ export class Datasets {
         details: { datasets: length, most },
       },
     );
-  }
-
-  async #find(tenant: string, id: string): Promise<Dataset | undefined> {
-    // Ids come from outside: what is no id is not there, and never becomes a key.
-    return DATASET_ID.test(id) ? readJson<Dataset>(this.#options.storage, keysOf(tenant, id).manifest) : undefined;
   }
 }
 
@@ -349,6 +384,21 @@ function refuseOtherDigest(sha256: string, expected: string | undefined): void {
 async function* continued(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   yield first;
   yield* rest;
+}
+
+/** Says how much of the archives has passed: their photos are hardly smaller packed. */
+async function* counted(
+  chunks: AsyncIterable<Buffer>,
+  archives: { bytes: number }[],
+  onProgress?: (share: number) => void,
+): AsyncGenerator<Buffer> {
+  const total = archives.reduce((sum, { bytes }) => sum + bytes, 0);
+  let passed = 0;
+  for await (const chunk of chunks) {
+    passed += chunk.length;
+    onProgress?.(Math.min(1, passed / total));
+    yield chunk;
+  }
 }
 
 function* lines(examples: Example[]): Generator<string> {

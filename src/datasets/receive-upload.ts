@@ -18,6 +18,12 @@ export interface Upload {
   sha256: string;
 }
 
+/** An archive that was received whole, in a temporary file. */
+export interface ReceivedUpload extends Upload {
+  path: string;
+  name: string | null;
+}
+
 /**
  * Stream an upload into a file, hashing as it passes. What is left of it after a failure is the caller's to remove.
  * @throws AppError `archive_too_large`, `client_closed_request`, `storage_full`.

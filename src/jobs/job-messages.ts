@@ -14,4 +14,4 @@ export type JobMessage =
   | { type: 'progress'; progress: JobProgress }
   | { type: 'event'; event: NewEvent }
   | { type: 'done'; output: JobOutput }
-  | { type: 'failed'; code: ErrorCode; message: string };
+  | { type: 'failed'; code: ErrorCode; message: string; details?: Record<string, unknown> };

@@ -12,7 +12,7 @@
  *   jobs/<id>/settled.json   all of the above but the events, once nothing more will happen: what a list reads
  *   jobs/<id>/deleted.json   it is being deleted; the first to come and the last to go
  *   pending/<id>.<tenant>    it has not ended: what the reconciler looks at
- *   idempotency/<sha256>     which job an Idempotency-Key made
+ *   idempotency/<sha256>     which job or data set an Idempotency-Key made
  *
  * The status follows from which of them are there; Redis is never asked.
  */
@@ -230,8 +230,12 @@ export class JobStore {
     await this.#storage.delete(`pending/${job.id}.${job.tenant}`);
   }
 
+  async releaseIdempotencyKey(tenant: string, key: string): Promise<void> {
+    await this.#storage.delete(idempotencyKeyOf(tenant, digestOfKey(key)));
+  }
+
   /**
-   * Bind an Idempotency-Key to a job id.
+   * Bind an Idempotency-Key to the id of a job, or of a data set.
    * @returns the id that holds: `job`, or that of an earlier request with the same key
    * @throws AppError `idempotency_key_reused` when the earlier request asked for something else
    */
@@ -251,8 +255,8 @@ export class JobStore {
       if (earlier.fingerprint === fingerprint) return earlier.job;
       throw new AppError(
         'idempotency_key_reused',
-        'This Idempotency-Key was used for a job with other settings or examples. Use a new key for a new job.',
-        { details: { job: earlier.job } },
+        'This Idempotency-Key was used for a request with other settings or examples. Use a new key for a new request.',
+        { details: { [earlier.job.startsWith('ds_') ? 'dataset' : 'job']: earlier.job } },
       );
     }
   }

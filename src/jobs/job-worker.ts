@@ -247,7 +247,8 @@ export class JobWorker {
           return await finish({ status: 'succeeded', output: outcome.output });
         case 'failed':
           if (!ERRORS[outcome.code].retryable || queued.attemptsMade + 1 >= attempts) {
-            return await finish({ status: 'failed', error: { code: outcome.code, message: outcome.message } });
+            const { code, message, details } = outcome;
+            return await finish({ status: 'failed', error: { code, message, ...(details && { details }) } });
           }
           throw new Error(outcome.message);
         case 'timeout':

@@ -28,8 +28,8 @@ export interface SubmitJob {
   /** Default: nothing. */
   needs?: JobNeeds;
   idempotencyKey?: string;
-  /** What makes two requests with one key the same instead of the id of the data set: the digest of an uploaded archive. */
-  content?: string;
+  /** What makes two requests with one key the same; default: the input. */
+  same?: object;
   /** Of the HTTP request; kept with the job, so that lines of its worker can be traced back. */
   requestId?: string;
 }
@@ -78,11 +78,7 @@ export class Jobs {
     let id = newId('job');
     if (refuse && idempotencyKey === undefined) throw refuse;
     if (idempotencyKey !== undefined) {
-      const fingerprint = createHash('sha256')
-        .update(
-          canonical({ kind, input: request.content === undefined ? input : { ...input, dataset: request.content } }),
-        )
-        .digest('hex');
+      const fingerprint = fingerprintOf({ kind, input: request.same ?? input });
       const proposed = id;
       do {
         id = await this.#store.bindIdempotencyKey({ tenant, key: idempotencyKey, fingerprint, job: proposed });
@@ -115,6 +111,20 @@ export class Jobs {
       );
     }
     return { job: await this.get(tenant, id), replayed: false };
+  }
+
+  /**
+   * Bind an Idempotency-Key to what a request makes that is no job.
+   * @returns `id`, or that of the same request before. @throws AppError `idempotency_key_reused`
+   */
+  async bindIdempotencyKey(options: { tenant: string; key: string; request: object; id: string }): Promise<string> {
+    const { tenant, key, request, id } = options;
+    return this.#store.bindIdempotencyKey({ tenant, key, fingerprint: fingerprintOf(request), job: id });
+  }
+
+  /** Make a key free whose data set is gone. */
+  async releaseIdempotencyKey(tenant: string, key: string): Promise<void> {
+    await this.#store.releaseIdempotencyKey(tenant, key);
   }
 
   /** @throws AppError `job_not_found` */
@@ -270,6 +280,10 @@ function examplesOf(progress: JobProgress): Job['examples'] {
   if (done === undefined || total === undefined) return null;
   const { examples_cached: cached = 0, examples_per_second: perSecond } = progress;
   return { done, total, cached, per_second: rounded(perSecond, 1) };
+}
+
+function fingerprintOf(request: object): string {
+  return createHash('sha256').update(canonical(request)).digest('hex');
 }
 
 /** JSON with sorted keys: equal values, equal text. */

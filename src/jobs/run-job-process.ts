@@ -20,7 +20,7 @@ export interface JobProcessOptions {
 /** How the process of a job ended. `crashed`: by itself, without a word. */
 export type JobProcessOutcome =
   | { kind: 'done'; output: JobOutput }
-  | { kind: 'failed'; code: ErrorCode; message: string }
+  | { kind: 'failed'; code: ErrorCode; message: string; details?: Record<string, unknown> }
   | { kind: 'crashed'; reason: string; signal: NodeJS.Signals | null }
   | { kind: 'stopped' }
   | { kind: 'timeout' };
@@ -62,7 +62,10 @@ export function runJobProcess(options: JobProcessOptions): Promise<JobProcessOut
     child.on('message', (message: JobMessage) => {
       if (message.type === 'progress' || message.type === 'event') onMessage(message);
       else if (message.type === 'done') outcome ??= { kind: 'done', output: message.output };
-      else outcome ??= { kind: 'failed', code: message.code, message: message.message };
+      else {
+        const { code, message: sentence, details } = message;
+        outcome ??= { kind: 'failed', code, message: sentence, ...(details && { details }) };
+      }
     });
     const tidyUp = () => {
       clearTimeout(timeout);

@@ -3,7 +3,7 @@ import type { Storage } from '../storage/contract.js';
 import type { StorageMaintenance } from '../storage/open-storage.js';
 import { checkBackbones, findBackboneFaults } from './check-backbones.js';
 import { checkDatasets } from './check-datasets.js';
-import { checkJobs, checkMarks } from './check-jobs.js';
+import { checkJobs, checkMarks, checkUploads } from './check-jobs.js';
 import { checkModels } from './check-models.js';
 import { Findings, type Report } from './finding.js';
 
@@ -21,7 +21,7 @@ export interface CheckOptions {
 
 /** What may lie at the top: what is stored, the caches, the Redis of `npm start`, and what was put aside. */
 const AT_THE_TOP = ['.tmp', 'backbones', 'cache', 'key-uses', 'keys.json', 'pending', 'quarantine', 'redis', 'tenants'];
-const OF_A_TENANT = ['datasets', 'idempotency', 'jobs', 'models'];
+const OF_A_TENANT = ['datasets', 'idempotency', 'jobs', 'models', 'uploads'];
 
 /**
  * Verify all that lies in storage, beside a running service if need be:
@@ -41,6 +41,7 @@ export async function checkData(options: CheckOptions): Promise<Report> {
     await checkDatasets(context);
     await checkModels({ ...context, backboneFault });
     await checkJobs(context);
+    await checkUploads(context);
     for (const folder of await storage.list(`tenants/${name}`)) {
       if (OF_A_TENANT.includes(folder)) continue;
       await findings.add('unknown_file', `tenants/${name}/${folder}`, 'Nothing of Graft reads this.');

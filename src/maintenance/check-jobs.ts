@@ -107,13 +107,41 @@ async function checkIdempotencyKeys({ storage, tenant, findings, olderThanMs }: 
     const key = `${home}/${name}`;
     const binding = await readChecked(storage, key, Binding);
     const job = 'value' in binding && binding.value.job;
-    if (job && (await storage.head(`tenants/${tenant}/jobs/${job}/job.json`))) continue;
+    const made = job && (job.startsWith('ds_') ? `datasets/${job}/manifest.json` : `jobs/${job}/job.json`);
+    if (made && (await storage.head(`tenants/${tenant}/${made}`))) continue;
     if (((await ageOf(storage, [key])) ?? 0) < olderThanMs) continue; // its job is about to be written
-    await findings.add('idempotency_key_unused', key, 'The job of this Idempotency-Key is not there.', {
+    await findings.add('idempotency_key_unused', key, 'What this Idempotency-Key made is not there.', {
       done: 'It was deleted: the key may be used again.',
       apply: () => storage.delete(key),
     });
   }
+}
+
+/** Archives that no job will read: the server died before it recorded one, or the worker before it had tidied up. */
+export async function checkUploads({ storage, tenant, findings, olderThanMs }: Context): Promise<void> {
+  const home = `tenants/${tenant}/uploads`;
+  for (const id of await storage.list(home)) {
+    const names = await storage.list(`${home}/${id}`);
+    const age = await ageOf(
+      storage,
+      names.map((name) => `${home}/${id}/${name}`),
+    );
+    if (age === undefined || age < olderThanMs || (await isAwaited(storage, tenant, id))) continue;
+    await findings.add('upload_unneeded', `${home}/${id}`, 'No job that has not ended will read this archive.', {
+      done: 'It was deleted.',
+      apply: () => storage.delete(`${home}/${id}`),
+    });
+  }
+}
+
+async function isAwaited(storage: Storage, tenant: string, into: string): Promise<boolean> {
+  const store = new JobStore({ storage });
+  for (const pending of await store.pending()) {
+    if (pending.tenant !== tenant) continue;
+    const record = await store.record(tenant, pending.id);
+    if (record?.input.into === into) return true;
+  }
+  return false;
 }
 
 /** Marks of jobs that nobody knows. */

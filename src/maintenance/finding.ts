@@ -29,6 +29,7 @@ export type FindingKind =
   | 'file_unnamed'
   | 'mark_without_job'
   | 'idempotency_key_unused'
+  | 'upload_unneeded'
   | 'temporary_leftover'
   // not ours
   | 'unknown_file';
@@ -84,6 +85,7 @@ const SEVERITIES: Record<FindingKind, Finding['severity']> = {
   file_unnamed: 'garbage',
   mark_without_job: 'garbage',
   idempotency_key_unused: 'garbage',
+  upload_unneeded: 'garbage',
   temporary_leftover: 'garbage',
   unknown_file: 'unknown',
 };

@@ -1,23 +1,76 @@
 import { AppError } from '../errors.js';
 import type { Dataset, DatasetSummary } from '../schemas/datasets.js';
+import type { IntakeInput } from '../schemas/jobs.js';
 import type { Caller, PageOf } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
-import { type Archive, type ReceiveForm, receiveForm, type Taking } from './receive-form.js';
+import { type ReceiveForm, receiveArchives, receiveForm } from './receive-form.js';
+import type { Submitted } from './jobs.js';
+
+/** Archives on their way in, by whom. */
+interface Upload {
+  caller: Caller;
+  receive: ReceiveForm<unknown>;
+  /** The same key and the same request again answer with the same data set or job. */
+  idempotencyKey?: string | undefined;
+}
 
 /** Data sets: taken in, listed, deleted. */
 export function datasetOperations({ datasets, jobs }: Pick<OperationsDependencies, 'datasets' | 'jobs'>) {
   const find = (caller: Caller, id: string) => ownDataset({ datasets }, caller, id);
 
   return {
-    /** @throws AppError what `Datasets.create` throws */
-    create({ caller, archive, ...taking }: { caller: Caller; archive: Archive } & Taking): Promise<Dataset> {
-      const { name = archive.name, ...rest } = taking;
-      return datasets.create({ tenant: caller.tenant, by: caller.by, ...archive, ...rest, name });
+    /**
+     * A fault behind the archive leaves no data set.
+     * @throws AppError `missing_file`, `idempotency_key_reused`, and as `Datasets.receive` and `Datasets.createFrom`
+     */
+    create(upload: Upload): Promise<{ dataset: Dataset; replayed: boolean }> {
+      return receiveForm({ datasets }, upload, async (dataset, { layout, dryRun, name }) => {
+        const { idempotencyKey: key, caller } = upload;
+        if (key === undefined || dryRun) return { dataset, replayed: false };
+        const { tenant } = caller;
+        const request = { kind: 'dataset', archive: dataset.sha256, layout, name };
+        for (;;) {
+          const id = await jobs.bindIdempotencyKey({ tenant, key, request, id: dataset.id });
+          if (id === dataset.id) return { dataset, replayed: false };
+          const before = await datasets.find(tenant, id);
+          if (before) {
+            await datasets.delete(tenant, dataset.id);
+            return { dataset: before, replayed: true };
+          }
+          // What the key stood for was deleted: this request is a new one.
+          await jobs.releaseIdempotencyKey(tenant, key);
+        }
+      });
     },
 
-    /** A fault behind the archive, such as a second one, leaves no data set. @throws AppError `missing_file`, and as `create` */
-    createFromForm(form: { caller: Caller; receive: ReceiveForm<unknown> }): Promise<Dataset> {
-      return receiveForm({ datasets }, form, async (dataset) => dataset);
+    /**
+     * Take the archives, and leave reading them to a job, whose result says how they were understood.
+     * @throws AppError `missing_file`, and as `Datasets.receive` and `Jobs.submit`
+     */
+    intake(upload: Upload): Promise<Submitted> {
+      const { caller, idempotencyKey } = upload;
+      const { tenant, by, requestId } = caller;
+      return receiveArchives({ datasets }, upload, async (received, { layout, name }) => {
+        const { id: into, uploads } = await datasets.keepUploads(tenant, received);
+        try {
+          const how = { ...(layout && { layout }), ...(name !== undefined && { name }) };
+          const input: IntakeInput = { into, uploads, ...how };
+          const submitted = await jobs.submit({
+            kind: 'intake',
+            tenant,
+            by,
+            requestId,
+            input: { ...input },
+            same: { uploads: uploads.map(({ sha256 }) => sha256), ...how },
+            ...(idempotencyKey !== undefined && { idempotencyKey }),
+          });
+          if (submitted.replayed) await datasets.dropUploads(tenant, into);
+          return submitted;
+        } catch (error) {
+          await datasets.dropUploads(tenant, into).catch(() => undefined);
+          throw error;
+        }
+      });
     },
 
     /** @throws AppError `dataset_not_found` */

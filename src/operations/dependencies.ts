@@ -11,8 +11,14 @@ import type { JobSettings } from '../schemas/jobs.js';
 
 /** What the use cases work with; the entry point makes it. */
 export interface OperationsDependencies {
-  datasets: Pick<Datasets, 'create' | 'receive' | 'createFrom' | 'discard' | 'get' | 'list' | 'delete'>;
-  jobs: Pick<Jobs, 'submit' | 'get' | 'list' | 'cancel' | 'events' | 'follow' | 'uses'>;
+  datasets: Pick<
+    Datasets,
+    'receive' | 'createFrom' | 'discard' | 'keepUploads' | 'dropUploads' | 'find' | 'get' | 'list' | 'delete'
+  >;
+  jobs: Pick<
+    Jobs,
+    'submit' | 'bindIdempotencyKey' | 'releaseIdempotencyKey' | 'get' | 'list' | 'cancel' | 'events' | 'follow' | 'uses'
+  >;
   queue: Pick<JobQueue, 'evictionPolicy'>;
   registry: Registry;
   backbones: Pick<Backbones, 'card' | 'list' | 'load' | 'loaded'>;

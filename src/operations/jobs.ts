@@ -13,6 +13,12 @@ export interface JobFilter {
   dataset?: string | undefined;
 }
 
+/** A job, and whether the same request had made it before. */
+export interface Submitted {
+  job: Job;
+  replayed: boolean;
+}
+
 interface OneJob {
   caller: Caller;
   id: string;

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ReceivedUpload } from '../datasets/datasets.js';
+import type { ReceivedUpload } from '../datasets/receive-upload.js';
 import { AppError } from '../errors.js';
 import type { Dataset, LayoutWanted } from '../schemas/datasets.js';
 import type { Caller } from './caller.js';
@@ -30,25 +30,23 @@ export interface Taking {
  * How a transport hands over a form. It calls `take` with each archive as it comes, and answers with what else the form says
  * once all of it was read and checked.
  */
-export type ReceiveForm<T> = (take: (archive: Archive) => Promise<void>) => Promise<T & Taking>;
+export type ReceiveForm<T> = (take: TakeArchive) => Promise<T & Taking>;
+export type TakeArchive = (archive: Archive) => Promise<void>;
 
 /** Most archives in one form. */
 const MAX_ARCHIVES = 100;
 
 /**
- * A data set from the archives of a form, and what is made of it. Whatever fails, in the rest of the form or in `use`, leaves
- * no data set.
- * @throws AppError `missing_file`, and what `Datasets.receive` and `Datasets.createFrom` throw
+ * Archives that were received whole, what else their form says, and what is made of both. The archives are gone afterwards.
+ * @throws AppError `missing_file`, and what `Datasets.receive` throws
  */
-export async function receiveForm<T, Made>(
+export async function receiveArchives<T, Made>(
   { datasets }: Pick<OperationsDependencies, 'datasets'>,
-  { caller, receive }: { caller: Caller; receive: ReceiveForm<T> },
-  use: (dataset: Dataset, rest: T & Taking) => Promise<Made>,
+  { caller: { tenant }, receive }: { caller: Caller; receive: ReceiveForm<T> },
+  use: (uploads: ReceivedUpload[], rest: T & Taking, signal: AbortSignal | undefined) => Promise<Made>,
 ): Promise<Made> {
-  const { tenant, by } = caller;
   const uploads: ReceivedUpload[] = [];
   let signal: AbortSignal | undefined;
-  let dataset: Dataset | undefined;
   try {
     const rest = await receive(async (archive) => {
       signal = archive.signal;
@@ -61,19 +59,39 @@ export async function receiveForm<T, Made>(
     if (uploads.length === 0) {
       throw new AppError('missing_file', 'The form has no file. Send the archive as the field `file`.');
     }
+    return await use(uploads, rest, signal);
+  } finally {
+    await datasets.discard(uploads);
+  }
+}
+
+/**
+ * A data set from the archives of a form, and what is made of it. Whatever fails, in the rest of the form or in `use`, leaves
+ * no data set.
+ * @throws AppError as `receiveArchives` and `Datasets.createFrom`
+ */
+export async function receiveForm<T, Made>(
+  dependencies: Pick<OperationsDependencies, 'datasets'>,
+  form: { caller: Caller; receive: ReceiveForm<T> },
+  use: (dataset: Dataset, rest: T & Taking) => Promise<Made>,
+): Promise<Made> {
+  const { datasets } = dependencies;
+  const { tenant, by } = form.caller;
+  return receiveArchives(dependencies, form, async (uploads, rest, signal) => {
     const { layout, dryRun, name } = rest;
-    const taking = {
+    const dataset = await datasets.createFrom(uploads, {
+      tenant,
+      by,
       ...(layout && { layout }),
       ...(dryRun && { dryRun }),
       ...(name !== undefined && { name }),
       ...(signal && { signal }),
-    };
-    dataset = await datasets.createFrom(uploads, { tenant, by, ...taking });
-    return await use(dataset, rest);
-  } catch (error) {
-    if (dataset) await datasets.delete(tenant, dataset.id).catch(() => undefined);
-    throw error;
-  } finally {
-    await datasets.discard(uploads);
-  }
+    });
+    try {
+      return await use(dataset, rest);
+    } catch (error) {
+      if (!dryRun) await datasets.delete(tenant, dataset.id).catch(() => undefined);
+      throw error;
+    }
+  });
 }

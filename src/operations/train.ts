@@ -1,15 +1,11 @@
+import type { TObject } from '@sinclair/typebox';
 import type { Dataset } from '../schemas/datasets.js';
-import type { Job, JobSettings, TrainInput } from '../schemas/jobs.js';
+import { Augmentation, Hyperparameters, type JobSettings, type TrainInput, TrainSettings } from '../schemas/jobs.js';
 import { type Caller, refuseForeignModel } from './caller.js';
 import { ownDataset } from './datasets.js';
 import type { OperationsDependencies } from './dependencies.js';
+import type { Submitted } from './jobs.js';
 import { type ReceiveForm, receiveForm } from './receive-form.js';
-
-/** A job, and whether the same request had made it before. */
-export interface Submitted {
-  job: Job;
-  replayed: boolean;
-}
 
 interface Common {
   caller: Caller;
@@ -32,7 +28,7 @@ export function trainOperations({
 }: Pick<OperationsDependencies, 'datasets' | 'jobs' | 'registry' | 'backbones' | 'checkTraining' | 'limits'>) {
   const submit = async (
     { caller, idempotencyKey }: Common,
-    { dataset, settings, content }: { dataset: Dataset; settings: JobSettings; content?: string },
+    { dataset, settings, content = dataset.id }: { dataset: Dataset; settings: JobSettings; content?: string },
   ): Promise<Submitted> => {
     const { tenant, by, requestId } = caller;
     refuseForeignModel(caller, settings.model);
@@ -48,7 +44,7 @@ export function trainOperations({
       input: { dataset: dataset.id, model, backbone, settings: rest } satisfies TrainInput,
       needs: { datasets: [dataset.id], backbones: [backbone] },
       ...(idempotencyKey !== undefined && { idempotencyKey }),
-      ...(content !== undefined && { content }),
+      same: { dataset: content, model, backbone, settings: withDefaults(rest) },
     });
   };
 
@@ -70,4 +66,22 @@ export function trainOperations({
       });
     },
   };
+}
+
+/** Two requests are the same when they are equal once defaults are filled in. */
+function withDefaults({ hyperparameters = {}, ...settings }: TrainSettings): object {
+  const { augmentation } = hyperparameters;
+  return {
+    ...defaultsOf(TrainSettings),
+    ...settings,
+    hyperparameters: {
+      ...defaultsOf(Hyperparameters),
+      ...hyperparameters,
+      ...(typeof augmentation === 'object' && { augmentation: { ...defaultsOf(Augmentation), ...augmentation } }),
+    },
+  };
+}
+
+function defaultsOf({ properties }: TObject): object {
+  return Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, schema.default]));
 }

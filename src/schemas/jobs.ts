@@ -13,6 +13,7 @@ import {
   Timestamp,
   VersionNumber,
 } from './common.js';
+import type { LayoutWanted } from './datasets.js';
 
 const auto = <T extends TSchema>(schema: T, description: string) =>
   Type.Optional(Type.Union([Type.Literal('auto'), schema], { description, default: 'auto' }));
@@ -84,7 +85,13 @@ export const JobSettings = Type.Object(
   {
     model: ModelName,
     backbone: Type.Optional(BackboneId),
-    head: Type.Optional(literals('auto', 'linear', 'mlp', 'prototype')),
+    head: Type.Optional(
+      Type.Unsafe<'auto' | 'linear' | 'mlp' | 'prototype'>({
+        type: 'string',
+        enum: ['auto', 'linear', 'mlp', 'prototype'],
+        default: 'auto',
+      }),
+    ),
     trainable: Type.Optional(
       Type.Unsafe<'none' | 'top'>({
         type: 'string',
@@ -137,7 +144,7 @@ export type JobPhase = Static<typeof JobPhase>;
 /** What a job does. A text, not an enum: readers of one release meet jobs of the next. */
 export const JobKind = Type.String({
   pattern: '^[a-z][a-z_]{0,31}$',
-  description: 'What the job does: `train`; later releases add others',
+  description: 'What the job does: `train`, or `intake` of an upload; later releases add others',
 });
 export type JobKind = Static<typeof JobKind>;
 
@@ -172,7 +179,13 @@ export const JobProgress = Type.Object(
 );
 export type JobProgress = Static<typeof JobProgress>;
 
-export const JobError = Type.Object({ code: Type.String(), message: Type.String() });
+export const JobError = Type.Object({
+  code: Type.String(),
+  message: Type.String(),
+  details: Type.Optional(
+    Type.Record(Type.String(), Type.Unknown(), { description: 'Where it was, such as the files that were refused' }),
+  ),
+});
 export type JobError = Static<typeof JobError>;
 
 /** What a job of kind `train` works on. */
@@ -185,6 +198,16 @@ export interface TrainInput {
 /** Settings of a job of kind `train`, but for what the job names beside them. */
 export const TrainSettings = Type.Omit(JobSettings, ['model', 'backbone'], strict);
 export type TrainSettings = Static<typeof TrainSettings>;
+
+/** What a job of kind `intake` works on. */
+export interface IntakeInput {
+  /** Id of the data set that it makes. */
+  into: string;
+  /** The archives that were kept for it. */
+  uploads: { name: string | null; bytes: number; sha256: string }[];
+  layout?: LayoutWanted;
+  name?: string;
+}
 
 /** What a job works on, as it is stored. A field that a public job has goes by the same name; the rest is the kind's own. */
 export interface JobInput {
@@ -209,7 +232,9 @@ export const Job = Type.Object(
     kind: JobKind,
     by: By,
     status: JobStatus,
-    phase: nullable(Type.String({ description: 'Of `train`: extracting, training, evaluating, publishing' })),
+    phase: nullable(
+      Type.String({ description: 'Of `train`: extracting, training, evaluating, publishing; of `intake`: unpacking' }),
+    ),
     progress: Type.Number({ minimum: 0, maximum: 1 }),
     examples: nullable(
       Type.Object(

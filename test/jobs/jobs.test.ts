@@ -50,10 +50,10 @@ t.test('the same Idempotency-Key and request answer with the same job, also all 
 
 t.test('an uploaded archive is the same by its content, not by the id it got', async (t) => {
   const { submit } = await jobsForTest(t, redis.url);
-  const first = await submit({ idempotencyKey: 'k', dataset: 'ds_1', content: 'digest' });
-  const second = await submit({ idempotencyKey: 'k', dataset: 'ds_2', content: 'digest' });
+  const first = await submit({ idempotencyKey: 'k', dataset: 'ds_1', same: { content: 'digest' } });
+  const second = await submit({ idempotencyKey: 'k', dataset: 'ds_2', same: { content: 'digest' } });
   t.match(second, { replayed: true, job: { id: first.job.id, dataset: 'ds_1' } });
-  await t.rejects(submit({ idempotencyKey: 'k', dataset: 'ds_1', content: 'other' }), {
+  await t.rejects(submit({ idempotencyKey: 'k', dataset: 'ds_1', same: { content: 'other' } }), {
     code: 'idempotency_key_reused',
   });
 });

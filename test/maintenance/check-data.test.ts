@@ -432,6 +432,15 @@ const mendable: Record<
       await age(folder);
     },
   },
+  'an archive that no job will read': {
+    kind: 'upload_unneeded',
+    spoil: async ({ path }) => {
+      const folder = path(`tenants/default/uploads/${newId('ds')}`);
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, '0'), 'bytes');
+      await age(folder);
+    },
+  },
   'a half-written file': {
     kind: 'temporary_leftover',
     spoil: async ({ data }) => {

@@ -1,9 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import type { Operations } from '../../operations/operations.js';
+import type { TakeArchive } from '../../operations/receive-form.js';
 import { DatasetId } from '../../schemas/common.js';
 import { Dataset, DatasetSummary, LayoutWanted } from '../../schemas/datasets.js';
 import { listOf, listQuery, pageOf } from '../../schemas/lists.js';
+import { Job } from '../../schemas/jobs.js';
 import { clientLeft } from '../client-signal.js';
 import type { DialectContext } from '../dialect.js';
 import { isForm } from '../forms.js';
@@ -25,6 +27,18 @@ const TAKING_FIELDS = {
     Type.String({ maxLength: 255, description: 'What the data set is called; default: as its file' }),
   ),
 };
+const Headers = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'The same key and request again answer with the same data set or job',
+    }),
+  ),
+  prefer: Type.Optional(
+    Type.String({ maxLength: 255, description: '`respond-async`: answer once the archive has arrived (RFC 7240)' }),
+  ),
+});
 const Parameters = Type.Object({ id: DatasetId });
 
 export function datasetRoutes({ datasets }: Operations, context: DialectContext): FastifyPluginAsyncTypebox {
@@ -39,25 +53,37 @@ export function datasetRoutes({ datasets }: Operations, context: DialectContext)
           tags: ['Data sets'],
           summary: 'Upload an archive of labelled photos',
           description:
-            'A zip, tar or tar.gz as the form field `file` or as the raw body, of any size up to MAX_UPLOAD_BYTES. Labels come from class folders, optionally under `train/`, `validation/` and `test/`, or from a `labels.csv`, `metadata.csv` or `metadata.jsonl` with `file_name` and `label`. The answer says how the archive was understood, and names every file that was not taken, and why. `dry_run` answers that and keeps nothing; `layout` overrules the guess. Both are form fields, or parameters beside a raw body. Several archives in one form become one data set.',
+            'A zip, tar or tar.gz as the form field `file` or as the raw body, of any size up to MAX_UPLOAD_BYTES. Labels come from class folders, optionally under `train/`, `validation/` and `test/`, or from a `labels.csv`, `metadata.csv` or `metadata.jsonl` with `file_name` and `label`. The answer says how the archive was understood, and names every file that was not taken, and why. `dry_run` answers that and keeps nothing; `layout` overrules the guess. Both are form fields, or parameters beside a raw body. Several archives in one form become one data set. With `Prefer: respond-async` the answer is 202 and a job of kind `intake` once the archive has arrived; its output says how the archive was understood. That is for large uploads through a proxy that does not wait.',
           querystring: TakingQuery,
-          response: { 200: Dataset, 201: Dataset },
+          headers: Headers,
+          response: { 200: Dataset, 201: Dataset, 202: Job },
         },
         config: { scope: 'train', body: archiveBody(TAKING_FIELDS, { raw: true }) },
       },
       async (request, reply) => {
-        const { caller } = request;
         const signal = clientLeft(reply);
         let taking = takingOf(new Map(Object.entries(request.query)));
-        const dataset = isForm(request)
-          ? await datasets.createFromForm({
-              caller,
-              receive: async (take) => {
-                taking = { ...taking, ...takingOf(await readArchiveForm(request, context, signal, take, [])) };
-                return taking;
-              },
-            })
-          : await datasets.create({ caller, archive: archiveOf(request, context, signal), ...taking });
+        const upload = {
+          caller: request.caller,
+          idempotencyKey: request.headers['idempotency-key'],
+          receive: async (take: TakeArchive) => {
+            if (isForm(request)) {
+              taking = { ...taking, ...takingOf(await readArchiveForm(request, context, signal, take, [])) };
+            } else await take(archiveOf(request, context, signal));
+            return taking;
+          },
+        };
+        if (prefersJob(request.headers.prefer) && !taking.dryRun) {
+          const { job, replayed } = await datasets.intake(upload);
+          if (replayed) reply.header('idempotency-replayed', 'true');
+          return reply
+            .status(202)
+            .header('preference-applied', 'respond-async')
+            .header('location', links.to(`/jobs/${job.id}`))
+            .send(links.job(job));
+        }
+        const { dataset, replayed } = await datasets.create(upload);
+        if (replayed) reply.header('idempotency-replayed', 'true');
         if (taking.dryRun) return reply.status(200).send(dataset);
         return reply
           .status(201)
@@ -114,4 +140,9 @@ export function datasetRoutes({ datasets }: Operations, context: DialectContext)
       },
     );
   };
+}
+
+/** RFC 7240: preferences are separated by commas, and each may have parameters. */
+function prefersJob(prefer = ''): boolean {
+  return prefer.split(',').some((preference) => preference.split(';')[0]!.trim().toLowerCase() === 'respond-async');
 }

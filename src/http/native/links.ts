@@ -18,6 +18,7 @@ export function linksOf({ prefix }: Pick<FastifyInstance, 'prefix'>, { BASE_PATH
       links: {
         self: `${base}/jobs/${job.id}`,
         events: `${base}/jobs/${job.id}/events`,
+        ...(job.dataset !== null && { dataset: `${base}/datasets/${job.dataset}` }),
         ...(job.model !== null && job.version !== null && ofVersion(job.model, job.version)),
       },
     }),

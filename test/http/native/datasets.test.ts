@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import t, { type Test } from 'tap';
 import type { Dataset, DatasetSummary } from '../../../src/schemas/datasets.js';
+import { understood } from '../../../src/bin/intake-rules.js';
+import { JobStore } from '../../../src/jobs/job-store.js';
+import type { IntakeInput, Job } from '../../../src/schemas/jobs.js';
 import { appForTest } from '../../helpers/app.js';
 import { zip } from '../../helpers/archives.js';
 import { form, isProblem } from '../../helpers/http.js';
@@ -206,4 +209,94 @@ t.test('what is no archive, and a tenant with as many data sets as it may have, 
   await nothingLeft('no archive');
   t.equal((await post(archive)).status, 201);
   t.match(isProblem(t, await post(archive), 403, 'quota_exceeded').detail, /MAX_DATASETS/);
+});
+
+t.test('with Prefer: respond-async an archive becomes a job, whose archive waits in storage', async (t) => {
+  const { send, storage, datasets, folder, end, json } = await appForTest(t);
+  const headers = { prefer: 'wait=5, Respond-Async' };
+  const uploads = () => storage.list('tenants/default/uploads');
+  const asForm = form([file, { name: 'name', value: 'Mine' }]);
+  const answer = await send('/v1/datasets', {
+    method: 'POST',
+    ...asForm,
+    headers: { ...asForm.headers, ...headers, 'idempotency-key': 'k' },
+  });
+  t.equal(answer.status, 202, answer.text);
+  const job = JSON.parse(answer.text) as Job;
+  t.match(job, { kind: 'intake', status: 'queued', dataset: null, model: null });
+  t.match(answer.headers, { 'preference-applied': 'respond-async', location: `/v1/jobs/${job.id}` });
+  t.same(await readdir(folder), [], 'nothing temporary is left');
+  t.equal((await uploads()).length, 1);
+
+  const again = await send('/v1/datasets', {
+    method: 'POST',
+    ...asForm,
+    headers: { ...asForm.headers, ...headers, 'idempotency-key': 'k' },
+  });
+  t.equal(JSON.parse(again.text).id, job.id);
+  t.equal(again.headers['idempotency-replayed'], 'true');
+  t.equal((await uploads()).length, 1, 'the archive of a repeated request is not kept');
+  const other = await send('/v1/datasets?name=Other', {
+    method: 'POST',
+    body: archive,
+    headers: { ...headers, 'idempotency-key': 'k' },
+  });
+  isProblem(t, other, 422, 'idempotency_key_reused', 'another name');
+  t.equal((await uploads()).length, 1, 'nor is that of a refused one');
+
+  // What the process of the job does, twice: the second finds what the first made.
+  const [id] = await uploads();
+  const { input } = (await new JobStore({ storage }).record('default', job.id))!;
+  const { uploads: kept, name } = input as unknown as IntakeInput;
+  const options = { tenant: 'default', by: 'local', id: id!, name: name! };
+  const dataset = await datasets.createFromKept(kept, options);
+  t.match(dataset, { id, name: 'Mine', examples: 10, layout: { kind: 'class_folders' } });
+  t.same(await datasets.createFromKept(kept, options), dataset);
+  t.same(await readdir(folder), []);
+  await datasets.settleIntake('default', id!, { succeeded: true });
+  t.same(await uploads(), []);
+  await end(job, { output: understood(dataset) });
+  t.match(await json<Job>(`/v1/jobs/${job.id}`), {
+    status: 'succeeded',
+    dataset: id,
+    output: { name: 'Mine', examples: 10, class_count: 2 },
+    links: { dataset: `/v1/datasets/${id}` },
+  });
+});
+
+t.test('an upload that waits: broken off, it leaves nothing; a dry run is answered at once', async (t) => {
+  const { send, storage, queue, nothingLeft } = await empty(t);
+  const headers = { prefer: 'respond-async' };
+  const dry = await send('/v1/datasets?dry_run=true', { method: 'POST', body: archive, headers });
+  t.equal(dry.status, 200);
+  queue.away = true;
+  const answer = await send('/v1/datasets', { method: 'POST', body: archive, headers });
+  t.match([answer.status, JSON.parse(answer.text)], [503, { code: 'queue_unavailable' }]);
+  t.same(await storage.list('tenants/default/uploads'), []);
+  await nothingLeft('without a queue');
+});
+
+t.test('an Idempotency-Key on a data set: the same request again answers with the same one', async (t) => {
+  const { send, storage, json } = await appForTest(t);
+  const upload = (path = '/v1/datasets', body = archive) =>
+    send(path, { method: 'POST', body, headers: { 'idempotency-key': 'k' } });
+  const first = JSON.parse((await upload()).text) as Dataset;
+  const again = await upload();
+  t.equal(again.status, 201);
+  t.same(JSON.parse(again.text), first);
+  t.equal(again.headers['idempotency-replayed'], 'true');
+  t.same(await storage.list('tenants/default/datasets'), [first.id]);
+  isProblem(
+    t,
+    await upload('/v1/datasets', zip(lightFiles(['a', 'c'], 5))),
+    422,
+    'idempotency_key_reused',
+    'other photos',
+  );
+  isProblem(t, await upload('/v1/datasets?name=other'), 422, 'idempotency_key_reused', 'another name');
+  t.same(await storage.list('tenants/default/datasets'), [first.id], 'and nothing of these is left');
+  await json(`/v1/datasets/${first.id}`, { method: 'DELETE', status: 204 });
+  const anew = await upload();
+  t.equal(anew.status, 201);
+  t.not(JSON.parse(anew.text).id, first.id, 'after the data set is deleted the key is free');
 });
