@@ -6,6 +6,8 @@ import { nameSome } from './labels/name-some.js';
 
 type SplitCounts = Record<Split, number>;
 
+/** Names of examples that stand beside a class. */
+const NAMES = 3;
 /** Fewer examples than this say little about a class. */
 const FEW = 5;
 
@@ -15,12 +17,13 @@ const FEW = 5;
  */
 export function countClasses(examples: Example[]): ClassCount[] {
   const counts = new Map<string, ClassCount>();
-  for (const { labels, split, conflict } of examples) {
+  for (const { labels, split, conflict, name } of examples) {
     for (const label of labels) {
-      const count = counts.get(label) ?? { label, examples: 0, ...(split && { splits: noExamples() }) };
+      const count = counts.get(label) ?? { label, examples: 0, names: [], ...(split && { splits: noExamples() }) };
       counts.set(label, count);
       if (conflict) continue;
       count.examples += 1;
+      if (count.names!.length < NAMES) count.names!.push(name);
       if (split && count.splits) count.splits[split] += 1;
     }
   }

@@ -49,7 +49,7 @@ export interface DatasetsOptions {
 
 export interface ReceiveUpload {
   tenant: string;
-  /** The archive: zip, tar or tar.gz, known by its bytes. */
+  /** The archive: zip, tar, tar.gz or tar.zst, known by its bytes. */
   source: Readable;
   /** Name of the uploaded file, if it has one; shown, and a folder where several archives have none. */
   name: string | null;

@@ -1,6 +1,6 @@
 import type { Modality } from '../backbones/modality.js';
 import { AppError } from '../errors.js';
-import type { ClassCount, Dataset, Example, LayoutWanted, RefusedFile } from '../schemas/datasets.js';
+import type { ClassCount, Dataset, DatasetLayout, Example, LayoutWanted, RefusedFile } from '../schemas/datasets.js';
 import { classWarnings, countClasses, countSplits } from './class-counts.js';
 import { joinEqualContent, type LabelledFile } from './join-equal-content.js';
 import { normalise } from './labels/label.js';
@@ -16,6 +16,8 @@ export type Description = Omit<
 
 /** Most refused files in the details of an error. */
 const MAX_DETAILS = 1000;
+/** Most folders that are named as left out. */
+const MAX_FOLDERS = 100;
 
 /**
  * Label what was found in an archive, make one example of each content, and describe the result.
@@ -60,7 +62,7 @@ export async function describeDataset(
       conflicts: conflicts.length,
       stored_bytes: findings.packBytes,
       splits: countSplits(examples),
-      layout: resolved.layout,
+      layout: { ...resolved.layout, ...leftOut(unplaced) },
       refused_count: allRefused.length,
       duplicate_count: duplicates.length,
       class_count: classes.length,
@@ -76,6 +78,17 @@ export async function describeDataset(
       ],
     },
   };
+}
+
+/** Folders of files that got no label. */
+function leftOut(unplaced: RefusedFile[]): Pick<DatasetLayout, 'left_out'> {
+  if (unplaced.length === 0) return {};
+  const counts = new Map<string, number>();
+  for (const { name } of unplaced) {
+    const folder = name.split('/').slice(0, -1).join('/');
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return { left_out: [...counts].slice(0, MAX_FOLDERS).map(([folder, files]) => ({ folder, files })) };
 }
 
 /** In the order of the archive. */

@@ -4,7 +4,7 @@ import type { ArchiveEntry, Refusal } from './archives/archive.js';
 import type { CodePage } from './archives/code-page.js';
 import { type Examined, type ExamineOptions, examineEntry, MAX_LABELS_FILE_BYTES } from './examine-entry.js';
 import { normalise } from './labels/label.js';
-import type { TableFile } from './labels/layout.js';
+import type { TableFile } from './labels/contract.js';
 import { rivalFiles } from './labels/listed-labels.js';
 import { mapInOrder } from './map-in-order.js';
 import { uploadBrokenOff } from './receive-upload.js';

@@ -53,6 +53,7 @@ export const ClassCount = Type.Object(
   {
     label: Type.String(),
     examples: Type.Integer({ description: 'Examples to train and test on; without those with several labels' }),
+    names: Type.Optional(Type.Array(Type.String(), { maxItems: 3, description: 'Paths of some of them, to look at' })),
     splits: Type.Optional(
       Type.Object({ train: Type.Integer(), validation: Type.Integer(), test: Type.Integer() }, strict),
     ),
@@ -68,6 +69,15 @@ export const DatasetLayout = Type.Object(
     labels_file: Type.Optional(Type.String({ description: 'The table, or the tables, that gave the labels' })),
     columns_used: Type.Optional(Type.Array(Type.String())),
     columns_unused: Type.Optional(Type.Array(Type.String())),
+    split_from: Type.Optional(
+      Type.String({ description: 'What names the split of each example; absent: nothing does' }),
+    ),
+    left_out: Type.Optional(
+      Type.Array(Type.Object({ folder: Type.String(), files: Type.Integer() }, strict), {
+        maxItems: 100,
+        description: 'Folders with files that got no label, and how many; empty: the top',
+      }),
+    ),
   },
   { ...strict, description: 'How the archive was understood' },
 );
@@ -105,7 +115,7 @@ export const LayoutWanted = Type.Object(
     ),
     splits: Type.Optional(
       Type.Record(Type.String({ maxLength: 200 }), literals('train', 'validation', 'test'), {
-        description: 'Names of folders, and the split that each means',
+        description: 'Names of folders, or values of the column of splits, and the split that each means',
       }),
     ),
   },
@@ -120,7 +130,7 @@ export const DatasetSummary = Type.Object(
     created_at: Timestamp,
     by: By,
     modality: Type.String({ description: 'Kind of content: image' }),
-    archive_format: literals('zip', 'tar', 'tar.gz'),
+    archive_format: literals('zip', 'tar', 'tar.gz', 'tar.zst'),
     bytes: Type.Integer({ description: 'Size of the archive as uploaded' }),
     sha256: Type.String({ description: 'SHA-256 of the archive as uploaded' }),
     examples: Type.Integer({ description: 'Examples kept, each content once' }),

@@ -8,8 +8,17 @@ function examples(...labels: [label: string, split?: Split][]): Example[] {
   return labels.map(([label, split]) => ({ ...rest, labels: [label], ...(split && { split }) }));
 }
 
+/** Without the names of examples. */
+const counted = (found: Example[]) => countClasses(found).map(({ names: _, ...rest }) => rest);
+
+t.test('three names stand beside each class', (t) => {
+  const found = ['1', '2', '3', '4'].map((name) => ({ ...examples(['a'])[0]!, name }));
+  t.same(countClasses(found)[0]!.names, ['1', '2', '3']);
+  t.end();
+});
+
 t.test('classes are counted, by code point, whatever they are called', (t) => {
-  t.same(countClasses(examples(['b'], ['__proto__'], ['🐈'], ['b'], ['\uffee'], ['B'])), [
+  t.same(counted(examples(['b'], ['__proto__'], ['🐈'], ['b'], ['\uffee'], ['B'])), [
     { label: 'B', examples: 1 },
     { label: '__proto__', examples: 1 },
     { label: 'b', examples: 2 },
@@ -21,7 +30,7 @@ t.test('classes are counted, by code point, whatever they are called', (t) => {
 
 t.test('splits are counted where there are any', (t) => {
   const found = examples(['a', 'train'], ['a', 'test'], ['b', 'train']);
-  t.same(countClasses(found), [
+  t.same(counted(found), [
     { label: 'a', examples: 2, splits: { train: 1, validation: 0, test: 1 } },
     { label: 'b', examples: 1, splits: { train: 1, validation: 0, test: 0 } },
   ]);
@@ -32,7 +41,7 @@ t.test('splits are counted where there are any', (t) => {
 
 t.test('an example with several labels counts in no class, and its classes are there', (t) => {
   const [one, two] = examples(['a'], ['b']);
-  t.same(countClasses([one!, { ...two!, labels: ['a', 'b'], conflict: true }]), [
+  t.same(counted([one!, { ...two!, labels: ['a', 'b'], conflict: true }]), [
     { label: 'a', examples: 1 },
     { label: 'b', examples: 0 },
   ]);

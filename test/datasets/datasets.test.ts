@@ -222,7 +222,7 @@ t.test('labels that other programs trip over are only labels', async (t) => {
   const dataset = await create(zip(await images(...labels.map((label) => `${label}/1.png`))));
   t.same(
     dataset.classes,
-    labels.map((label) => ({ label, examples: 1 })),
+    labels.map((label) => ({ label, examples: 1, names: [`${label}/1.png`] })),
   );
   t.same(
     (await datasets.open('default', dataset.id)).examples.map(({ labels: [label] }) => label),

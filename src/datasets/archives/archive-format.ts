@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { AppError } from '../../errors.js';
 import type { ArchiveFormat } from './archive.js';
+import { decompressor, READS_ZSTD } from './decompressor.js';
 import { ReadAhead } from './read-ahead.js';
 import { findZip, partOfSplitZip } from './zip-bounds.js';
 
@@ -15,13 +15,15 @@ const BLOCK = 512;
 /** With it begins the first file of a zip that was split: `PK\7\8`. */
 const SPLIT_MARKER = 0x08074b50;
 
+const ZSTD = Buffer.from('28b52ffd', 'hex');
+
 /** Formats that people send and that are not read here, by their first bytes. */
 const OTHERS: [name: string, magic: Buffer][] = [
   ['bzip2', Buffer.from('BZh')],
   ['xz', Buffer.from('fd377a585a00', 'hex')],
   ['7z', Buffer.from('377abcaf271c', 'hex')],
   ['RAR', Buffer.from('Rar!')],
-  ['Zstandard', Buffer.from('28b52ffd', 'hex')],
+  ['Zstandard', ZSTD],
 ];
 
 /**
@@ -34,8 +36,12 @@ export async function recogniseFormat(path: string): Promise<ArchiveFormat> {
   if (isZip(block)) return 'zip';
   if (isTar(block)) return 'tar';
   if (isGzip(block)) {
-    if (isTar(await firstInflatedBlock(path))) return 'tar.gz';
+    if (isTar(await firstInflatedBlock(path, 'tar.gz'))) return 'tar.gz';
     throw new AppError('not_an_archive', `This is gzip, but no tar lies in it. ${ACCEPTED}`);
+  }
+  if (READS_ZSTD && block.subarray(0, ZSTD.length).equals(ZSTD)) {
+    if (isTar(await firstInflatedBlock(path, 'tar.zst'))) return 'tar.zst';
+    throw new AppError('not_an_archive', `This is Zstandard, but no tar lies in it. ${ACCEPTED}`);
   }
   if (block.length >= 4 && block.readUInt32LE(0) === SPLIT_MARKER) throw partOfSplitZip();
   if (await hasZip(path)) return 'zip';
@@ -94,10 +100,10 @@ async function firstBlock(path: string): Promise<Buffer> {
   }
 }
 
-async function firstInflatedBlock(path: string): Promise<Buffer> {
+async function firstInflatedBlock(path: string, format: 'tar.gz' | 'tar.zst'): Promise<Buffer> {
   let block = Buffer.alloc(0);
   try {
-    await pipeline(createReadStream(path), createGunzip({ chunkSize: 1024 }), async (inflated) => {
+    await pipeline(createReadStream(path), decompressor(format, 1024)!, async (inflated: AsyncIterable<Buffer>) => {
       for await (const chunk of inflated) {
         block = Buffer.concat([block, chunk]);
         if (block.length >= BLOCK) return;
@@ -106,7 +112,11 @@ async function firstInflatedBlock(path: string): Promise<Buffer> {
   } catch (error) {
     // Leaving early ends the pipeline with an error of its own.
     if (block.length >= BLOCK) return block.subarray(0, BLOCK);
-    throw new AppError('archive_damaged', 'The gzip data is damaged or cut off.', { cause: error });
+    throw new AppError(
+      'archive_damaged',
+      `The ${format === 'tar.gz' ? 'gzip' : 'Zstandard'} data is damaged or cut off.`,
+      { cause: error },
+    );
   }
   return block.subarray(0, BLOCK);
 }

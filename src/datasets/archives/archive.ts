@@ -6,7 +6,7 @@
 import { AppError } from '../../errors.js';
 import type { CodePage } from './code-page.js';
 
-export type ArchiveFormat = 'zip' | 'tar' | 'tar.gz';
+export type ArchiveFormat = 'zip' | 'tar' | 'tar.gz' | 'tar.zst';
 
 export interface ArchiveLimits {
   /** Most entries, folders and links included. */

@@ -25,5 +25,5 @@ export async function* readArchives(
  */
 export function readArchive(path: string, format: ArchiveFormat, limits: ArchiveLimits): AsyncGenerator<ArchiveEntry> {
   if (format === 'zip') return readZip(path, limits);
-  return readTar(path, { ...limits, gzip: format === 'tar.gz' });
+  return readTar(path, { ...limits, format });
 }

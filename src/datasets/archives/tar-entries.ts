@@ -1,17 +1,18 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
 import { AppError } from '../../errors.js';
 import {
   type ArchiveEntry,
+  type ArchiveFormat,
   type ArchiveLimits,
   maxUnpackedBytes,
   type Refusal,
   sentence,
   tooManyEntries,
 } from './archive.js';
+import { decompressor } from './decompressor.js';
 import { entryName } from './entry-name.js';
 
 const BLOCK = 512;
@@ -28,7 +29,7 @@ const KINDS = new Map<Header['type'] | null, string>([
 ]);
 
 export interface TarOptions extends ArchiveLimits {
-  gzip: boolean;
+  format: Exclude<ArchiveFormat, 'zip'>;
 }
 
 /**
@@ -44,9 +45,8 @@ export async function* readTar(path: string, options: TarOptions): AsyncGenerato
   const meter = { bytes: 0 };
   const limit = limitGrowth(meter, archiveBytes, options);
   const source = createReadStream(path, { highWaterMark: CHUNK_BYTES });
-  const feeding = options.gzip
-    ? pipeline(source, createGunzip({ chunkSize: CHUNK_BYTES }), limit, sink)
-    : pipeline(source, limit, sink);
+  const unpack = decompressor(options.format, CHUNK_BYTES);
+  const feeding = unpack ? pipeline(source, unpack, limit, sink) : pipeline(source, limit, sink);
   // It is awaited below; until then a failure must not count as unhandled.
   feeding.catch(() => undefined);
   let entries = 0;

@@ -12,6 +12,8 @@ import { splitNamed } from './split-names.js';
 export interface FolderLayout {
   kind: 'class_folders' | 'split_folders';
   root: string;
+  /** The folders that name splits. */
+  splits?: Map<string, Split>;
   /** One for each path given, in the same order. */
   places: (Place | Refusal)[];
   warnings: string[];
@@ -36,6 +38,8 @@ const NO_FOLDER: Refusal = {
 
 /** Folders between a class and its files, as in Tiny ImageNet, and folders that are no class where they are the only one. */
 const GENERIC = /^(images?|imgs?|photos?|pictures?|pics|jpe?gs?|pngs?|jpegimages|data|files)$/i;
+/** A numbered part of a whole: `fold_1`, `images_001`. */
+const PART = /(^|\/)(folds?|batch|part|chunk|shard|images?|img|group|kfold|cv)[\s._-]*\d+(?=\/|$)/gi;
 /** Names by which tools mark what nobody has labelled. */
 const UNLABELLED = /^(no[_ -]?labels?|un-?label+ed|not[_ -]label+ed)$/i;
 
@@ -54,6 +58,7 @@ export function readClassFolders({ names, words, digests, splits }: FolderInput)
     found ? folders.map((path) => withoutRepeated(path, found.parent.length)) : folders,
   );
   const rootDepth = found ? found.parent.length + 1 : classRoot(paths);
+  const generic = found && genericOutsideTraining(paths, found, rootDepth);
   const places = paths.map((path): Place | Refusal => {
     const beside = found && besideSplits(path, found);
     if (beside) return beside;
@@ -61,6 +66,9 @@ export function readClassFolders({ names, words, digests, splits }: FolderInput)
     const label = path.at(-1)!;
     if (UNLABELLED.test(label)) return { code: 'unlabelled', reason: `Its folder ${label} says that it has no label.` };
     const split = found?.splits.get(path[found.parent.length]!);
+    if (split !== 'train' && generic?.has(label)) {
+      return { code: 'unlabelled', reason: `Its folder ${label} is no class of the training part.` };
+    }
     return labelFault(label) ?? { label, ...(split && { split }) };
   });
   const placed = places.flatMap((place, i): Placed[] =>
@@ -68,14 +76,20 @@ export function readClassFolders({ names, words, digests, splits }: FolderInput)
   );
   refuseUnlabelled(places, placed, { names, words });
   refuseHiddenClasses(places, paths, placed, digests);
-  refuseAmbiguity(placed, found?.parent.length);
+  const numbered = refuseAmbiguity(placed, found?.parent.length);
   const root = found ? found.parent : commonPrefix(placed.map(({ path }) => path.slice(0, -1)));
   const joined = joinCutLabels(places);
   return {
     kind: found ? 'split_folders' : 'class_folders',
     root: root.join('/'),
+    ...(found && { splits: found.splits }),
     places: joined.places,
-    warnings: [...leftOutWarnings(places, folders, words), ...depthWarnings(placed, rootDepth), ...joined.warnings],
+    warnings: [
+      ...leftOutWarnings(places, folders, words),
+      ...depthWarnings(placed, rootDepth),
+      ...numberedWarnings(numbered),
+      ...joined.warnings,
+    ],
   };
 }
 
@@ -89,6 +103,17 @@ function withoutGenericFolders(paths: string[][]): string[][] {
   return paths.map((path) =>
     GENERIC.test(path.at(-1) ?? '') && classes.includes(path.slice(0, -1).join('/')) ? path.slice(0, -1) : path,
   );
+}
+
+/** Names such as `images` that stand below held-out splits only, while the training part has classes. */
+function genericOutsideTraining(paths: string[][], { parent, splits }: SplitFolders, rootDepth: number): Set<string> {
+  const labels = { train: new Set<string>(), held: new Set<string>() };
+  for (const path of paths) {
+    const split = splits.get(path[parent.length] ?? '');
+    if (split && path.length > rootDepth) labels[split === 'train' ? 'train' : 'held'].add(path.at(-1)!);
+  }
+  if (labels.train.size < 2) return new Set();
+  return new Set([...labels.held].filter((label) => GENERIC.test(label) && !labels.train.has(label)));
 }
 
 function besideSplits(path: string[], { parent, splits }: SplitFolders): Refusal | undefined {
@@ -163,15 +188,30 @@ function refuseHiddenClasses(
   }
 }
 
-/** The same label under two parents is either one class or two, and only the sender knows. */
-function refuseAmbiguity(placed: Placed[], depth: number | undefined): void {
-  const seen = new Map<string, { parent: string; path: string }>();
+/**
+ * The same label under two parents is either one class or two, and only the sender knows; parents that are numbered parts of
+ * one whole, such as `fold_1` and `fold_2`, hold the same classes.
+ * @returns those parts
+ */
+function refuseAmbiguity(placed: Placed[], depth: number | undefined): Set<string> {
+  const seen = new Map<string, { parent: string; whole: string; path: string }>();
+  const numbered = new Set<string>();
   for (const { label, path } of placed) {
     const parent = path.filter((_, i) => i !== depth && i < path.length - 1).join('/');
     const known = seen.get(label);
-    if (known === undefined) seen.set(label, { parent, path: path.join('/') });
-    else if (known.parent !== parent) throw ambiguous(label, [known.path, path.join('/')]);
+    const whole = parent.replace(PART, (_, before, word) => `${before}${word}`);
+    if (known === undefined) seen.set(label, { parent, whole, path: path.join('/') });
+    else if (known.parent !== parent) {
+      if (known.whole !== whole) throw ambiguous(label, [known.path, path.join('/')]);
+      numbered.add(known.parent).add(parent);
+    }
   }
+  return numbered;
+}
+
+function numberedWarnings(parts: Set<string>): string[] {
+  if (parts.size === 0) return [];
+  return [`The folders ${nameSome([...parts])} hold the same classes, and their files were joined.`];
 }
 
 function ambiguous(label: string, folders: [string, string]): AppError {

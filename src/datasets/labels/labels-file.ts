@@ -4,7 +4,7 @@ import { labelFault, normalise, type Place } from './label.js';
 import { nameSome } from './name-some.js';
 import type { FoundBy, PathIndex } from './path-index.js';
 import type { Table, TableRow } from './read-table.js';
-import { type Columns, splitOf } from './table-columns.js';
+import { type Columns, promisesSplits, splitOf } from './table-columns.js';
 
 /** What a table says of the files of the archive. */
 export interface LabelsFile {
@@ -15,6 +15,8 @@ export interface LabelsFile {
   /** Rows that say nothing of a file. */
   refused: RefusedFile[];
   columns: Pick<Columns, 'used' | 'unused' | 'sure'>;
+  /** The column that names splits, if one does. */
+  splitColumn?: string;
   warnings: string[];
 }
 
@@ -27,6 +29,7 @@ const PLURAL = /^(tags|labels|classes|attributes|categories|finding[ _]labels)$/
 export function readLabels(table: Table, columns: Columns, index: PathIndex): LabelsFile {
   const { name } = table;
   const file: LabelsFile = { name, rows: new Map(), refused: [], columns, warnings: [...table.warnings] };
+  if (columns.split !== undefined) file.splitColumn = table.header?.[columns.split] ?? `column ${columns.split + 1}`;
   for (const { line, reason } of table.faults) file.refused.push(badRow(name, line, reason));
   const places = placesOf(table, columns);
   const missing: string[] = [];
@@ -74,7 +77,7 @@ function take({ name, rows, refused }: LabelsFile, { line }: TableRow, path: str
 
 /** @returns what a row says of its file */
 function placesOf(table: Table, columns: Columns): (row: TableRow) => Place | Refusal {
-  const { label, oneHot, split } = columns;
+  const { label, oneHot, split, splits } = columns;
   // pandas writes whole numbers as 0.0 where one is missing.
   const whole =
     label !== undefined && table.rows.every(({ cells }) => /^(\d+(\.0+)?)?$/.test((cells[label] ?? '').trim()));
@@ -91,7 +94,7 @@ function placesOf(table: Table, columns: Columns): (row: TableRow) => Place | Re
     if (fault) return fault;
     const word = split === undefined ? '' : (row.cells[split] ?? '').trim();
     if (word === '') return { label: found };
-    const named = splitOf(table.header?.[split!], word);
+    const named = splitOf(table.header?.[split!], word, splits);
     if (named) return { label: found, split: named };
     return { code: 'bad_row', reason: `${JSON.stringify(word)} is no split; use train, validation or test.` };
   };
@@ -121,8 +124,17 @@ function missingWarning(name: string, missing: string[]): string[] {
   return [`${name} lists ${listed} not in the archive: ${nameSome(missing)}.`];
 }
 
-function columnWarnings({ name }: Table, { unused }: Columns): string[] {
-  return unused.length === 0 ? [] : [`Columns of ${name} that were not used: ${nameSome(unused)}.`];
+function columnWarnings({ name, header, rows }: Table, { split, unused }: Columns): string[] {
+  const warnings = unused.length === 0 ? [] : [`Columns of ${name} that were not used: ${nameSome(unused)}.`];
+  const promising = split === undefined ? unused.find(promisesSplits) : undefined;
+  if (promising === undefined) return warnings;
+  const place = header?.indexOf(promising) ?? -1;
+  const values = [...new Set(rows.map(({ cells }) => cells[place] ?? '').filter(Boolean))];
+  const told = JSON.stringify({ columns: { split: promising }, splits: { [values[0] ?? '']: 'test' } });
+  return [
+    ...warnings,
+    `The column ${promising} of ${name} names no splits: its values are ${nameSome(values)}. To use it, say what each value means, with the form field layout=${told}.`,
+  ];
 }
 
 /** Several labels in one cell would silently become a class of their own. */

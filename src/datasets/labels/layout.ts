@@ -2,12 +2,12 @@
  * labels/ decides label and split of each file, from folders, from a table or from names, by paths alone. Whether a file is
  * content, and what equal contents become, is for datasets/; how an archive is read, for archives/.
  */
-import type { Modality } from '../../backbones/modality.js';
 import { AppError } from '../../errors.js';
-import type { DatasetLayout, LayoutWanted, RefusedFile } from '../../schemas/datasets.js';
-import type { Refusal } from '../archives/archive.js';
+import type { LayoutWanted } from '../../schemas/datasets.js';
 import { type FolderLayout, readClassFolders } from './class-folders.js';
-import type { Place } from './label.js';
+import type { LayoutInput, ResolvedLayout, TableFile } from './contract.js';
+import { foreignFormats } from './foreign-formats.js';
+import { tablesBesideFolders } from './tables-beside-folders.js';
 import { giveClassNames } from './class-names.js';
 import { type LabelsFile, readLabels } from './labels-file.js';
 import { readLabelsInNames } from './labels-in-names.js';
@@ -15,38 +15,6 @@ import { readListedLabels } from './listed-labels.js';
 import { PathIndex } from './path-index.js';
 import { readTable, type Table } from './read-table.js';
 import { findColumns, promisesLabels } from './table-columns.js';
-
-/** A file that may be a table of labels. */
-export interface TableFile {
-  name: string;
-  bytes: Buffer;
-  /** Its name says that it is one: `labels.csv`, `metadata.csv`, `metadata.jsonl`. */
-  canonical: boolean;
-}
-
-export interface LayoutInput {
-  /** Paths of the files that were taken, in the archive's order. */
-  names: string[];
-  /** SHA-256 of each of them. */
-  digests?: string[];
-  tables: TableFile[];
-  /** Paths of all entries of the archive (NFC), taken or not. */
-  paths: ReadonlySet<string>;
-  modality: Pick<Modality, 'words' | 'mayBeContent'>;
-  /** What the sender says; it overrules every guess. */
-  wanted?: LayoutWanted;
-}
-
-export interface ResolvedLayout {
-  layout: DatasetLayout;
-  /** Label and split, or why there is none, for each of `names`. */
-  places: (Place | Refusal)[];
-  /** Faults of the tables themselves. */
-  refused: RefusedFile[];
-  warnings: string[];
-  /** Paths of the tables that were used. */
-  tables: string[];
-}
 
 /** A table, and what it is good for. */
 interface Judged {
@@ -73,13 +41,17 @@ export async function resolveLayout(input: LayoutInput): Promise<ResolvedLayout>
     return byFolders(input, judged);
   }
   const told = wanted.kind === 'table' || wanted.table !== undefined;
+  if (!told) {
+    const beside = tablesBesideFolders(input, usable, tryFolders);
+    if (beside) return beside;
+  }
   const guessed = usable.every(({ columns }) => !columns.sure);
   const folders = guessed && !told ? tryFolders(input) : undefined;
   if (folders && new Set(folders.places.flatMap((place) => ('label' in place ? [place.label] : []))).size > 1) {
     const warning = `${usable[0]!.name} may hold labels, too, in ${usable[0]!.columns.used.join(', ')}; the folders were taken. To take the table, send the form field layout={"table":${JSON.stringify(usable[0]!.name)}}.`;
     return { ...folders, warnings: [...folders.warnings, warning] };
   }
-  const { root, tables, places, refused, warnings, columns } = readListedLabels({
+  const { root, tables, places, refused, warnings, columns, splitFrom } = readListedLabels({
     names,
     files: usable,
     words: modality.words,
@@ -96,6 +68,7 @@ export async function resolveLayout(input: LayoutInput): Promise<ResolvedLayout>
       labels_file: tables.join(', '),
       columns_used: columns.used,
       columns_unused: columns.unused,
+      ...(splitFrom !== undefined && { split_from: splitFrom }),
     },
     places: named.places,
     refused,
@@ -134,9 +107,17 @@ function byFolders(input: LayoutInput, judged: Judged[]): ResolvedLayout {
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'no_labels') throw error;
     if (ambiguous) throw ambiguous;
-    const why = [...told, ...foreignFormats(input.tables)];
+    const why = [...told, ...foreignFormats(input.tables, names, input.paths)];
     if (why.length === 0) throw error;
     throw new AppError('no_labels', `${why.join(' ')} ${error.message}`, { details: error.details });
+  }
+  const foreign = foreignFormats(input.tables, names, input.paths);
+  const labels = new Set(found.places.flatMap((place) => ('label' in place ? [place.label] : [])));
+  if (foreign.length > 0 && labels.size < 2 && wanted?.kind !== 'folders') {
+    throw new AppError(
+      'no_labels',
+      `${foreign.join(' ')} The folders give one class only, ${[...labels].map((label) => JSON.stringify(label)).join()}. Put the files of each class into a folder named after it, or add a labels.csv with the columns file_name,label.`,
+    );
   }
   const named = giveClassNames(
     found.places,
@@ -156,12 +137,17 @@ function byFolders(input: LayoutInput, judged: Judged[]): ResolvedLayout {
   const warnings = [
     ...found.warnings,
     ...named.warnings,
+    ...foreign.map((what) => `${what} The folders were taken as classes.`),
     ...unused.map((why) => `${why} The folders were taken as classes.`),
   ];
   if (ambiguous && !ambiguous.message.startsWith(named.by ?? ' '))
     warnings.push(`${ambiguous.message} The folders were taken as classes.`);
   return {
-    layout: { kind: found.kind, root: found.root },
+    layout: {
+      kind: found.kind,
+      root: found.root,
+      ...(found.splits && { split_from: `the folders ${[...found.splits.keys()].join(', ')}` }),
+    },
     places: named.places,
     refused: [],
     warnings,
@@ -183,6 +169,7 @@ async function judgeTables({ names, tables, paths, modality, wanted = {} }: Layo
   if (chosen.length === 0) return [];
   const index = new PathIndex(paths);
   const taken = new Set(names);
+  const folders = new Set([...paths].flatMap((path) => path.split('/').slice(0, -1)));
   const judged: Judged[] = [];
   for (const file of chosen) {
     if (/\.json$/i.test(file.name)) continue;
@@ -195,7 +182,7 @@ async function judgeTables({ names, tables, paths, modality, wanted = {} }: Layo
       if (wanted.table === undefined && /submission/i.test(file.name))
         throw unusable(file.name, 'its name says that it is the form of a submission');
       table = await readTable(file.name, file.bytes, isFile, wanted);
-      const columns = findColumns(table, index, wanted.columns);
+      const columns = findColumns(table, index, { wanted: wanted.columns, splits: wanted.splits, folders });
       if ('unusable' in columns) throw unusable(file.name, columns.unusable, table);
       const listed = readLabels(table, columns, index);
       if (![...listed.rows].some(([path, row]) => 'label' in row && taken.has(path))) {
@@ -223,15 +210,4 @@ function noTable({ tables, wanted = {} }: LayoutInput, judged: Judged[]): AppErr
     'no_labels',
     `The archive has no table${wanted.table === undefined ? '' : ` ${wanted.table}`}. ${found === '' ? 'It has none at all.' : `It has ${found}.`}`,
   );
-}
-
-/** Formats of annotations that are not read here, called by their names. */
-function foreignFormats(tables: TableFile[]): string[] {
-  return tables.flatMap(({ name, bytes }) => {
-    if (!/\.json$/i.test(name)) return [];
-    const start = bytes.toString('utf8', 0, Math.min(bytes.length, 1024 * 1024));
-    const coco =
-      ['"images"', '"annotations"', '"categories"'].every((key) => bytes.includes(key)) && start.trim().startsWith('{');
-    return coco ? [`${name} holds COCO annotations, which are not read here.`] : [];
-  });
 }

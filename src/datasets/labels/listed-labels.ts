@@ -16,6 +16,8 @@ export interface ListedLayout {
   refused: RefusedFile[];
   warnings: string[];
   columns: Pick<LabelsFile['columns'], 'used' | 'unused'>;
+  /** What names the splits; undefined: nothing does. */
+  splitFrom: string | undefined;
 }
 
 export interface ListedInput {
@@ -51,11 +53,24 @@ export function readListedLabels({ names, files: found, words }: ListedInput): L
     places: refuseWithoutSplit(places),
     refused: files.flatMap(({ refused }) => refused),
     warnings: [...warnings, ...files.flatMap((file) => file.warnings), ...unlistedWarning(unlisted, files, words)],
+    splitFrom: splitSource(files, { rows, fileSplits, folderSplit: folderSplit !== undefined }),
     columns: {
       used: [...new Set(files.flatMap(({ columns }) => columns.used))],
       unused: [...new Set(files.flatMap(({ columns }) => columns.unused))],
     },
   };
+}
+
+/** What names the splits, in words. */
+function splitSource(
+  files: LabelsFile[],
+  found: { rows: LabelsFile['rows']; fileSplits: Map<string, Split | undefined>; folderSplit: boolean },
+): string | undefined {
+  const names = nameSome(files.map(({ name }) => name));
+  const column = files.find(({ splitColumn }) => splitColumn !== undefined)?.splitColumn;
+  if (column !== undefined && hasSplits(found.rows)) return `the column ${column} of ${names}`;
+  if ([...found.fileSplits.values()].some(Boolean)) return `the places or names of ${names}`;
+  return found.folderSplit ? 'the folders of the files' : undefined;
 }
 
 /** Tables whose names are known count before others; of those that are left, none may speak of another one's files. */

@@ -13,6 +13,8 @@ export interface Columns {
   /** Columns of 0 and 1, one for each class. */
   oneHot?: { column: number; label: string }[];
   split?: number;
+  /** What the sender says of values of that column. */
+  splits?: Record<string, Split>;
   /** Whether a header or the sender says so: otherwise the labels are the only column that could hold some. */
   sure: boolean;
   /** Names of the columns that were used, and of those that were not. */
@@ -27,6 +29,15 @@ export interface ColumnsWanted {
   /** One-hot columns. */
   labels?: (string | number)[];
   split?: string | number;
+}
+
+/** What helps to find columns beside their names. */
+export interface ColumnHints {
+  wanted?: ColumnsWanted | undefined;
+  /** What the sender says of values of the column of splits. */
+  splits?: Record<string, Split> | undefined;
+  /** Names of the folders of the archive: a column that holds nothing else holds classes. */
+  folders?: ReadonlySet<string>;
 }
 
 /** Words for a column of labels, the surest first. Those of numbers come last: a name beside them is better. */
@@ -58,7 +69,7 @@ const ROWS_LOOKED_AT = 500;
 export function findColumns(
   table: Table,
   index: PathIndex,
-  wanted: ColumnsWanted = {},
+  { wanted = {}, splits, folders }: ColumnHints = {},
 ): Columns | { unusable: string } {
   const width = Math.max(
     table.header?.length ?? 0,
@@ -68,10 +79,10 @@ export function findColumns(
   const columns = Array.from({ length: width }, (_, i) => i).filter((i) => !table.header || table.header[i]);
   const file = placeOf(table, wanted.file) ?? fileColumn(table, index, columns);
   if (file === undefined) return { unusable: 'no column of it names files of the archive' };
-  const split = placeOf(table, wanted.split) ?? splitColumn(table, columns, file);
+  const split = placeOf(table, wanted.split) ?? splitColumn(table, columns, file, splits);
   const rest = columns.filter((i) => i !== file && i !== split);
   const nameOf = (i: number) => table.header?.[i] ?? `column ${i + 1}`;
-  const labelling = labelColumns(table, rest, wanted);
+  const labelling = labelColumns(table, rest, wanted, folders);
   if ('unusable' in labelling) return labelling;
   const taken = new Set([file, ...(split === undefined ? [] : [split]), ...labelling.taken]);
   return {
@@ -79,6 +90,7 @@ export function findColumns(
     ...labelling.found,
     sure: labelling.sure,
     ...(split !== undefined && { split }),
+    ...(splits && { splits }),
     used: [...taken].map(nameOf),
     unused: columns.filter((i) => !taken.has(i)).map(nameOf),
   };
@@ -104,6 +116,11 @@ export function promisesLabels({ header = [] }: Pick<Table, 'header'>): boolean 
   );
 }
 
+/** Whether a column is called as one of splits is. */
+export function promisesSplits(header: string): boolean {
+  return rank(SPLIT_WORDS, header) !== undefined;
+}
+
 /** The column whose cells name the most files; a known header decides between equals. */
 function fileColumn(table: Table, index: PathIndex, columns: number[]): number | undefined {
   const folder = table.name.split('/').slice(0, -1).join('/');
@@ -124,19 +141,24 @@ function fileColumn(table: Table, index: PathIndex, columns: number[]): number |
   return undefined;
 }
 
-function splitColumn(table: Table, columns: number[], file: number): number | undefined {
+function splitColumn(table: Table, columns: number[], file: number, given?: Record<string, Split>): number | undefined {
   const isSplit = (column: number) => {
     const cells = sample(table.rows, ROWS_LOOKED_AT).map(({ cells }) => cells[column] ?? '');
     const told = cells.filter((cell) => cell !== '');
-    const known = told.filter((cell) => splitOf(table.header?.[column], cell) !== undefined);
+    const known = told.filter((cell) => splitOf(table.header?.[column], cell, given) !== undefined);
     if (table.header) return known.length > 0 && rank(SPLIT_WORDS, table.header[column]) !== undefined;
     return told.length > 0 && known.length === told.length;
   };
   return columns.find((column) => column !== file && isSplit(column));
 }
 
-/** The split that a cell names, under the header of its column. */
-export function splitOf(header: string | undefined, cell: string): Split | undefined {
+/** The split that a cell names, under the header of its column. @param given what the sender says of values */
+export function splitOf(
+  header: string | undefined,
+  cell: string,
+  given: Record<string, Split> = {},
+): Split | undefined {
+  if (Object.hasOwn(given, cell)) return given[cell];
   const word = plain(header ?? '');
   if (word === 'is_valid' || word === 'is_test') {
     const yes = word === 'is_valid' ? 'validation' : 'test';
@@ -148,7 +170,12 @@ export function splitOf(header: string | undefined, cell: string): Split | undef
 
 type Labelling = { found: Pick<Columns, 'label' | 'oneHot'>; taken: number[]; sure: boolean } | { unusable: string };
 
-function labelColumns(table: Table, rest: number[], wanted: ColumnsWanted): Labelling {
+function labelColumns(
+  table: Table,
+  rest: number[],
+  wanted: ColumnsWanted,
+  folders: ReadonlySet<string> = new Set(),
+): Labelling {
   const oneHot = (columns: number[]): Labelling => ({
     found: { oneHot: columns.map((column) => ({ column, label: table.header?.[column] ?? `column ${column + 1}` })) },
     taken: columns,
@@ -168,6 +195,8 @@ function labelColumns(table: Table, rest: number[], wanted: ColumnsWanted): Labe
   if (bits.length > 1) return oneHot(bits);
   const classes = rest.filter((column) => mayBeLabels(cells(column)));
   if (classes.length === 1) return single(classes[0]!, false);
+  const ofFolders = classes.filter((column) => cells(column).every((cell) => cell === '' || folders.has(cell)));
+  if (ofFolders.length === 1) return single(ofFolders[0]!);
   if (classes.length === 0) return { unusable: 'no column of it holds labels' };
   const names = classes.map((column) => table.header?.[column] ?? `column ${column + 1}`);
   throw new AppError(

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { mayBeImage } from '../../../src/backbones/image/names.js';
-import { type LayoutInput, resolveLayout } from '../../../src/datasets/labels/layout.js';
+import type { LayoutInput } from '../../../src/datasets/labels/contract.js';
+import { resolveLayout } from '../../../src/datasets/labels/layout.js';
 import type { LayoutWanted } from '../../../src/schemas/datasets.js';
 
 interface Archive {
@@ -10,11 +11,13 @@ interface Archive {
   tables?: Record<string, string>;
   /** Names of images whose bytes are those of another one. */
   copies?: Record<string, string>;
+  /** Paths of files of other kinds. */
+  others?: string[];
   wanted?: LayoutWanted;
 }
 
 /** How an archive is understood, in short: path to label, split:label or !code. */
-async function understood({ names, tables = {}, copies = {}, wanted }: Archive) {
+async function understood({ names, tables = {}, copies = {}, others = [], wanted }: Archive) {
   const canonical = /(^|\/)(labels\.csv|metadata\.(csv|jsonl))$/;
   const input: LayoutInput = {
     names,
@@ -24,7 +27,7 @@ async function understood({ names, tables = {}, copies = {}, wanted }: Archive) 
       bytes: Buffer.from(text),
       canonical: canonical.test(name),
     })),
-    paths: new Set([...names, ...Object.keys(tables)]),
+    paths: new Set([...names, ...others, ...Object.keys(tables)]),
     modality: { words: { one: 'image', many: 'images' }, mayBeContent: mayBeImage },
     ...(wanted && { wanted }),
   };
@@ -64,6 +67,63 @@ const readings: [what: string, archive: Archive, places: string[], says?: RegExp
       },
     },
     ['train:daisy', 'train:rose', 'validation:daisy'],
+  ],
+  [
+    'class folders for training and a table for validation, as in Tiny ImageNet',
+    {
+      names: [
+        'tiny/train/n01/images/n01_0.JPEG',
+        'tiny/train/n01/images/n01_1.JPEG',
+        'tiny/train/n02/images/n02_0.JPEG',
+        'tiny/val/images/val_0.JPEG',
+        'tiny/val/images/val_1.JPEG',
+        'tiny/val/images/val_2.JPEG',
+        'tiny/val/images/val_3.JPEG',
+        'tiny/test/images/test_0.JPEG',
+      ],
+      tables: {
+        'tiny/val/val_annotations.txt':
+          'val_0.JPEG\tn01\t0\t32\t44\t62\nval_1.JPEG\tn02\t52\t55\t57\t59\nval_2.JPEG\tn01\t0\t32\t44\t62\nval_3.JPEG\tn02\t52\t55\t57\t59',
+        'tiny/wnids.txt': 'n01\nn02',
+      },
+    },
+    [
+      ...['train:n01', 'train:n01', 'train:n02'],
+      ...['validation:n01', 'validation:n02', 'validation:n01', 'validation:n02', '!unlabelled'],
+    ],
+    /for training are those of the folders; tiny\/val\/val_annotations.txt labels what is held out/,
+  ],
+  [
+    'class folders for training, and a table of the test part beside a flat folder',
+    {
+      names: ['Train/0/a.png', 'Train/1/b.png', 'Test/c.png', 'Test/d.png'],
+      tables: { 'Test.csv': 'Width,ClassId,Path\n30,0,Test/c.png\n31,1,Test/d.png' },
+    },
+    ['train:0', 'train:1', 'test:0', 'test:1'],
+  ],
+  [
+    'folds hold the same classes',
+    { names: ['fold_1/cat/a.png', 'fold_2/cat/b.png', 'fold_1/dog/c.png', 'fold_2/dog/d.png'] },
+    ['cat', 'cat', 'dog', 'dog'],
+    /fold_1, fold_2 hold the same classes/,
+  ],
+  [
+    'a column of folds is named, and how to use it',
+    {
+      names: ['i/a.png', 'i/b.png', 'i/c.png', 'i/d.png'],
+      tables: { 'train.csv': 'image,label,fold\na.png,x,0\nb.png,y,0\nc.png,x,1\nd.png,y,1' },
+    },
+    ['x', 'y', 'x', 'y'],
+    /fold of train.csv names no splits: its values are 0, 1.*"splits":{"0":"test"}/,
+  ],
+  [
+    'a column of folds is used as the sender says',
+    {
+      names: ['i/a.png', 'i/b.png', 'i/c.png', 'i/d.png'],
+      tables: { 'train.csv': 'image,label,fold\na.png,x,0\nb.png,y,0\nc.png,x,1\nd.png,y,1' },
+      wanted: { columns: { split: 'fold' }, splits: { 0: 'test', 1: 'train' } },
+    },
+    ['test:x', 'test:y', 'train:x', 'train:y'],
   ],
   [
     'an export of Label Studio',
@@ -274,6 +334,33 @@ const refusals: [what: string, archive: Archive, code: string, says: RegExp][] =
     { names: ['1.jpg', '2.jpg'], tables: { 'instances.json': '{"images":[],"annotations":[],"categories":[]}' } },
     'no_labels',
     /instances\.json holds COCO annotations/,
+  ],
+  [
+    'boxes of YOLO beside images',
+    {
+      names: ['train/images/1.jpg', 'train/images/2.jpg', 'valid/images/3.jpg'],
+      tables: {
+        'train/labels/1.txt': '0 0.5 0.5 0.2 0.3\n1 0.1 0.2 0.3 0.4\n',
+        'valid/labels/3.txt': '0 0.5 0.5 0.25 1',
+      },
+    },
+    'no_labels',
+    /train\/labels\/1\.txt, valid\/labels\/3\.txt.*YOLO, which are not read here/,
+  ],
+  [
+    'annotations of Pascal VOC',
+    { names: ['JPEGImages/1.jpg', 'JPEGImages/2.jpg'], others: ['Annotations/1.xml', 'Annotations/2.xml'] },
+    'no_labels',
+    /Annotations\/1\.xml.*Pascal VOC/,
+  ],
+  [
+    'a table of the test part whose classes are not those of the folders for training',
+    {
+      names: ['train/cat/1.jpg', 'train/dog/2.jpg', 'test/3.jpg', 'test/4.jpg'],
+      tables: { 'test.csv': 'file,label\ntest/3.jpg,0\ntest/4.jpg,1' },
+    },
+    'ambiguous_layout',
+    /test\.csv labels what is held out with names that no folder for training has: 0, 1\. The folders are cat, dog/,
   ],
   [
     'a second tree that is no copy',
