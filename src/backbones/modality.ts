@@ -55,6 +55,11 @@ export interface Modality<P = unknown, S = unknown> {
    * colour all over`. Undefined: nothing. Absent: nothing is ever odd.
    */
   odd?(facts: Record<string, number>): string | undefined;
+  /**
+   * A backbone that does better than this one, if one is known: installed already, or one command away.
+   * @param installed ids of those that are there
+   */
+  stronger?(card: BackboneCard, installed: string[]): { backbone: string; sentence: string } | undefined;
   /** Draw the `copy`-th variation of an example; it depends on the arguments alone. Absent: examples are not varied. */
   vary?(settings: Augmentation, sha256: string, copy: number): Variation;
   /** Absent: only equal bytes are copies. */

@@ -13,6 +13,7 @@ import type { IntakeInput, JobOutput, TrainInput } from '../schemas/jobs.js';
 import { openStorage } from '../storage/open-storage.js';
 import { backbonesOptions, datasetsOptions } from './composition.js';
 import { understood } from './intake-rules.js';
+import { published } from './training-rules.js';
 
 const tell = (message: JobMessage, then: () => void = () => undefined) => {
   if (process.connected) process.send!(message, then);
@@ -51,7 +52,8 @@ async function train({ tenant, id, input }: JobRecord, config: Config): Promise<
   backbones.load(backbone).catch(() => undefined);
   const { runTraining } = await import('../training/run-training.js');
   const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
-  const { version, accuracy } = await runTraining({
+  const warnings: string[] = [];
+  const manifest = await runTraining({
     tenant,
     job: id,
     dataset,
@@ -61,10 +63,13 @@ async function train({ tenant, id, input }: JobRecord, config: Config): Promise<
     backbones,
     cache,
     onProgress: (progress) => tell({ type: 'progress', progress }),
-    onEvent: (event) => tell({ type: 'event', event }),
+    onEvent: (event) => {
+      if (event.type === 'warning') warnings.push(event.message);
+      tell({ type: 'event', event });
+    },
   });
   await cache.close();
-  return { version, accuracy };
+  return { ...published(manifest), ...(warnings.length > 0 && { warnings }) };
 }
 
 /** Progress is told at most so often. */

@@ -1,5 +1,6 @@
 import type { HeldOutPrediction } from '../schemas/predictions.js';
 import type { DataFindings, Evaluation, Report } from '../schemas/report.js';
+import { accuracyWords } from '../numbers/accuracy-words.js';
 import { bar } from '../terminal/bar.js';
 import { cut, formatCount, formatPercent, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
@@ -22,15 +23,15 @@ const SOURCES: Record<Evaluation['on'], string> = {
 };
 
 /** Accuracy, figures per class, and what is taken for what. */
-export function showReport(screen: Screen, { evaluation, warnings, data }: Report): void {
+export function showReport(screen: Screen, { evaluation, warnings, data, advice = [] }: Report): void {
   const { paint } = screen;
   if (!evaluation) {
     screen.line('  No photos were held out, so nobody knows how good it is.');
   } else {
-    const { accuracy, examples: images, on } = evaluation;
-    screen.line(
-      `  Accuracy ${paint.bold(paint.green(formatPercent(accuracy)))} on ${plural(images, 'photo')} ${SOURCES[on]}`,
-    );
+    const { examples: images, on } = evaluation;
+    const [accuracy, ...sure] = accuracyWords(evaluation).split(' (');
+    screen.line(`  Accuracy ${paint.bold(paint.green(accuracy!))} on ${plural(images, 'photo')} ${SOURCES[on]}`);
+    if (sure.length > 0) screen.line(paint.dim(`  ${sure.join(' (').slice(0, -1)}`));
     screen.line();
     showClasses(screen, evaluation);
     screen.line();
@@ -39,6 +40,8 @@ export function showReport(screen: Screen, { evaluation, warnings, data }: Repor
   }
   for (const warning of warnings) screen.line(`  ${paint.yellow(warning)}`);
   if (data) showFindings(screen, data);
+  if (advice.length > 0) screen.line('  What would help most');
+  for (const { sentence } of advice) screen.line(paint.dim(`  · ${sentence}`));
 }
 
 /** The held-out photos that it was surest of, and wrong about. */
@@ -57,7 +60,7 @@ export function showMistakes({ line, paint }: Screen, mistakes: HeldOutPredictio
 function showFindings({ line, paint }: Screen, data: DataFindings): void {
   const { label_errors, near_duplicates, small_classes, confusable_classes, outliers, odd_examples } = data;
   const found = [
-    [label_errors.total, 'doubtful label'],
+    [label_errors.total, 'label to look at', 'labels to look at'],
     [near_duplicates.total, 'repeated photo'],
     [small_classes.total, 'small class', 'small classes'],
     [confusable_classes.total, 'confusable pair'],

@@ -237,8 +237,10 @@ export class JobWorker {
         ...(this.#options.env && { env: this.#options.env }),
         signal: AbortSignal.any([cancelled.signal, this.#stopping.signal]),
         onMessage: (message) => {
-          if (message.type === 'progress') reporter.setProgress(message.progress);
-          else tell(message.event);
+          if (message.type === 'progress') return reporter.setProgress(message.progress);
+          const { type, message: sentence } = message.event;
+          if (type === 'warning') log.warn({ job: id, kind }, sentence);
+          tell(message.event);
         },
       });
       await reporter.end();

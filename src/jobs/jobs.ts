@@ -222,7 +222,7 @@ export class Jobs {
   async #view({ record, result, started_at, cancel_requested }: StoredJob): Promise<Job> {
     const { id, kind, by, input } = record;
     // What has no place of its own in a public job is the output of its kind.
-    const { dataset, version, accuracy, ...output } = result?.output ?? {};
+    const { dataset, version, accuracy, accuracy_interval, baseline_accuracy, ...output } = result?.output ?? {};
     const status = statusOf({ result, started_at });
     const live = status === 'queued' ? undefined : await this.#progress(record);
     const position = status === 'queued' ? await this.#queue.position(id).catch(() => null) : null;
@@ -247,6 +247,8 @@ export class Jobs {
       attempt: result?.attempt ?? live?.attempt ?? 0,
       error: result?.error ?? null,
       accuracy: accuracy ?? null,
+      accuracy_interval: accuracy_interval ?? null,
+      baseline_accuracy: baseline_accuracy ?? null,
       created_at: record.created_at,
       started_at,
       finished_at: result?.finished_at ?? null,

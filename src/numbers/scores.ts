@@ -27,6 +27,20 @@ export function accuracy({ logits, y, classes }: Scored): number {
 }
 
 /**
+ * 95 % interval of a share, `hits` of `total` (Wilson, Probable Inference, 1927): it stays between 0 and 1, and is honest for
+ * few examples and for all or none.
+ */
+export function wilsonInterval(hits: number, total: number): [low: number, high: number] {
+  if (total === 0) return [0, 1];
+  const z = 1.959964;
+  const share = hits / total;
+  const centre = share + (z * z) / (2 * total);
+  const spread = z * Math.sqrt((share * (1 - share)) / total + (z * z) / (4 * total * total));
+  const scale = 1 + (z * z) / total;
+  return [Math.max(0, (centre - spread) / scale), Math.min(1, (centre + spread) / scale)];
+}
+
+/**
  * The temperature with the least log-loss on examples that were not trained on (Guo et al., On Calibration of Modern
  * Neural Networks, 2017), by golden-section search on its logarithm. The target is not 1 but 1 − 1/(n + 2), as if one example
  * more had gone wrong (Platt, Probabilistic Outputs for Support Vector Machines, 1999): where all n were right, plain

@@ -51,3 +51,14 @@ export type Split = Static<typeof Split>;
 
 export const HeadKind = literals('linear', 'mlp', 'prototype');
 export type HeadKind = Static<typeof HeadKind>;
+
+export const AccuracyInterval = Type.Array(Type.Number({ minimum: 0, maximum: 1 }), {
+  minItems: 2,
+  maxItems: 2,
+  description: '95 % interval of the accuracy, from and to (Wilson)',
+});
+export const BaselineAccuracy = Type.Number({
+  minimum: 0,
+  maximum: 1,
+  description: 'What guessing gets: always answering the most frequent class',
+});

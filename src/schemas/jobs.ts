@@ -1,6 +1,8 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import {
+  AccuracyInterval,
   BackboneId,
+  BaselineAccuracy,
   By,
   DatasetId,
   HeadKind,
@@ -223,6 +225,8 @@ export interface JobOutput {
   dataset?: string;
   version?: number;
   accuracy?: number | null;
+  accuracy_interval?: number[];
+  baseline_accuracy?: number;
   [field: string]: unknown;
 }
 
@@ -257,13 +261,16 @@ export const Job = Type.Object(
     settings: nullable(TrainSettings),
     output: nullable(
       Type.Record(Type.String(), Type.Unknown(), {
-        description: 'What a job of another kind than `train` brought; of `train` that is `version` and `accuracy`',
+        description:
+          'What the job brought beside the fields above: of `train` its warnings and how it compares with the version before, of `intake` how the archive was understood',
       }),
     ),
     cancel_requested: Type.Boolean(),
     attempt: Type.Integer({ description: 'Times the job was started' }),
     error: nullable(JobError),
     accuracy: nullable(Type.Number({ description: 'On held-out examples, once succeeded' })),
+    accuracy_interval: nullable(AccuracyInterval),
+    baseline_accuracy: nullable(BaselineAccuracy),
     links: Type.Optional(Links),
     created_at: Timestamp,
     started_at: nullable(Timestamp),

@@ -1,6 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
 import {
+  AccuracyInterval,
+  AliasName,
   BackboneId,
+  BaselineAccuracy,
   DatasetId,
   HeadKind,
   JobId,
@@ -11,6 +14,7 @@ import {
   Split,
   strict,
   Timestamp,
+  VersionNumber,
 } from './common.js';
 import { RefusedFile } from './datasets.js';
 
@@ -44,9 +48,14 @@ export const Evaluation = Type.Object(
     on: literals('test', 'validation', 'cross_validation'),
     examples: Type.Integer(),
     accuracy: Type.Number(),
+    accuracy_interval: Type.Optional(AccuracyInterval),
+    baseline_accuracy: Type.Optional(BaselineAccuracy),
+    untested: Type.Optional(
+      Type.Array(Type.String(), { description: 'Classes that no held-out example tests: nothing is known of them' }),
+    ),
     top_5_accuracy: Type.Number(),
-    balanced_accuracy: Type.Number({ description: 'Mean recall' }),
-    macro_f1: Type.Number(),
+    balanced_accuracy: nullable(Type.Number({ description: 'Mean recall; null where a class is untested' })),
+    macro_f1: nullable(Type.Number({ description: 'Null where a class is untested' })),
     log_loss: Type.Number(),
     classes: Type.Array(ClassFigures),
     confusion: Type.Object(
@@ -84,6 +93,9 @@ export const DataFindings = Type.Object(
       {
         judged: Type.Integer({ description: 'Examples whose label was judged, by heads that had not seen them' }),
         total: Type.Integer(),
+        expected_wrong: Type.Optional(
+          Type.Number({ description: 'Share of them that is expected to be wrong, 0 to 1' }),
+        ),
         items: Type.Array(
           Type.Object(
             {
@@ -91,12 +103,13 @@ export const DataFindings = Type.Object(
               suggested: Type.String({ description: 'The label that fits better' }),
               confidence: Type.Number({ description: 'Probability of the suggested label' }),
               given: Type.Number({ description: 'Probability of the label it has' }),
+              wrong: Type.Optional(Type.Number({ description: 'Probability that its label is wrong' })),
             },
             strict,
           ),
         ),
       },
-      { ...strict, description: 'Labels that are likely wrong, the surest first, at most 200: look at them' },
+      { ...strict, description: 'Labels that are worth a look, the surest first, at most 200' },
     ),
     near_duplicates: Type.Object(
       {
@@ -237,6 +250,41 @@ export const Report = Type.Object(
     ),
     evaluation: nullable(Evaluation),
     data: Type.Optional(DataFindings),
+    compared: Type.Optional(
+      nullable(
+        Type.Object(
+          {
+            version: VersionNumber,
+            alias: nullable(AliasName, { description: 'The alias that names that version; null: it was the latest' }),
+            examples: Type.Integer({ description: 'Examples that neither version had seen' }),
+            accuracy: Type.Number({ description: 'Of this version on these' }),
+            accuracy_before: Type.Number({ description: 'Of that version on these' }),
+            only_new_right: Type.Integer(),
+            only_old_right: Type.Integer(),
+            verdict: literals('better', 'alike', 'worse'),
+          },
+          {
+            ...strict,
+            description:
+              'Beside the version that was served, by McNemar at 5 %; null: there was none, or too few examples in common',
+          },
+        ),
+      ),
+    ),
+    advice: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            kind: literals('more_examples', 'stronger_backbone', 'merge_classes'),
+            labels: Type.Array(Type.String(), { description: 'The classes that it is about' }),
+            backbone: Type.Optional(BackboneId),
+            sentence: Type.String(),
+          },
+          strict,
+        ),
+        { description: 'What would help most, the surest first' },
+      ),
+    ),
     curves: Type.Array(Curve),
     timings: Type.Object({
       features_seconds: Type.Number(),

@@ -1,8 +1,10 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { BackboneCut } from './backbones.js';
 import {
+  AccuracyInterval,
   AliasName,
   BackboneId,
+  BaselineAccuracy,
   DatasetId,
   HeadKind,
   JobId,
@@ -43,6 +45,8 @@ export const VersionManifest = Type.Object(
     ),
     labels: Type.Array(Type.String(), { description: 'In the order of the outputs' }),
     accuracy: nullable(Type.Number()),
+    accuracy_interval: Type.Optional(AccuracyInterval),
+    baseline_accuracy: Type.Optional(BaselineAccuracy),
     description: nullable(Type.String()),
     digest: Type.String({ description: 'SHA-256 of the head: equal digests, equal models' }),
     files: Type.Array(VersionFile),

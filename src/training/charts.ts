@@ -1,6 +1,14 @@
 import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
+import { accuracyWords } from '../numbers/accuracy-words.js';
 import type { Curve, Evaluation } from '../schemas/report.js';
+
+/** Where the figures come from. */
+const PARTS: Record<Evaluation['on'], (examples: number, noun: string) => string> = {
+  test: (examples, noun) => `on ${examples} test ${noun}`,
+  validation: (examples, noun) => `on ${examples} validation ${noun}`,
+  cross_validation: (examples, noun) => `on ${examples} ${noun}, each by a fit that had not seen it (cross-validation)`,
+};
 
 /** Classes in a confusion chart; more cannot be read. */
 const MAX_CLASSES = 40;
@@ -12,8 +20,12 @@ const CONFIG = {
   view: { stroke: null },
 } as const;
 
-/** Loss and accuracy over the epochs, as SVG. @param noun of many examples */
-export function curvesSvg(curves: Curve[], noun: string): Promise<string> {
+/**
+ * Loss and accuracy of the fit that was watched, as SVG. L-BFGS has no epochs: its lines show how one fit converged.
+ * @param options noun: of many examples; optimizer: `lbfgs` or `adam`
+ */
+export function curvesSvg(curves: Curve[], { noun, optimizer }: { noun: string; optimizer: string }): Promise<string> {
+  const isEpoch = optimizer !== 'lbfgs';
   const values = curves.flatMap((curve) => [
     { epoch: curve.epoch, part: 'training', loss: curve.train_loss, accuracy: curve.train_accuracy },
     ...(curve.validation_loss === null
@@ -21,7 +33,7 @@ export function curvesSvg(curves: Curve[], noun: string): Promise<string> {
       : [
           {
             epoch: curve.epoch,
-            part: 'held out',
+            part: 'validation',
             loss: curve.validation_loss,
             accuracy: curve.validation_accuracy,
           },
@@ -33,18 +45,24 @@ export function curvesSvg(curves: Curve[], noun: string): Promise<string> {
     height: 240,
     mark: { type: 'line' as const, point: curves.length < 30, strokeWidth: 2 },
     encoding: {
-      x: { field: 'epoch', type: 'quantitative' as const, title: 'epoch', axis: { tickMinStep: 1, grid: false } },
+      x: {
+        field: 'epoch',
+        type: 'quantitative' as const,
+        title: isEpoch ? 'epoch' : 'iteration of L-BFGS',
+        axis: { tickMinStep: 1, grid: false },
+      },
       y: { field, type: 'quantitative' as const, title: null, scale: { zero: false }, axis: { format } },
       color: {
         field: 'part',
         type: 'nominal' as const,
         title: noun,
-        scale: { domain: ['training', 'held out'], range: ['#9aa5b1', '#1f6feb'] },
+        scale: { domain: ['training', 'validation'], range: ['#9aa5b1', '#1f6feb'] },
       },
     },
   });
   return toSvg({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    title: isEpoch ? 'Training, epoch by epoch' : 'How the fit of the head converged (L-BFGS)',
     data: { values },
     hconcat: [panel('loss', 'Loss', '.2f'), panel('accuracy', 'Accuracy', '.0%')],
     config: CONFIG,
@@ -52,7 +70,8 @@ export function curvesSvg(curves: Curve[], noun: string): Promise<string> {
 }
 
 /** The confusion matrix as SVG; of many classes those that are confused most. @param noun of many examples */
-export function confusionSvg({ confusion, accuracy, examples }: Evaluation, noun: string): Promise<string> {
+export function confusionSvg(evaluation: Evaluation, noun: string): Promise<string> {
+  const { confusion, examples, on } = evaluation;
   const { labels, matrix } = confusion;
   const errors = labels.map((_, k) =>
     labels.reduce((sum, _label, j) => sum + (j === k ? 0 : matrix[k]![j]! + matrix[j]![k]!), 0),
@@ -78,7 +97,10 @@ export function confusionSvg({ confusion, accuracy, examples }: Evaluation, noun
   const some = shown.length < labels.length ? `, the ${shown.length} most confused of ${labels.length} classes` : '';
   return toSvg({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: `Accuracy ${(accuracy * 100).toFixed(1)} % on ${examples} held-out ${noun}${some}`,
+    title: {
+      text: `Accuracy ${accuracyWords(evaluation)}`,
+      subtitle: `${PARTS[on](examples, noun)}${some}`,
+    },
     data: { values },
     width: { step: cell },
     height: { step: cell },

@@ -1,4 +1,4 @@
-import { accuracy, argMax, logLoss, probabilities, type Scored } from '../numbers/scores.js';
+import { accuracy, argMax, logLoss, probabilities, type Scored, wilsonInterval } from '../numbers/scores.js';
 import type { Evaluation } from '../schemas/report.js';
 
 const CALIBRATION_BINS = 10;
@@ -31,14 +31,19 @@ export function figuresOf(
     const f1 = support ? (2 * hits) / (support + predicted[k]!) : null;
     return { label, precision, recall, f1, support, train_examples: trainCounts[k]! };
   });
-  const mean = (values: (number | null)[]) => {
-    const known = values.filter((value) => value !== null);
-    return known.reduce((a, b) => a + b, 0) / Math.max(1, known.length);
-  };
+  const untested = classes.filter(({ support }) => support === 0).map(({ label }) => label);
+  // A mean over the other classes would look like one over all.
+  const mean = (values: (number | null)[]) =>
+    untested.length > 0 ? null : values.reduce<number>((sum, value) => sum + value!, 0) / K;
+  const usual = trainCounts.indexOf(Math.max(...trainCounts));
+  const hits = classes.reduce((sum, _, k) => sum + matrix[k]![k]!, 0);
   return {
     on: options.on,
     examples: y.length,
     accuracy: accuracy(scored),
+    accuracy_interval: wilsonInterval(hits, y.length),
+    baseline_accuracy: classes[usual]!.support / Math.max(1, y.length),
+    untested,
     top_5_accuracy: top5 / Math.max(1, y.length),
     balanced_accuracy: mean(classes.map(({ recall }) => recall)),
     macro_f1: mean(classes.map(({ f1 }) => f1)),

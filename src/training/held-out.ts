@@ -90,6 +90,15 @@ export async function readHeldOut(
   return { data, has_more: false };
 }
 
+/** Every example with whether it was right, from a file of any version. @param stream of the file */
+export async function* heldOutRows(stream: Readable): AsyncGenerator<{ sha256: string; right: boolean }> {
+  for await (const line of linesOf(stream)) {
+    if (!line.startsWith(ROW_START)) continue;
+    const { sha256, labels, scores } = JSON.parse(line) as Row;
+    yield { sha256, right: labels.includes(scores[0]?.[0] ?? -1) };
+  }
+}
+
 function predictionOf({ sha256, name, labels: own, scores }: Row, labels: string[]): HeldOutPrediction {
   const known = new Set(scores.map(([k]) => k));
   const zeros = labels.length <= MAX_WHOLE ? [...labels.keys()] : own;
@@ -103,7 +112,9 @@ async function* linesOf(stream: Readable): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
+    const lines = (
+      rest + (typeof chunk === 'string' ? chunk : decoder.decode(chunk as Uint8Array, { stream: true }))
+    ).split('\n');
     rest = lines.pop()!;
     yield* lines;
   }

@@ -1,6 +1,7 @@
 import type { Modality } from '../backbones/modality.js';
 import type { BackboneCard } from '../schemas/backbones.js';
 import type { Report } from '../schemas/report.js';
+import { accuracyWords } from '../numbers/accuracy-words.js';
 import { describeFindings } from './doctor/describe-findings.js';
 
 /** The README of an artifact: what the model is, how good it is, how to run it. Markdown. */
@@ -24,7 +25,7 @@ export function modelCard(options: {
     '',
     '## How good it is',
     evaluation
-      ? `Accuracy ${percent(evaluation.accuracy)} on ${evaluation.examples} ${many} that it was not trained on (${evaluation.on.replace('_', '-')}); mean recall ${percent(evaluation.balanced_accuracy)}; expected calibration error ${percent(evaluation.calibration.expected_error)}.`
+      ? `Accuracy ${accuracyWords(evaluation)} on ${evaluation.examples} ${many} that it was not trained on (${evaluation.on.replace('_', '-')}); mean recall ${percent(evaluation.balanced_accuracy)}; expected calibration error ${percent(evaluation.calibration.expected_error)}.`
       : 'Nothing could be held out, so its accuracy is not known.',
     '',
     `| class | precision | recall | held-out ${many} | training ${many} |`,
@@ -36,6 +37,9 @@ export function modelCard(options: {
     '',
     ...(findings.length > 0
       ? ['## What may be wrong with its data', ...findings.map((sentence) => `- ${cell(sentence)}`), '']
+      : []),
+    ...(report.advice?.length
+      ? ['## What would help most', ...report.advice.map(({ sentence }) => `- ${cell(sentence)}`), '']
       : []),
     '## How to run it',
     ...modality.usage(backbone),

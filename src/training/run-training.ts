@@ -1,8 +1,11 @@
 import type { VersionManifest } from '../schemas/versions.js';
 import { openRun } from './open-run.js';
 import type { TrainingOptions } from './run.js';
+import { isFolded } from './choose-head/is-folded.js';
+import { advise } from './stages/advise.js';
 import { chooseHead } from './stages/choose-head.js';
 import { compareAugmentation } from './stages/compare-augmentation.js';
+import { compareServed } from './stages/compare-served.js';
 import { evaluate } from './stages/evaluate.js';
 import { examine } from './stages/examine.js';
 import { extract } from './stages/extract.js';
@@ -30,6 +33,7 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
     seed: run.seed,
     testFraction: settings.test_fraction,
     validationFraction: settings.validation_fraction,
+    folded: isFolded(settings),
   });
   const networks = await loadNetworks(run, split);
   const extracted = await extract(run, split, networks);
@@ -39,6 +43,9 @@ export async function runTraining(options: TrainingOptions): Promise<VersionMani
   const augmentation = await compareAugmentation(run, extracted, trained, measured);
   const final = await refit(run, extracted, trained);
   const data = await examine(run, extracted, final);
-  const written = report(run, { split, networks, extracted, trained: final, measured, augmentation, data });
+  const advice = await advise(run, networks, measured, data);
+  const compared = await compareServed(run, extracted, measured);
+  const findings = { split, networks, extracted, trained: final, measured, augmentation, data, advice, compared };
+  const written = report(run, findings);
   return publish(run, networks, extracted, final, measured, written);
 }

@@ -30,11 +30,31 @@ async function isDrawn(t: Test, svg: string): Promise<void> {
   t.notMatch(svg, /NaN|undefined|Infinity/);
 }
 
+const AS_EPOCHS = { noun: 'images', optimizer: 'adam' };
+
 t.test('curves are drawn of many epochs, of one, of none, and without held-out images', async (t) => {
   for (const curves of [[1, 2, 3, 4].map((epoch) => curve(epoch)), [curve(1)], [curve(1, false), curve(2, false)]]) {
-    await isDrawn(t, await curvesSvg(curves, 'images'));
+    await isDrawn(t, await curvesSvg(curves, AS_EPOCHS));
   }
-  t.match(await curvesSvg([], 'images'), /^<svg/);
+  t.match(await curvesSvg([], AS_EPOCHS), /^<svg/);
+});
+
+t.test('each line has a name of its own, and a fit without epochs is not drawn as one with', async (t) => {
+  const curves = [curve(1), curve(2)];
+  const adam = await curvesSvg(curves, AS_EPOCHS);
+  t.match(adam, />training</);
+  t.match(adam, />validation</);
+  t.match(adam, />epoch</);
+  t.notMatch(adam, /held.out/);
+  const lbfgs = await curvesSvg(curves, { noun: 'images', optimizer: 'lbfgs' });
+  t.match(lbfgs, />iteration of L-BFGS</);
+  t.notMatch(lbfgs, />epoch</);
+});
+
+t.test('the confusion chart says how sure its figure is, and on what', async (t) => {
+  const svg = await confusionSvg({ ...evaluationOf(['a', 'b']), on: 'cross_validation' }, 'images');
+  t.match(svg, /95 % interval \d+ to \d+ %; guessing gets 50 %/);
+  t.match(svg, /on 4 images, each by a fit that had not seen it/);
 });
 
 t.test('labels are text, whatever they contain', async (t) => {
@@ -64,7 +84,8 @@ t.test('of a hundred classes the most confused are shown, and the title says so'
 });
 
 t.test('the same figures give the same bytes', async (t) => {
-  t.equal(await curvesSvg([curve(1), curve(2)], 'images'), await curvesSvg([curve(1), curve(2)], 'images'));
+  const curves = [curve(1), curve(2)];
+  t.equal(await curvesSvg(curves, AS_EPOCHS), await curvesSvg(curves, AS_EPOCHS));
   t.equal(
     await confusionSvg(evaluationOf(['a', 'b']), 'images'),
     await confusionSvg(evaluationOf(['a', 'b']), 'images'),

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { seededRandom } from '../../src/numbers/random.js';
-import { accuracy, fitTemperature, logLoss } from '../../src/numbers/scores.js';
+import { accuracy, fitTemperature, logLoss, wilsonInterval } from '../../src/numbers/scores.js';
 import { figuresOf } from '../../src/training/figures.js';
 
 const near = (a: number, b: number, tolerance = 1e-6) => Math.abs(a - b) < tolerance;
@@ -36,8 +36,12 @@ t.test('the figures are those computed by hand', (t) => {
   t.match(dog, { precision: 1, recall: 2 / 3, support: 3, train_examples: 6 });
   t.match(emu, { precision: null, recall: null, f1: null, support: 0, train_examples: 7 });
   t.ok(near(cat!.f1!, 2 / 3) && near(dog!.f1!, 4 / 5));
-  t.ok(near(report.balanced_accuracy, (1 + 2 / 3) / 2));
-  t.ok(near(report.macro_f1, (2 / 3 + 4 / 5) / 2));
+  t.same(report.untested, ['emu']);
+  t.equal(report.balanced_accuracy, null, 'no mean is taken where a class is untested');
+  t.equal(report.macro_f1, null);
+  t.equal(report.baseline_accuracy, 0, 'the class with most training examples is emu');
+  const [low, high] = report.accuracy_interval!;
+  t.ok(near(low!, 0.3006, 1e-3) && near(high!, 0.9544, 1e-3), `${low} to ${high}`);
   t.ok(near(report.log_loss, -(Math.log(0.7) + Math.log(0.3) + Math.log(0.6) + Math.log(0.8)) / 4));
   // Bins of tenths: 0.6 twice (one right), 0.7 and 0.8 once each (right).
   const gaps = Math.abs(1.2 - 1) + 0.3 + 0.2;
@@ -46,6 +50,31 @@ t.test('the figures are those computed by hand', (t) => {
     report.calibration.bins.reduce((sum, { examples: images }) => sum + images, 0),
     4,
   );
+  t.end();
+});
+
+t.test('means are those of all classes where each is tested', (t) => {
+  const two = scored(
+    [
+      [0.9, 0.1],
+      [0.2, 0.8],
+      [0.6, 0.4],
+    ],
+    [0, 1, 1],
+  );
+  const report = figuresOf(two, { ...OPTIONS, labels: ['cat', 'dog'], trainCounts: [2, 4] });
+  t.same(report.untested, []);
+  t.ok(near(report.balanced_accuracy!, (1 + 1 / 2) / 2));
+  t.ok(near(report.macro_f1!, (2 / 3 + 2 / 3) / 2));
+  t.ok(near(report.baseline_accuracy!, 2 / 3));
+  t.end();
+});
+
+t.test('intervals of few, of all and of none', (t) => {
+  t.same(wilsonInterval(0, 0), [0, 1]);
+  t.ok(near(wilsonInterval(12, 12)[0], 0.7575, 1e-3) && wilsonInterval(12, 12)[1] === 1);
+  t.ok(wilsonInterval(0, 5)[0] === 0 && near(wilsonInterval(0, 5)[1], 0.4345, 1e-3));
+  t.ok(near(wilsonInterval(90, 100)[0], 0.8256, 1e-3) && near(wilsonInterval(90, 100)[1], 0.9448, 1e-3));
   t.end();
 });
 

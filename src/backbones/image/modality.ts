@@ -10,6 +10,7 @@ import { openImageBackbone, type Pixels } from './image-backbone.js';
 import { mayBeImage } from './names.js';
 import { inspectImage, oddImage } from './pixels.js';
 import { type PictureSignature, pictureSignature, pictureSimilarity, SAME_PICTURE } from './similarity.js';
+import { strongerBackbone } from './stronger.js';
 import { imageUsage } from './usage.js';
 import { drawVariation } from './variations.js';
 
@@ -29,6 +30,7 @@ export function imageModality(limits: { maxPixels: number; maxBytes: number }): 
     mayBeContent: mayBeImage,
     inspect: async (content) => ({ ...(await inspectImage(content, limits)) }),
     odd: oddImage,
+    stronger: strongerBackbone,
     vary: drawVariation,
     similarity: {
       signature: (content) => pictureSignature(content, limits),

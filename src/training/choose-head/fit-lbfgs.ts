@@ -49,6 +49,7 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
   }
   const chosen = tried.length > 0 ? choose(tried) : undefined;
   const weightDecay = chosen?.weightDecay ?? penalties[0]!;
+  const judged = chosen && judgedScores(tried, rounds, place);
 
   const curve = await lbfgsCurve(options, regression, weightDecay, maxIterations);
   const final = await regression.fit({
@@ -64,7 +65,7 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
     kind: 'linear',
     layers: [regression.layer(final)],
     temperature: chosen ? fitTemperature(chosen.scored) : 1,
-    heldOut: chosen && { ...chosen.scored, examples: held },
+    heldOut: judged && { ...judged, examples: held },
     settings: { head: 'linear', optimizer: 'lbfgs', weight_decay: weightDecay, epochs: final.iterations },
     candidates: tried.map((row) => ({
       head: 'linear',
@@ -74,6 +75,40 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
     })),
     curves: curve.curves,
   };
+}
+
+/**
+ * Scores for the figures: each fold by the penalty that the other folds would have chosen. Judged by the one that did best on
+ * the same examples, figures would be too good. With one round alone there are no others.
+ */
+function judgedScores(
+  tried: { scored: Scored }[],
+  rounds: { held: number[] }[],
+  place: ReadonlyMap<number, number>,
+): Scored {
+  const { y, classes: K } = tried[0]!.scored;
+  if (rounds.length < 2) return choose(tried.map((row) => withFigures(row.scored))).scored;
+  const logits = new Float32Array(y.length * K);
+  for (const { held } of rounds) {
+    const own = new Set(held.map((example) => place.get(example)!));
+    const others = [...y.keys()].filter((row) => !own.has(row));
+    const scores = tried.map(({ scored }) => ({ ...withFigures(rowsOf(scored, others)), whole: scored }));
+    const { whole } = choose(scores);
+    for (const row of own) logits.set(whole.logits.subarray(row * K, (row + 1) * K), row * K);
+  }
+  return { logits, y, classes: K };
+}
+
+function withFigures(scored: Scored): { scored: Scored; accuracy: number; loss: number } {
+  return { scored, accuracy: accuracy(scored), loss: logLoss(scored) };
+}
+
+function rowsOf({ logits, y, classes: K }: Scored, rows: number[]): Scored {
+  const part = new Float32Array(rows.length * K);
+  rows.forEach((row, i) => {
+    part.set(logits.subarray(row * K, (row + 1) * K), i * K);
+  });
+  return { logits: part, y: Int32Array.from(rows, (row) => y[row]!), classes: K };
 }
 
 /**
@@ -109,13 +144,7 @@ async function lbfgsCurve(
   const held = heldOutExamples(options);
   const out = new Set(held);
   const fit = held.length > 0 ? train.filter((example) => !out.has(example)) : train;
-  const scoresOf = (logits: Float32Array, examples: number[]): Scored => {
-    const part = new Float32Array(examples.length * K);
-    examples.forEach((example, i) => {
-      part.set(logits.subarray(example * K, (example + 1) * K), i * K);
-    });
-    return { logits: part, y: Int32Array.from(examples, (example) => samples.y[example]!), classes: K };
-  };
+  const scoresOf = (logits: Float32Array, examples: number[]) => rowsOf({ logits, y: samples.y, classes: K }, examples);
   const patience = isSet(wanted.early_stopping) ? wanted.early_stopping : 0;
   const curves: Curve[] = [];
   let best = { iteration: 0, loss: Number.POSITIVE_INFINITY };

@@ -16,9 +16,9 @@ export function describeFindings(data: DataFindings, words: { one: string; many:
   if (label_errors.total > 0) {
     const examples = label_errors.items
       .slice(0, MAX_NAMED)
-      .map(({ name, label, suggested }) => `${name} (${label}, more likely ${suggested})`);
+      .map(({ name, label, suggested }) => `${name} (${label}, or ${suggested}?)`);
     sentences.push(
-      `${count(label_errors.total, 'label is', 'labels are')} likely wrong: look at ${examples.join('; ')}. Correct or remove what is wrong, then train again.`,
+      `${count(label_errors.total, 'label is', 'labels are')} worth a look, and ${expectation(label_errors)}: ${examples.join('; ')}. Correct or remove what is wrong, then train again.`,
     );
   }
   if (near_duplicates.leaked_test_examples > 0) {
@@ -62,4 +62,11 @@ export function describeFindings(data: DataFindings, words: { one: string; many:
     );
   }
   return sentences;
+}
+
+/** How many of the labels are expected to be wrong, in words. */
+function expectation({ total, expected_wrong: share = 0.5 }: DataFindings['label_errors']): string {
+  if (total === 1) return `the chance that it is wrong is ${(share * 100).toFixed(0)} %`;
+  const wrong = Math.max(1, Math.round(share * total));
+  return wrong === 1 ? 'about one of them is expected to be wrong' : `about ${wrong} of them are expected to be wrong`;
 }

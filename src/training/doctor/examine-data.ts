@@ -52,7 +52,7 @@ export async function examineData(options: ExamineOptions): Promise<DataFindings
   const compared = await neighboursOfSome(options);
   const groups = await copies({ entries, compared, similarity, readContent });
   const unseen = await outOfFold({ features, y, classes: K, groups, weightDecay, seed });
-  const doubted = labelErrors(unseen, y, K);
+  const doubted = labelErrors(unseen, y, K, seed);
   const pairs = confusableClasses(unseen, y, K);
   const far = outliers(compared.neighbours).map((found) => ({ ...found, example: compared.examples[found.example]! }));
   const trained = new Int32Array(K);
@@ -84,11 +84,13 @@ export async function examineData(options: ExamineOptions): Promise<DataFindings
     label_errors: {
       judged: entries.length - unseen.unknown.size,
       total: doubted.length,
-      items: doubted.slice(0, MAX_LISTED.labels).map(({ example, suggested, confidence, given }) => ({
+      expected_wrong: rounded(doubted.reduce((sum, { wrong }) => sum + wrong, 0) / Math.max(1, doubted.length), 2),
+      items: doubted.slice(0, MAX_LISTED.labels).map(({ example, suggested, confidence, given, wrong }) => ({
         ...named(example),
         suggested: labels[suggested]!,
         confidence: rounded(confidence, 4),
         given: rounded(given, 4),
+        wrong: rounded(wrong, 4),
       })),
     },
     near_duplicates: {

@@ -1,4 +1,5 @@
 import { argMax } from '../../numbers/scores.js';
+import { findLabelNoise, wrongProbability } from './label-noise.js';
 import type { OutOfFold } from './out-of-fold.js';
 
 export interface LabelError {
@@ -9,24 +10,26 @@ export interface LabelError {
   confidence: number;
   /** Probability of the label it has. */
   given: number;
+  /** Probability that its label is wrong. */
+  wrong: number;
 }
 
-/**
- * A label is doubted when a head that has not seen the example finds it this much less likely than a guess, 1 / K. Measured
- * with 5 % of the labels changed (docs/data-doctor.md): the class thresholds of confident learning, and the margin between
- * the best class and the label, both gave less precision at the same recall.
- */
-const DOUBT = 0.4;
+/** A label is worth a look when it is wrong this likely. Measured with 5 % of the labels changed (docs/data-doctor.md). */
+const WORTH_A_LOOK = 0.3;
 
-/** Examples whose label is likely wrong, the surest first. */
-export function labelErrors({ probabilities, unknown }: OutOfFold, y: Int32Array, classes: number): LabelError[] {
-  const found: LabelError[] = [];
-  y.forEach((truth, example) => {
+/** Examples whose label is worth a look, the surest first. */
+export function labelErrors(found: OutOfFold, y: Int32Array, classes: number, seed: number): LabelError[] {
+  const { probabilities, unknown } = found;
+  const noise = findLabelNoise(found, y, classes, seed);
+  if (noise.share === 0) return [];
+  const errors: LabelError[] = [];
+  y.forEach((label, example) => {
     if (unknown.has(example)) return;
     const p = probabilities.subarray(example * classes, (example + 1) * classes);
     const suggested = argMax(p);
-    if (suggested === truth || p[truth]! * classes >= DOUBT) return;
-    found.push({ example, suggested, confidence: p[suggested]!, given: p[truth]! });
+    const wrong = suggested === label ? 0 : wrongProbability(p, label, noise);
+    if (wrong < WORTH_A_LOOK) return;
+    errors.push({ example, suggested, confidence: p[suggested]!, given: p[label]!, wrong });
   });
-  return found.sort((a, b) => a.given - b.given || a.example - b.example);
+  return errors.sort((a, b) => b.wrong - a.wrong || a.example - b.example);
 }

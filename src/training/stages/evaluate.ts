@@ -1,3 +1,4 @@
+import { accuracyWords } from '../../numbers/accuracy-words.js';
 import { measure } from '../measure.js';
 import type { ExtractedExamples, Measured, Run, Trained } from '../run.js';
 
@@ -18,8 +19,15 @@ export function evaluate(run: Run, { samples, parts }: ExtractedExamples, traine
     const count = evaluation.examples === 1 ? `one ${words.one}` : `${evaluation.examples} ${words.many}`;
     progress.warn(`Accuracy was measured on ${count} only; take it as a hint.`);
   }
+  const untested = evaluation?.untested ?? [];
+  if (untested.length > 0) {
+    const names = `${untested.slice(0, 5).join(', ')}${untested.length > 5 ? ` and ${untested.length - 5} more` : ''}`;
+    progress.warn(
+      `No held-out ${words.one} tests ${names}: nothing is known of ${untested.length === 1 ? 'this class' : 'these classes'}.`,
+    );
+  }
   const figure = evaluation
-    ? `, accuracy ${(evaluation.accuracy * 100).toFixed(1)} % on ${evaluation.examples} unseen ${words.many}`
+    ? `, accuracy ${accuracyWords(evaluation)} on ${evaluation.examples} unseen ${words.many}`
     : '';
   const data = { ...fitted.settings, accuracy: evaluation?.accuracy ?? null };
   progress.event('selected', `Chose a ${fitted.kind} head${figure}`, data);

@@ -55,11 +55,23 @@ export async function publish(
       head: fitted.kind,
       ...(top && { top: top.cut }),
       labels,
-      accuracy: report.evaluation?.accuracy ?? null,
+      ...accuracyOf(report),
       description: settings.description ?? null,
       digest: digestOf(labels, backbone.card.sha256, head, top),
     },
   });
+}
+
+function accuracyOf({
+  evaluation,
+}: Report): Pick<VersionManifest, 'accuracy' | 'accuracy_interval' | 'baseline_accuracy'> {
+  if (!evaluation) return { accuracy: null };
+  const { accuracy, accuracy_interval, baseline_accuracy } = evaluation;
+  return {
+    accuracy,
+    ...(accuracy_interval && { accuracy_interval }),
+    ...(baseline_accuracy !== undefined && { baseline_accuracy }),
+  };
 }
 
 function finite(head: Head): Head {
@@ -115,10 +127,17 @@ function heldOutOf(
   return answers ? [[HELD_OUT_FILE, writeHeldOut(answers, labels, examples)]] : [];
 }
 
-async function chartsOf({ curves, evaluation }: Report, noun: string): Promise<[string, string][]> {
+async function chartsOf({ curves, evaluation, settings }: Report, noun: string): Promise<[string, string][]> {
   const { confusionSvg, curvesSvg } = await import('../charts.js');
   return [
-    ...(curves.length > 0 ? [['report/curves.svg', await curvesSvg(curves, noun)] as [string, string]] : []),
+    ...(curves.length > 0
+      ? [
+          ['report/curves.svg', await curvesSvg(curves, { noun, optimizer: String(settings.optimizer) })] as [
+            string,
+            string,
+          ],
+        ]
+      : []),
     ...(evaluation ? [['report/confusion.svg', await confusionSvg(evaluation, noun)] as [string, string]] : []),
   ];
 }

@@ -10,12 +10,14 @@ export interface Findings {
   measured: Measured;
   augmentation: Report['augmentation'];
   data: DataFindings;
+  advice: Report['advice'];
+  compared: Report['compared'];
 }
 
 /** What was done, and what is known of the result. */
 export function report(run: Run, findings: Findings): Report {
   const { settings, dataset, labels, progress, job } = run;
-  const { split, networks, extracted, trained, measured, augmentation, data } = findings;
+  const { split, networks, extracted, trained, measured, augmentation, data, advice, compared } = findings;
   const { parts, skipped } = extracted;
   const { fitted, request, fittedOn } = trained;
   const { card, provider } = networks.backbone;
@@ -47,6 +49,8 @@ export function report(run: Run, findings: Findings): Report {
     augmentation,
     evaluation: measured.evaluation,
     data,
+    compared,
+    advice,
     curves: fitted.curves,
     timings: {
       features_seconds: extracted.seconds,

@@ -43,7 +43,7 @@ t.test('each kind of finding is a sentence with examples and what to do', (t) =>
     WORDS,
   );
   const expected = [
-    /^2 labels are likely wrong: look at a\.jpg \(cat, more likely dog\)/,
+    /^2 labels are worth a look, and about one of them is expected to be wrong: a\.jpg \(cat, or dog\?\)/,
     /^One test image is a copy .* Keep copies in one part\.$/,
     /^One image is there more than once with different labels, such as b\.jpg \(cat\) and c\.jpg \(dog\)/,
     /^One class has fewer than 10 training images: emu \(2\)\. Add images/,

@@ -249,3 +249,16 @@ t.test('folds are about as large as each other', (t) => {
   }
   t.end();
 });
+
+t.test('of fewer than 300 examples none is held out where cross-validation can judge', (t) => {
+  const few = entries({ cat: 150, dog: 149 });
+  t.same(splitDataset(few, { seed: 1, folded: true }).test, []);
+  t.equal(splitDataset(few, { seed: 1, folded: true }).testFraction, 0);
+  t.ok(splitDataset(few, { seed: 1, folded: false }).test.length > 40, 'a head that is judged on one fold alone');
+  t.ok(splitDataset(few, { seed: 1, folded: true, testFraction: 0.1 }).test.length > 15, 'who asks gets a test part');
+  t.ok(splitDataset(few, { seed: 1, folded: true, validationFraction: 0.1 }).test.length > 40);
+  const given = [...entries({ cat: 9, dog: 9 }, 'train'), ...entries({ cat: 2, dog: 2 }, 'test')];
+  t.equal(splitDataset(given, { seed: 1, folded: true }).test.length, 4, 'a part that came with it stays');
+  t.ok(splitDataset(entries({ cat: 150, dog: 150 }), { seed: 1, folded: true }).test.length > 40);
+  t.end();
+});
