@@ -205,6 +205,11 @@ const quotas = {
     minimum: 0,
   }),
   MAX_DATASETS: positive('Most data sets of one tenant.', 10_000),
+  MAX_TENANT_BYTES: Type.Integer({
+    description: 'Most bytes that data sets and versions of one tenant take on disk. 0: no limit.',
+    default: 0,
+    minimum: 0,
+  }),
   MAX_MODELS: positive('Most models of one tenant.', 10_000),
   MAX_OPEN_JOBS: positive('Most jobs of one tenant that have not ended.', 1000),
   MAX_EVENT_STREAMS: positive('Most streams of events of one tenant that one server keeps open.', 100),
@@ -269,6 +274,40 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     ALLOWED_HOSTS: words(settings.ALLOWED_HOSTS.toLowerCase()),
     CORS_ORIGINS: words(settings.CORS_ORIGINS.toLowerCase()),
   };
+}
+
+/**
+ * Names in an environment that look like a setting and are none: what is misspelt has no effect, and nobody would hear of it.
+ * @returns a sentence each
+ */
+export function unknownSettings(env: NodeJS.ProcessEnv): string[] {
+  const known = Object.keys(ConfigSchema.properties);
+  return Object.keys(env).flatMap((name) => {
+    const plain = name.toUpperCase().replace(/^GRAFT_/, '');
+    if (known.includes(name) || OTHER_NAMES.has(name)) return [];
+    const meant =
+      known.find((other) => other === plain && name !== plain) ??
+      (plain.length >= MIN_LENGTH ? known.find((other) => distance(plain, other) <= 2) : undefined);
+    return meant === undefined ? [] : [`${name} is no setting and has no effect; ${meant} is one.`];
+  });
+}
+
+/** Names that belong to Graft's clients, and not to the service. */
+const OTHER_NAMES = new Set(['GRAFT_URL', 'GRAFT_KEY', 'host', 'port']);
+/** Shorter names are like too many others. */
+const MIN_LENGTH = 8;
+
+/** Letters that must be changed, added or taken away to make one word of the other (Levenshtein). */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
+  for (const [i, letter] of [...one].entries()) {
+    const next = [i + 1];
+    for (const [j, second] of [...other].entries()) {
+      next.push(Math.min(row[j]! + Number(letter !== second), row[j + 1]! + 1, next[j]! + 1));
+    }
+    row = next;
+  }
+  return row[other.length]!;
 }
 
 function words(list: string): string[] {

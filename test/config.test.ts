@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { TENANT_SCOPES } from '../src/access/scopes.js';
-import { ConfigSchema, isLoopback, loadConfig, PACKAGE_ROOT, settingsTable } from '../src/config.js';
+import { ConfigSchema, isLoopback, loadConfig, unknownSettings, PACKAGE_ROOT, settingsTable } from '../src/config.js';
 import { AppError } from '../src/errors.js';
 
 const SHA = 'a'.repeat(64);
@@ -126,5 +126,17 @@ t.test('the table of settings has one row for each', (t) => {
   const rows = settingsTable().split('\n').slice(2);
   t.equal(rows.length, Object.keys(ConfigSchema.properties).length);
   t.match(rows[0], /^\| `HOST` \| `127\.0\.0\.1` \| .+ \|$/);
+  t.end();
+});
+
+t.test('a name that looks like a setting and is none is told, with the one that was meant', (t) => {
+  const found = (env: NodeJS.ProcessEnv) => unknownSettings(env).join(' ');
+  t.match(found({ MAX_UPLOAD_BYTE: '1' }), /MAX_UPLOAD_BYTE is no setting .* MAX_UPLOAD_BYTES is one/);
+  t.match(found({ GRAFT_PORT: '1' }), /GRAFT_PORT is no setting .* PORT is one/);
+  t.match(found({ default_backbone: 'x' }), /DEFAULT_BACKBONE is one/);
+  t.equal(
+    found({ PORT: '1', HOSTNAME: 'x', HOME: '/', PATH: '', GRAFT_URL: 'x', XDG_DATA_DIRS: 'x', LOGNAME: 'x' }),
+    '',
+  );
   t.end();
 });

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open as openFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
-import { isErrno } from '../errors.js';
+import { AppError, isErrno } from '../errors.js';
+import { freeBytes } from '../storage/disk-space.js';
 
 /** What features depend on. */
 export interface FeatureKey {
@@ -22,9 +23,15 @@ export interface FeatureKey {
  */
 export class FeatureCache {
   readonly #database: RootDatabase<Buffer, Buffer>;
+  readonly #path: string;
+  readonly #spareBytes: number;
+  /** A write failed: LMDB may end the process at the next one. */
+  #broken = false;
 
-  private constructor(database: RootDatabase<Buffer, Buffer>) {
+  private constructor(database: RootDatabase<Buffer, Buffer>, path: string, spareBytes: number) {
     this.#database = database;
+    this.#path = path;
+    this.#spareBytes = spareBytes;
   }
 
   /** Take the cache away: what crashes a process when it is read must not crash the next. */
@@ -32,7 +39,8 @@ export class FeatureCache {
     await rm(join(folder, 'features'), { recursive: true, force: true });
   }
 
-  static async open(options: { folder: string; maxBytes: number }): Promise<FeatureCache> {
+  /** @param options spareBytes: what must stay free on its disk; for tests */
+  static async open(options: { folder: string; maxBytes: number; spareBytes?: number }): Promise<FeatureCache> {
     const path = join(options.folder, 'features');
     await mkdir(path, { recursive: true });
     // Past its size the cache starts anew: examples in use come back in one pass, and no bookkeeping is needed per read.
@@ -41,7 +49,9 @@ export class FeatureCache {
     if ((size && size.size > options.maxBytes) || (await isDamaged(file))) {
       await rm(path, { recursive: true, force: true });
     }
-    return new FeatureCache(open<Buffer, Buffer>({ path, encoding: 'binary', keyEncoding: 'binary', maxReaders: 126 }));
+    outliveFailedCommits();
+    const database = open<Buffer, Buffer>({ path, encoding: 'binary', keyEncoding: 'binary', maxReaders: 126 });
+    return new FeatureCache(database, path, options.spareBytes ?? SPARE_BYTES);
   }
 
   /** @returns features `[D]`, or undefined */
@@ -53,8 +63,23 @@ export class FeatureCache {
     return features;
   }
 
-  /** Store a batch in one transaction. Resolves when it is on disk. */
+  /**
+   * Store a batch in one transaction. Resolves when it is on disk. On a full disk LMDB ends the process: so room is looked for
+   * first, and after a write that failed all the same nothing more is written.
+   * @throws AppError `storage_full`
+   */
   async putAll(entries: { key: FeatureKey; features: Float32Array }[]): Promise<void> {
+    const bytes = entries.reduce((sum, { features }) => sum + features.byteLength, 0);
+    if (this.#broken || (await freeBytes(this.#path)) < this.#spareBytes + 4 * bytes) throw noRoom(this.#path);
+    try {
+      await this.#write(entries);
+    } catch (error) {
+      this.#broken = true;
+      throw noRoom(this.#path, error);
+    }
+  }
+
+  async #write(entries: { key: FeatureKey; features: Float32Array }[]): Promise<void> {
     const puts: Promise<boolean>[] = [];
     await this.#database.batch(() => {
       for (const { key, features } of entries) {
@@ -65,9 +90,29 @@ export class FeatureCache {
     await Promise.all(puts);
   }
 
+  /** After a write that failed LMDB does not close, and the process ends soon. */
   async close(): Promise<void> {
-    await this.#database.close();
+    if (!this.#broken) await this.#database.close();
   }
+}
+
+/** What must stay free beside a batch, which LMDB may write several times over: pages of its tree. */
+const SPARE_BYTES = 64 * 1024 * 1024;
+
+/** LMDB rejects promises of its own when a commit fails, which nobody can await: they would end the process. */
+function outliveFailedCommits(): void {
+  if (outliving) return;
+  outliving = true;
+  process.on('unhandledRejection', (reason) => {
+    if (!(reason instanceof Error && reason.stack?.includes(`${sep}lmdb${sep}`))) throw reason;
+  });
+}
+
+let outliving = false;
+
+function noRoom(path: string, cause?: unknown): AppError {
+  const message = `The disk of the feature cache ${path} is full. Free some space, or set CACHE_DIR to another disk.`;
+  return new AppError('storage_full', message, { cause });
 }
 
 /** Where LMDB's two header pages hold their magic number, and the first the size of a page. */

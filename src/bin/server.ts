@@ -6,7 +6,7 @@ import { KeyRing } from '../access/key-ring.js';
 import { LastUses } from '../access/last-uses.js';
 import { Artifacts } from '../artifacts/artifacts.js';
 import { Backbones } from '../backbones/backbones.js';
-import { type Config, isLoopback, loadConfig } from '../config.js';
+import { type Config, isLoopback, loadConfig, unknownSettings } from '../config.js';
 import { Datasets } from '../datasets/datasets.js';
 import { AppError, isErrno } from '../errors.js';
 import { buildApp } from '../http/app.js';
@@ -24,6 +24,7 @@ import { Predictor } from '../prediction/predictor.js';
 import { connectRedis } from '../redis/connect.js';
 import { RateLimits } from '../redis/rate-limits.js';
 import { Registry } from '../registry/registry.js';
+import { freeBytes, lowDisks } from '../storage/disk-space.js';
 import { type OpenedStorage, openStorage } from '../storage/open-storage.js';
 import { checkTraining } from '../training/check-training.js';
 import { backbonesOptions, datasetsOptions } from './composition.js';
@@ -38,6 +39,7 @@ async function main(config: Config): Promise<void> {
   const opened = await openStorage(config);
   const { storage } = opened;
   const log = createLog('server', config.LOG_LEVEL);
+  for (const sentence of unknownSettings(process.env)) log.warn(sentence);
   const registry = new Registry({ storage });
   const { access, firstKey } = await openAccess(config, opened, log);
   const backbones = new Backbones({
@@ -66,7 +68,7 @@ async function main(config: Config): Promise<void> {
       metrics.inference.observe({ backbone }, seconds);
     },
   });
-  addGauges(metrics, { predictor, backbones, queue });
+  addGauges(metrics, { predictor, backbones, queue, config });
   const operations = createOperations({
     datasets: new Datasets(datasetsOptions(config, opened)),
     jobs: new Jobs({ store: new JobStore({ storage }), queue, live, log, maxOpen: config.MAX_OPEN_JOBS }),
@@ -76,6 +78,7 @@ async function main(config: Config): Promise<void> {
     predictor,
     artifacts: new Artifacts({ registry, backbones }),
     checkTraining,
+    lowDisks: () => lowDisks({ 'the data folder': config.DATA_DIR, 'the cache': config.CACHE_DIR }),
     limits: config,
   });
   const app = await buildApp({
@@ -144,7 +147,12 @@ async function openAccess(
 /** What metrics tell of the moment in which they are asked for. */
 function addGauges(
   metrics: Metrics,
-  { predictor, backbones, queue }: { predictor: Predictor; backbones: Backbones; queue: JobQueue },
+  {
+    predictor,
+    backbones,
+    queue,
+    config,
+  }: { predictor: Predictor; backbones: Backbones; queue: JobQueue; config: Config },
 ): void {
   addGauge(metrics, 'graft_waiting_examples', 'Examples waiting for a prediction', () => predictor.load.waiting);
   addGauge(metrics, 'graft_heads', 'Heads in memory', () => predictor.load.heads);
@@ -157,6 +165,14 @@ function addGauges(
     'When a worker last saw to it that every promised job is in the queue or runs; NaN: unknown',
     async () => ((await queue.reconciledAt().catch(() => undefined)) ?? Number.NaN) / 1000,
   );
+  for (const [name, folder] of [
+    ['data', config.DATA_DIR],
+    ['cache', config.CACHE_DIR],
+  ] as const) {
+    addGauge(metrics, `graft_${name}_disk_free_bytes`, `Room on the disk of the ${name} folder`, () =>
+      freeBytes(folder).catch(() => Number.NaN),
+    );
+  }
   for (const state of ['waiting', 'active', 'delayed'] as const) {
     addGauge(metrics, `graft_jobs_${state}`, `Jobs in the queue: ${state}`, async () => {
       return (await queue.counts().catch(() => undefined))?.[state] ?? Number.NaN;

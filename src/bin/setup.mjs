@@ -9,6 +9,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 // imported late, so that an old Node reads no further than the sentence above
 const { pathToFileURL } = await import('node:url');
+const { existsSync } = await import('node:fs');
 const { join } = await import('node:path');
 const { installPackages } = await import('../launch/setup/packages.mjs');
 const { compile } = await import('../launch/setup/compile.mjs');
@@ -26,8 +27,13 @@ if (name === undefined) {
   process.exit(1);
 }
 
-const steps = [installPackages(root), compile(root)];
-if (redis && (run || !usesAnotherRedis())) steps.push(installRedis());
+loadEnvFile();
+// Redis first: who cannot install it hears that before hundreds of megabytes are fetched.
+const steps = [
+  ...(redis && (run || !usesAnotherRedis()) ? [installRedis()] : []),
+  installPackages(root),
+  compile(root),
+];
 try {
   await setUp({ root, steps });
 } catch (error) {
@@ -42,6 +48,18 @@ if (run) {
   const entry = join(root, 'build', 'src', 'bin', `${name}.js`);
   process.argv = [process.argv[0], entry, ...rest];
   await import(pathToFileURL(entry).href);
+}
+
+/** Settings in `.env` of this folder; what is set already holds. */
+function loadEnvFile() {
+  const path = join(root, '.env');
+  if (!existsSync(path)) return;
+  try {
+    process.loadEnvFile(path);
+  } catch (error) {
+    console.error(`${path} cannot be read: ${error.message}`);
+    process.exit(1);
+  }
 }
 
 /** Whether the flag leads the arguments; those behind the entry are not ours. */

@@ -12,6 +12,7 @@ import { createLog } from '../log.js';
 import { expire } from '../maintenance/expire.js';
 import { connectRedis } from '../redis/connect.js';
 import { Registry } from '../registry/registry.js';
+import { lowDisks } from '../storage/disk-space.js';
 import { openStorage } from '../storage/open-storage.js';
 import { datasetsOptions } from './composition.js';
 import { intakeRules } from './intake-rules.js';
@@ -52,7 +53,11 @@ async function main(): Promise<void> {
     timeoutMs: config.JOB_TIMEOUT_SECONDS * 1000,
     // It decodes other people's images and needs no Redis: what it does not know it cannot give away.
     env: { ...process.env, REDIS_URL: '' },
-    onNativeCrash: () => FeatureCache.remove(config.CACHE_DIR), // a damaged LMDB crashes its reader
+    onNativeCrash: async () => {
+      const full = await lowDisks({ DATA_DIR: config.DATA_DIR, CACHE_DIR: config.CACHE_DIR });
+      await FeatureCache.remove(config.CACHE_DIR); // a damaged LMDB crashes its reader
+      return full[0] && `The disk is nearly full: ${full[0]} Free some space.`;
+    },
     kinds: { train: trainingRules(registry), intake: intakeRules(datasets) },
   });
 

@@ -8,6 +8,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
+import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
 import { AppError } from '../errors.js';
 import { newId } from '../ids.js';
@@ -109,6 +110,8 @@ interface Unpacking {
   signal: AbortSignal | undefined;
 }
 
+/** Sizes of data sets that are remembered. */
+const MAX_REMEMBERED = 100_000;
 const DATASET_ID = new RegExp(DatasetId.pattern!);
 
 /** The data sets of all tenants. A data set exists exactly when its manifest exists. */
@@ -116,6 +119,8 @@ export class Datasets {
   readonly #options: DatasetsOptions;
   readonly #unpacking: ReturnType<typeof pLimit>;
   readonly #kept: KeptUploads;
+  /** What lies in the packs of data sets, by tenant and id. */
+  readonly #bytes = new LRUCache<string, number>({ max: MAX_REMEMBERED });
 
   constructor(options: DatasetsOptions) {
     this.#options = options;
@@ -245,6 +250,19 @@ export class Datasets {
     const dataset = await this.find(tenant, id);
     if (dataset === undefined) throw new AppError('dataset_not_found', `There is no data set ${id}.`);
     return dataset;
+  }
+
+  /** What the data sets of a tenant take on disk. Each manifest is read once. */
+  async storedBytes(tenant: string): Promise<number> {
+    let sum = 0;
+    for (const id of await this.#options.storage.list(`tenants/${tenant}/datasets`)) {
+      const key = `${tenant}/${id}`;
+      const bytes = this.#bytes.get(key) ?? (await this.find(tenant, id))?.stored_bytes;
+      if (bytes === undefined) continue;
+      this.#bytes.set(key, bytes);
+      sum += bytes;
+    }
+    return sum;
   }
 
   /** Data sets, newest first; those after (older than) the id `after`, which need not exist. */

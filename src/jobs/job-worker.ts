@@ -35,8 +35,11 @@ export interface JobWorkerOptions {
   timeoutMs: number;
   /** Environment of the processes that run jobs; default: that of this process. */
   env?: NodeJS.ProcessEnv;
-  /** Called when native code ended a job's process (SIGSEGV, SIGBUS, SIGABRT), before the next attempt. */
-  onNativeCrash: () => Promise<void>;
+  /**
+   * Called when native code ended a job's process (SIGSEGV, SIGBUS, SIGABRT), before the next attempt.
+   * @returns what may have caused it, such as a full disk, as a sentence; undefined where nothing is known
+   */
+  onNativeCrash: () => Promise<string | undefined>;
   /** Every kind of jobs that this worker runs. */
   kinds: Record<string, JobKindRules>;
 }
@@ -263,8 +266,9 @@ export class JobWorker {
           });
         case 'crashed':
           log.error({ job: id, attempt, reason: outcome.reason }, 'the process of a job died');
-          if (NATIVE_CRASHES.has(outcome.signal)) await this.#options.onNativeCrash();
-          if (queued.attemptsMade + 1 >= attempts) return await finish(crashed(outcome.reason));
+          const cause = NATIVE_CRASHES.has(outcome.signal) ? await this.#options.onNativeCrash() : undefined;
+          if (cause !== undefined) log.error({ job: id }, cause);
+          if (queued.attemptsMade + 1 >= attempts) return await finish(crashed(outcome.reason, cause));
           throw new Error(outcome.reason);
         case 'stopped':
           if (cancelled.signal.aborted) return await finish({ status: 'cancelled' });
@@ -300,12 +304,15 @@ function unknownKind(kind: string): Pick<JobResult, 'status' | 'error'> {
   };
 }
 
-function crashed(reason: string): Pick<JobResult, 'status' | 'error'> {
+function crashed(
+  reason: string,
+  advice = "The worker's log says more; smaller files or fewer of them may help.",
+): Pick<JobResult, 'status' | 'error'> {
   return {
     status: 'failed',
     error: {
       code: 'job_crashed',
-      message: `The process of the job died: ${reason}. The worker's log says more; smaller files or fewer of them may help.`,
+      message: `The process of the job died: ${reason}. ${advice}`,
     },
   };
 }

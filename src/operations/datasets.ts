@@ -10,12 +10,17 @@ import type { Submitted } from './jobs.js';
 interface Upload {
   caller: Caller;
   receive: ReceiveForm<unknown>;
+  /** Size of the body, where it was announced. */
+  bytes?: number | undefined;
   /** The same key and the same request again answer with the same data set or job. */
   idempotencyKey?: string | undefined;
 }
 
 /** Data sets: taken in, listed, deleted. */
-export function datasetOperations({ datasets, jobs }: Pick<OperationsDependencies, 'datasets' | 'jobs'>) {
+export function datasetOperations(
+  dependencies: Pick<OperationsDependencies, 'datasets' | 'jobs' | 'registry' | 'limits'>,
+) {
+  const { datasets, jobs } = dependencies;
   const find = (caller: Caller, id: string) => ownDataset({ datasets }, caller, id);
 
   return {
@@ -24,7 +29,7 @@ export function datasetOperations({ datasets, jobs }: Pick<OperationsDependencie
      * @throws AppError `missing_file`, `idempotency_key_reused`, and as `Datasets.receive` and `Datasets.createFrom`
      */
     create(upload: Upload): Promise<{ dataset: Dataset; replayed: boolean }> {
-      return receiveForm({ datasets }, upload, async (dataset, { layout, dryRun, name }) => {
+      return receiveForm(dependencies, upload, async (dataset, { layout, dryRun, name }) => {
         const { idempotencyKey: key, caller } = upload;
         if (key === undefined || dryRun) return { dataset, replayed: false };
         const { tenant } = caller;
@@ -50,7 +55,7 @@ export function datasetOperations({ datasets, jobs }: Pick<OperationsDependencie
     intake(upload: Upload): Promise<Submitted> {
       const { caller, idempotencyKey } = upload;
       const { tenant, by, requestId } = caller;
-      return receiveArchives({ datasets }, upload, async (received, { layout, name }) => {
+      return receiveArchives(dependencies, upload, async (received, { layout, name }) => {
         const { id: into, uploads } = await datasets.keepUploads(tenant, received);
         try {
           const how = { ...(layout && { layout }), ...(name !== undefined && { name }) };

@@ -13,7 +13,16 @@ import type { JobSettings } from '../schemas/jobs.js';
 export interface OperationsDependencies {
   datasets: Pick<
     Datasets,
-    'receive' | 'createFrom' | 'discard' | 'keepUploads' | 'dropUploads' | 'find' | 'get' | 'list' | 'delete'
+    | 'receive'
+    | 'createFrom'
+    | 'storedBytes'
+    | 'discard'
+    | 'keepUploads'
+    | 'dropUploads'
+    | 'find'
+    | 'get'
+    | 'list'
+    | 'delete'
   >;
   jobs: Pick<
     Jobs,
@@ -24,7 +33,12 @@ export interface OperationsDependencies {
   backbones: Pick<Backbones, 'card' | 'list' | 'load' | 'loaded'>;
   predictor: Pick<Predictor, 'predict'>;
   artifacts: Pick<Artifacts, 'create'>;
+  /** What is said of disks that are nearly full. */
+  lowDisks: () => Promise<string[]>;
   /** Refuses settings that do not fit the data set. */
   checkTraining: (dataset: Dataset, settings: JobSettings) => void;
-  limits: Pick<Config, 'DEFAULT_BACKBONE' | 'MAX_MODELS' | 'MAX_PREDICT_EXAMPLES' | 'MAX_EVENT_STREAMS'>;
+  limits: Pick<
+    Config,
+    'DEFAULT_BACKBONE' | 'MAX_MODELS' | 'MAX_PREDICT_EXAMPLES' | 'MAX_EVENT_STREAMS' | 'MAX_TENANT_BYTES'
+  >;
 }

@@ -4,6 +4,7 @@ import { AppError } from '../errors.js';
 import type { Dataset, LayoutWanted } from '../schemas/datasets.js';
 import type { Caller } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
+import { refuseBeyondQuota } from './quota.js';
 
 /** An archive on its way in. */
 export interface Archive {
@@ -33,6 +34,8 @@ export interface Taking {
 export type ReceiveForm<T> = (take: TakeArchive) => Promise<T & Taking>;
 export type TakeArchive = (archive: Archive) => Promise<void>;
 
+type Quota = Pick<OperationsDependencies, 'datasets' | 'registry' | 'limits'>;
+
 /** Most archives in one form. */
 const MAX_ARCHIVES = 100;
 
@@ -41,10 +44,13 @@ const MAX_ARCHIVES = 100;
  * @throws AppError `missing_file`, and what `Datasets.receive` throws
  */
 export async function receiveArchives<T, Made>(
-  { datasets }: Pick<OperationsDependencies, 'datasets'>,
-  { caller: { tenant }, receive }: { caller: Caller; receive: ReceiveForm<T> },
+  dependencies: Quota,
+  { caller: { tenant }, receive, bytes }: { caller: Caller; receive: ReceiveForm<T>; bytes?: number | undefined },
   use: (uploads: ReceivedUpload[], rest: T & Taking, signal: AbortSignal | undefined) => Promise<Made>,
 ): Promise<Made> {
+  const { datasets } = dependencies;
+  // Before a byte of the body is read.
+  await refuseBeyondQuota(dependencies, tenant, bytes);
   const uploads: ReceivedUpload[] = [];
   let signal: AbortSignal | undefined;
   try {
@@ -59,6 +65,13 @@ export async function receiveArchives<T, Made>(
     if (uploads.length === 0) {
       throw new AppError('missing_file', 'The form has no file. Send the archive as the field `file`.');
     }
+    if (bytes === undefined) {
+      await refuseBeyondQuota(
+        dependencies,
+        tenant,
+        uploads.reduce((sum, upload) => sum + upload.bytes, 0),
+      );
+    }
     return await use(uploads, rest, signal);
   } finally {
     await datasets.discard(uploads);
@@ -71,8 +84,8 @@ export async function receiveArchives<T, Made>(
  * @throws AppError as `receiveArchives` and `Datasets.createFrom`
  */
 export async function receiveForm<T, Made>(
-  dependencies: Pick<OperationsDependencies, 'datasets'>,
-  form: { caller: Caller; receive: ReceiveForm<T> },
+  dependencies: Quota,
+  form: { caller: Caller; receive: ReceiveForm<T>; bytes?: number | undefined },
   use: (dataset: Dataset, rest: T & Taking) => Promise<Made>,
 ): Promise<Made> {
   const { datasets } = dependencies;

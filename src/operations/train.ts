@@ -5,6 +5,7 @@ import { type Caller, refuseForeignModel } from './caller.js';
 import { ownDataset } from './datasets.js';
 import type { OperationsDependencies } from './dependencies.js';
 import type { Submitted } from './jobs.js';
+import { refuseBeyondQuota } from './quota.js';
 import { type ReceiveForm, receiveForm } from './receive-form.js';
 
 interface Common {
@@ -18,14 +19,13 @@ interface Common {
  * All throw AppError: `dataset_not_found`, `backbone_not_found`, `quota_exceeded`, `too_many_jobs`, `queue_unavailable`,
  * `idempotency_key_reused`, and what is wrong with the settings.
  */
-export function trainOperations({
-  datasets,
-  jobs,
-  registry,
-  backbones,
-  checkTraining,
-  limits,
-}: Pick<OperationsDependencies, 'datasets' | 'jobs' | 'registry' | 'backbones' | 'checkTraining' | 'limits'>) {
+export function trainOperations(
+  dependencies: Pick<
+    OperationsDependencies,
+    'datasets' | 'jobs' | 'registry' | 'backbones' | 'checkTraining' | 'limits'
+  >,
+) {
+  const { datasets, jobs, registry, backbones, checkTraining, limits } = dependencies;
   const submit = async (
     { caller, idempotencyKey }: Common,
     { dataset, settings, content = dataset.id }: { dataset: Dataset; settings: JobSettings; content?: string },
@@ -36,6 +36,7 @@ export function trainOperations({
     const { id: backbone } = await backbones.card(wanted);
     checkTraining(dataset, settings);
     await registry.refuseMoreThan(limits.MAX_MODELS, tenant, model);
+    await refuseBeyondQuota(dependencies, tenant);
     return jobs.submit({
       kind: 'train',
       tenant,
@@ -56,8 +57,10 @@ export function trainOperations({
     },
 
     /** Archive and settings in one form. What does not become a new job leaves no data set behind. */
-    onForm(request: Common & { receive: ReceiveForm<{ settings: JobSettings }> }): Promise<Submitted> {
-      return receiveForm({ datasets }, request, async (dataset, { settings, layout }) => {
+    onForm(
+      request: Common & { receive: ReceiveForm<{ settings: JobSettings }>; bytes?: number | undefined },
+    ): Promise<Submitted> {
+      return receiveForm(dependencies, request, async (dataset, { settings, layout }) => {
         const content = layout ? `${dataset.sha256} ${JSON.stringify(layout)}` : dataset.sha256;
         const submitted = await submit(request, { dataset, settings, content });
         // A replay: the job has the data set of the request before.

@@ -60,6 +60,11 @@ export class Registry {
     });
   }
 
+  /** What the versions of a tenant take on disk. Each manifest is read once. */
+  storedBytes(tenant: string): Promise<number> {
+    return this.#versions.storedBytes(tenant);
+  }
+
   /** Numbers of a model's versions, newest first; empty where there is no such model. One call. */
   versions(tenant: string, model: string): Promise<number[]> {
     return this.#versions.numbers(tenant, model);

@@ -22,6 +22,7 @@ export interface ModelsQuery {
 
 /** A manifest of ten classes takes about 2 KB. */
 const MAX_MANIFESTS = 20_000;
+const MAX_SIZES = 100_000;
 
 /** Reading: which versions there are, their manifests and files. Manifests that were read stay in memory. */
 export class Versions {
@@ -29,6 +30,9 @@ export class Versions {
   /** Of models that were asked for, the newest version then. */
   readonly #newest = new LRUCache<string, number>({ max: MAX_MANIFESTS });
   readonly #manifests = new LRUCache<string, { etag: string; manifest: VersionManifest }>({ max: MAX_MANIFESTS });
+
+  /** What the files of a version take, by the key of its manifest. */
+  readonly #bytes = new LRUCache<string, number>({ max: MAX_SIZES });
 
   constructor(options: { storage: Storage }) {
     this.#storage = options.storage;
@@ -54,6 +58,24 @@ export class Versions {
     const manifest = Object.freeze((await json(stored.stream)) as VersionManifest);
     this.#manifests.set(key, { etag: stored.etag, manifest });
     return manifest;
+  }
+
+  /** What all versions of a tenant take on disk. Each manifest is read once. */
+  async storedBytes(tenant: string): Promise<number> {
+    let sum = 0;
+    for (const model of await this.#storage.list(modelsKey(tenant))) {
+      for (const version of await this.numbers(tenant, model)) {
+        const key = manifestKey(tenant, model, version);
+        const files = this.#bytes.has(key) ? undefined : (await this.find(tenant, model, version))?.files;
+        if (files)
+          this.#bytes.set(
+            key,
+            files.reduce((total, { bytes }) => total + bytes, 0),
+          );
+        sum += this.#bytes.get(key) ?? 0;
+      }
+    }
+    return sum;
   }
 
   /** @throws AppError `model_not_found` or `version_not_found` */

@@ -68,6 +68,10 @@ function checkSettings(settings: JobSettings, labels: string[]): void {
     if (given) throw conflict(`The prototype head is not fitted in steps and has no ${given}; leave it out.`);
   }
   if (typeof wanted.class_weights === 'object') {
+    const { class_weights: weights } = wanted;
+    if (labels.every((label) => weights[label] === 0)) {
+      throw conflict('class_weights are 0 for every class, so nothing would be learnt. Give one of them a weight.');
+    }
     const unknown = Object.keys(wanted.class_weights).filter((label) => !labels.includes(label));
     if (unknown.length > 0) {
       throw new AppError(

@@ -1,6 +1,8 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
@@ -103,4 +105,50 @@ t.test('past its size the cache starts anew; below it, it stays', async (t) => {
   t.ok(existsSync(file) && statSync(file).size < size);
   await past.cache.putAll([{ key: KEY, features: FEATURES }]);
   t.same(past.cache.get(KEY, 5), FEATURES);
+});
+
+/** A file system of a few MB, where this user may mount one. */
+async function smallDisk(t: Test, megabytes: number): Promise<string | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), 'graft-small-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder]);
+  t.teardown(() => rmdir(folder));
+  if (mounted.status !== 0) return undefined;
+  t.teardown(() => void spawnSync('umount', ['--lazy', folder]));
+  return folder;
+}
+
+t.test('where room is short nothing is written, and the disk is named', async (t) => {
+  const { cache } = await cacheIn(t, t.testdir());
+  await cache.putAll([{ key: KEY, features: FEATURES }]);
+  const short = await FeatureCache.open({ folder: t.testdir(), maxBytes: 2 ** 30, spareBytes: 2 ** 60 });
+  await t.rejects(short.putAll([{ key: KEY, features: FEATURES }]), {
+    code: 'storage_full',
+    message: /disk of the feature cache .* is full.*CACHE_DIR/,
+  });
+  t.equal(short.get(KEY, 5), undefined);
+  await short.close();
+});
+
+t.test('a disk that fills all the same ends no process', async (t) => {
+  const folder = await smallDisk(t, 6);
+  if (folder === undefined) return void t.pass('left out: this user may not mount a small file system');
+  const module = pathToFileURL(join(import.meta.dirname, '../../src/backbones/feature-cache.js')).href;
+  const program = `
+    const { FeatureCache } = await import(${JSON.stringify(module)});
+    const cache = await FeatureCache.open({ folder: ${JSON.stringify(folder)}, maxBytes: 2 ** 30, spareBytes: -1e12 });
+    const key = (i) => ({ content: String(i), backbone: 'b', recipe: 'r', variation: '' });
+    let failed = 0;
+    for (let i = 0; i < 60; i += 1) {
+      const entries = Array.from({ length: 50 }, (_, j) => ({ key: key(100 * i + j), features: new Float32Array(1280).fill(i) }));
+      await cache.putAll(entries).catch((error) => { failed += 1; if (error.code !== 'storage_full') throw error; });
+    }
+    const found = cache.get(key(0), 1280);
+    await cache.close();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    process.stdout.write(JSON.stringify({ failed, found: found?.[5] === 0 }));`;
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  t.equal(child.status, 0, child.stderr.slice(-2000));
+  const { failed, found } = JSON.parse(child.stdout || '{}') as { failed: number; found: boolean };
+  t.ok(failed > 10, `${failed} writes found no room`);
+  t.ok(found, 'and what was stored before is read');
 });

@@ -110,6 +110,7 @@ export async function appForTest(t: Pick<Test, 'teardown'>, options: AppForTest 
       predictor,
       artifacts: new Artifacts({ registry, backbones }),
       checkTraining,
+      lowDisks: async () => [],
       limits: config,
     }),
     dialects: [native],

@@ -8,7 +8,7 @@ import { LIGHT } from '../helpers/light-content.js';
 t.test('health is told without a key', async (t) => {
   const { json, queue } = await appForTest(t, { keys: { alice: 'key' } });
   t.same(await json('/livez'), { alive: true });
-  t.same(await json('/readyz'), { ready: true, checks: { backbone: 'ok', redis: 'ok' } });
+  t.same(await json('/readyz'), { ready: true, checks: { backbone: 'ok', redis: 'ok', disk: 'ok' } });
   queue.away = true;
   t.match(await json('/readyz'), { ready: true, checks: { redis: /no new jobs/ } }, 'predictions go on without Redis');
   queue.away = false;

@@ -22,6 +22,15 @@ t.test('settings that fit are taken', (t) => {
   t.end();
 });
 
+t.test('weights that are all 0 are refused; one that is not will do', (t) => {
+  t.throws(check({ hyperparameters: { class_weights: { cat: 0, dog: 0 } } }), {
+    code: 'setting_conflict',
+    message: /0 for every class/,
+  });
+  t.doesNotThrow(check({ hyperparameters: { class_weights: { cat: 0 } } }));
+  t.end();
+});
+
 t.test('fewer than two classes are refused, and the one that is there is named', (t) => {
   t.throws(check({}, { classes: [] }), { code: 'too_few_classes' });
   t.throws(check({}, { classes: [{ label: 'cat', examples: 9 }] }), { code: 'too_few_classes', message: /'cat'/ });

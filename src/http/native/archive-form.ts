@@ -34,6 +34,12 @@ export function archiveBody(
   };
 }
 
+/** Size of the body, where the client says it. */
+export function announcedBytes({ headers }: FastifyRequest): number | undefined {
+  const length = Number(headers['content-length']);
+  return Number.isSafeInteger(length) && length > 0 ? length : undefined;
+}
+
 /** The body of a request as an archive. */
 export function archiveOf(
   request: FastifyRequest,

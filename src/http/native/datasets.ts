@@ -9,7 +9,7 @@ import { Job } from '../../schemas/jobs.js';
 import { clientLeft } from '../client-signal.js';
 import type { DialectContext } from '../dialect.js';
 import { isForm } from '../forms.js';
-import { archiveBody, archiveOf, readArchiveForm, takingOf } from './archive-form.js';
+import { announcedBytes, archiveBody, archiveOf, readArchiveForm, takingOf } from './archive-form.js';
 import { linksOf } from './links.js';
 
 const TakingQuery = Type.Object(
@@ -65,6 +65,7 @@ export function datasetRoutes({ datasets }: Operations, context: DialectContext)
         let taking = takingOf(new Map(Object.entries(request.query)));
         const upload = {
           caller: request.caller,
+          bytes: announcedBytes(request),
           idempotencyKey: request.headers['idempotency-key'],
           receive: async (take: TakeArchive) => {
             if (isForm(request)) {

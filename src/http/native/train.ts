@@ -10,7 +10,7 @@ import { clientLeft } from '../client-signal.js';
 import type { DialectContext } from '../dialect.js';
 import { isForm } from '../forms.js';
 import { compileCheck } from '../validation.js';
-import { archiveBody, readArchiveForm, takingOf } from './archive-form.js';
+import { announcedBytes, archiveBody, readArchiveForm, takingOf } from './archive-form.js';
 import { linksOf } from './links.js';
 
 const Headers = Type.Object({
@@ -79,6 +79,7 @@ export function trainRoutes({ train }: Operations, context: DialectContext): Fas
         const { job, replayed } = isForm(request)
           ? await train.onForm({
               ...common,
+              bytes: announcedBytes(request),
               receive: async (take) => {
                 const fields = await readArchiveForm(
                   request,

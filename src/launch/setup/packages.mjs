@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { SetupError } from './set-up.mjs';
 
@@ -13,6 +13,12 @@ export function installPackages(root) {
 
   return {
     title: 'Installing packages (npm ci)',
+    note: 'The first start fetches packages from npm, about 230 MB, and unpacks them to about 800 MB in node_modules. It takes some minutes, once.',
+    /** What lies in the folder so far, beside what the lock file names. */
+    progress() {
+      const total = Object.keys(JSON.parse(readFileSync(lock, 'utf8')).packages).length;
+      return `${count(modules)} of about ${total} packages`;
+    },
     needed() {
       const found = lstatSync(modules, { throwIfNoEntry: false });
       if (!found) return true;
@@ -36,6 +42,19 @@ export function installPackages(root) {
       writeFileSync(stamp, wanted());
     },
   };
+}
+
+/** Folders of packages. */
+function count(modules) {
+  try {
+    return readdirSync(modules).reduce(
+      (sum, name) =>
+        sum + (name.startsWith('@') ? readdirSync(join(modules, name)).length : Number(!name.startsWith('.'))),
+      0,
+    );
+  } catch {
+    return 0; // it is being made
+  }
 }
 
 function read(path) {

@@ -33,7 +33,21 @@ async function must(command, words, env = {}) {
   if (!ok) throw new SetupError(`${output}\n\`${words.join(' ')}\` failed; it says why above. ${advice()}`);
 }
 
+/** What to do by hand, on the system that this is. */
 function advice() {
-  const install = onPath('apt-get') ? 'run `sudo apt-get install redis-server`' : 'install redis-server';
-  return `There is no redis-server on this machine: ${install}, or set REDIS_URL to a Redis that runs elsewhere.`;
+  const elsewhere = 'or set REDIS_URL to a Redis that runs elsewhere';
+  if (process.platform === 'win32') {
+    return `There is no redis-server for Windows: install WSL (\`wsl --install\`) and start Graft in it, ${elsewhere}.`;
+  }
+  return `There is no redis-server on this machine: ${byHand()}, ${elsewhere}.`;
+}
+
+function byHand() {
+  const root = process.getuid?.() === 0 ? '' : 'sudo ';
+  if (onPath('apt-get')) return `run \`${root}apt-get install redis-server\``;
+  if (onPath('dnf')) return `run \`${root}dnf install redis\` (on Fedora 41 and newer: valkey-compat-redis)`;
+  if (onPath('apk')) return `run \`${root}apk add redis\``;
+  if (onPath('pacman')) return `run \`${root}pacman -S redis\``;
+  if (process.platform === 'darwin') return 'install Homebrew (https://brew.sh), then run `brew install redis`';
+  return 'install redis-server';
 }

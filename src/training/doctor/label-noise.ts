@@ -16,8 +16,8 @@ const TEMPERATURES: [number, number] = [0.3, 3];
 const STEPS = 24;
 /** Numbers that are looked at at most: more say nothing new of two numbers. */
 const MAX_NUMBERS = 4_000_000;
-/** Gain in log-likelihood from which on noise is believed: half of the 5 % point of χ² with one degree of freedom. */
-const EVIDENCE = 1.92;
+/** Gain in log-likelihood from which on noise is believed: half of the 2 % point of χ² with one degree of freedom. */
+const EVIDENCE = 2.7;
 
 /**
  * The share of wrong labels under which the labels are likeliest: each is the example's class, or, in a share of them, any

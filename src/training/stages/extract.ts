@@ -1,3 +1,4 @@
+import { AppError } from '../../errors.js';
 import { standardise } from '../../numbers/standardise.js';
 import { classWithoutTrainingExamples } from '../check-training.js';
 import { extractFeatures } from '../extract/extract-features.js';
@@ -20,8 +21,10 @@ export async function extract(run: Run, split: Parts, { backbone, top }: Network
     vary: modality.vary,
     augmentation: augmentation && { settings: augmentation, of: split.train },
     onProgress: progress.extracting(0, passes),
-    onCacheError: () =>
-      progress.warn('Features could not be cached (is the disk full?): the next job computes them again.'),
+    onCacheError: (error: unknown) =>
+      progress.warn(
+        `Features are not kept for the next job. ${error instanceof AppError ? error.message : 'The feature cache cannot be written.'}`,
+      ),
   };
   const { features, kept, origin, skipped, ...figures } = await extractFeatures(options);
   const trunk = top && { ...options, backbone: top.trunk, onProgress: progress.extracting(1, passes) };
