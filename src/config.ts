@@ -189,7 +189,7 @@ const uploads = {
   MAX_ARCHIVE_RATIO: positive('Most times an archive may grow when unpacked; beyond 64 MiB.', 200),
   MAX_CLASSES: positive('Most classes of one data set.', 10_000),
   UNPACK_CONCURRENCY: positive('Archives unpacked at once by one server; more wait.', 4),
-  MAX_EXAMPLE_BYTES: positive('Largest file of one example.', 32 * MiB),
+  MAX_EXAMPLE_BYTES: positive('Largest file of one example.', 64 * MiB),
   MAX_IMAGE_PIXELS: positive('Largest image, width times height.', 50_000_000),
   MAX_JSON_BYTES: positive('Largest JSON body of any other request.', MiB),
   MAX_FORM_FIELDS: positive('Most fields of a form beside its files.', 50),

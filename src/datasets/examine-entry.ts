@@ -91,7 +91,7 @@ function refusalBySize(kind: EntryKind, { name, bytes }: ArchiveEntry, modality:
   if (bytes <= modality.maxBytes) return undefined;
   return {
     code: 'content_too_large',
-    reason: `The file has ${bytes} bytes; ${modality.words.many} may have at most ${modality.maxBytes}.`,
+    reason: `The file has ${bytes} bytes; ${modality.words.many} may have at most ${modality.maxBytes} (MAX_EXAMPLE_BYTES).`,
   };
 }
 

@@ -264,12 +264,13 @@ export class JobWorker {
               message: `The job ran longer than ${this.#options.timeoutMs / 1000} s (JOB_TIMEOUT_SECONDS) and was stopped.`,
             },
           });
-        case 'crashed':
+        case 'crashed': {
           log.error({ job: id, attempt, reason: outcome.reason }, 'the process of a job died');
           const cause = NATIVE_CRASHES.has(outcome.signal) ? await this.#options.onNativeCrash() : undefined;
           if (cause !== undefined) log.error({ job: id }, cause);
           if (queued.attemptsMade + 1 >= attempts) return await finish(crashed(outcome.reason, cause));
           throw new Error(outcome.reason);
+        }
         case 'stopped':
           if (cancelled.signal.aborted) return await finish({ status: 'cancelled' });
           // This worker is going away: without an end, the lock runs out and another worker takes over.

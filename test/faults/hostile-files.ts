@@ -5,9 +5,11 @@
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import sharp from 'sharp';
 import { tar, zip } from '../helpers/archives.js';
 import { type Answer, filesBelow, form, inParallel, problemFault, send } from '../helpers/http.js';
 import { photo, photos, randomFrom, upload } from '../helpers/photos.js';
+import { bmpOf, ppmOf } from '../helpers/pictures.js';
 import { serveModel } from '../helpers/serve-model.js';
 import { type TestService, withService } from '../helpers/service.js';
 import { ARCHIVE_CORPORA, needs, SHARED } from '../helpers/shared.js';
@@ -21,6 +23,8 @@ const MAX_MEMORY_MB = 1200;
 const SLOWEST_MS = 10_000;
 /** Larger ones only take longer. */
 const MAX_BYTES = 128 * 1024;
+/** So often a picture of each format stands among the samples. */
+const NEW_FORMATS_TIMES = 20;
 const BOUNDARY = 'dfhjksd23f43242f43fv4b4g2g2g23vf2';
 
 interface Sample {
@@ -148,9 +152,31 @@ async function goodOnes(): Promise<(Sample & { corpus: string })[]> {
     { corpus: 'yauzl-success', path: 'good.zip', bytes: zip(files) },
     { corpus: 'node-tar-fixtures', path: 'good.tar', bytes: tar(files) },
     { corpus: 'image-rs', path: 'good.jpg', bytes: files[0]!.bytes },
+    ...(await goodPictures(files[0]!.bytes)),
     { corpus: 'jsontestsuite', path: 'good.json', bytes: Buffer.from(JSON.stringify(settings)) },
     { corpus: 'go-fuzz-corpus/multipart', path: 'good.form', bytes: body },
   ];
+}
+
+/** One picture in every format that is taken. */
+async function goodPictures(jpeg: Buffer): Promise<(Sample & { corpus: string })[]> {
+  const { data, info } = await sharp(jpeg).raw().toBuffer({ resolveWithObject: true });
+  const pictures: Record<string, Buffer> = {
+    'good.png': await sharp(jpeg).png().toBuffer(),
+    'good.webp': await sharp(jpeg).webp().toBuffer(),
+    'good.gif': await sharp(jpeg).gif().toBuffer(),
+    'good.tiff': await sharp(jpeg).tiff({ compression: 'lzw' }).toBuffer(),
+    'good-jpeg.tiff': await sharp(jpeg).tiff({ compression: 'jpeg', tile: true }).toBuffer(),
+    'good.avif': await sharp(jpeg).avif().toBuffer(),
+    'good.bmp': bmpOf(data, info.width),
+    'good-8.bmp': bmpOf(data, info.width, { bits: 8 }),
+    'good.ppm': ppmOf(data, info.width),
+    'good-16.ppm': ppmOf(data, info.width, { most: 65_535 }),
+  };
+  // Each several times: they are few among many, and what is new is to be tried most.
+  return Object.entries(pictures).flatMap(([path, bytes]) =>
+    Array.from({ length: NEW_FORMATS_TIMES }, () => ({ corpus: 'image-rs', path, bytes })),
+  );
 }
 
 /** One of the usual ways to spoil a file, decided now and done when its turn comes. */

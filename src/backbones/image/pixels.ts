@@ -1,6 +1,6 @@
 /**
  * Everywhere in Graft, training or serving, the same bytes give the same pixels (`RECIPE` names how):
- *  1. the kind is read from the magic bytes; JPEG, PNG and WebP only, and only their libvips loaders are enabled;
+ *  1. the kind is read from the magic bytes; only the loaders of the kinds that are taken are enabled (open-image.ts);
  *  2. EXIF orientation is applied;
  *  3. the photo is scaled as the backbone's card says (stretch, or short side and centre); WebP is not shrunk as it loads,
  *     for it would then have other pixels than the same picture as PNG;
@@ -10,20 +10,10 @@ import { createHash } from 'node:crypto';
 import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../../errors.js';
 import type { ImageBackboneCard } from '../../schemas/backbones.js';
+import { FORMAT_NAMES, sniffImage } from './formats.js';
+import { headerSize, type ImageLimits, isWithin, openImage, tooManyPixels } from './open-image.js';
 import { readPlainJpeg } from './plain-jpeg.js';
 import { type Variation, varied } from './variations.js';
-
-sharp.cache(false);
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({
-  operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'],
-});
-
-export type ImageFormat = 'jpeg' | 'png' | 'webp';
-
-export interface ImageLimits {
-  maxPixels: number;
-}
 
 /** What is kept of an image; 1 where it is so. */
 export interface ImageFacts extends Record<string, number> {
@@ -42,31 +32,6 @@ const SMALL_SIDE = 8;
 /** Pixels of a broken JPEG that are decoded to see whether all its rows are there. */
 const MAX_MENDED_PIXELS = 25_000_000;
 
-const ACCEPTED = 'JPEG, PNG and WebP are accepted';
-
-/**
- * The kind of image, from its first bytes.
- * @throws AppError `content_unsupported` that says what it looks like.
- */
-export function sniffImage(bytes: Uint8Array): ImageFormat {
-  const ascii = (start: number, text: string) =>
-    [...text].every((letter, i) => bytes[start + i] === letter.charCodeAt(0));
-  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
-  if (bytes[0] === 0x89 && ascii(1, 'PNG\r\n\x1a\n')) return 'png';
-  if (ascii(0, 'RIFF') && ascii(8, 'WEBP')) return 'webp';
-  if (bytes.length === 0) throw new AppError('content_invalid', `The image is empty. ${ACCEPTED}.`);
-  const other =
-    (ascii(0, 'GIF8') && 'a GIF') ||
-    (ascii(4, 'ftypavif') && 'an AVIF') ||
-    (ascii(4, 'ftyp') && 'a HEIC or a video') ||
-    (ascii(0, 'BM') && 'a BMP') ||
-    ((ascii(0, 'II*\0') || ascii(0, 'MM\0*')) && 'a TIFF') ||
-    ((ascii(0, '<svg') || ascii(0, '<?xml')) && 'an SVG') ||
-    (ascii(0, '%PDF') && 'a PDF') ||
-    'not an image';
-  throw new AppError('content_unsupported', `This is ${other}. ${ACCEPTED}; convert it.`);
-}
-
 /**
  * Check that an image can be decoded, to its last row, and say how large it is (after EXIF orientation). Most JPEGs tell
  * it by their headers; all else is decoded, at a reduced size where the format allows it.
@@ -75,7 +40,7 @@ export function sniffImage(bytes: Uint8Array): ImageFormat {
 export async function inspectImage(bytes: Uint8Array, limits: ImageLimits): Promise<ImageFacts> {
   const plain = sniffImage(bytes) === 'jpeg' ? readPlainJpeg(bytes) : undefined;
   const busy = plain && bytes.length > MAX_BLANK_BYTES_A_PIXEL * plain.width * plain.height;
-  const told = plain && busy && !plain.mayTurn && plain.width * plain.height <= limits.maxPixels;
+  const told = plain && busy && !plain.mayTurn && isWithin(plain, limits);
   if (told) return { width: plain.width, height: plain.height };
   return decoding(bytes, limits, async (image) => {
     const { autoOrient, depth } = await image.metadata();
@@ -163,10 +128,8 @@ export async function decodeImage(
 
 async function decoding<T>(bytes: Uint8Array, limits: ImageLimits, read: (image: Sharp) => Promise<T>): Promise<T> {
   const format = sniffImage(bytes);
-  const open = (source: Uint8Array) =>
-    sharp(source, { limitInputPixels: limits.maxPixels, failOn: 'error', animated: false, autoOrient: true });
   try {
-    return await read(open(bytes));
+    return await read(openImage(bytes, limits));
   } catch (error) {
     if (error instanceof AppError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0]!.trim() : String(error);
@@ -174,13 +137,8 @@ async function decoding<T>(bytes: Uint8Array, limits: ImageLimits, read: (image:
       const whole = await withEndMarker(bytes);
       if (whole) return decoding(whole, limits, read);
     }
-    if (/pixel limit/i.test(reason)) {
-      throw new AppError(
-        'content_too_large',
-        `The image has more than ${limits.maxPixels} pixels. Make it smaller: the backbone sees far fewer.`,
-      );
-    }
-    throw new AppError('content_invalid', `The ${format.toUpperCase()} cannot be decoded: ${reason}.`, {
+    if (/pixel limit/i.test(reason)) throw tooManyPixels(await headerSize(bytes), limits);
+    throw new AppError('content_invalid', `The ${FORMAT_NAMES[format]} cannot be decoded: ${reason}.`, {
       cause: error,
     });
   }

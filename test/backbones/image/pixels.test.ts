@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
-import { decodeImage, inspectImage, oddImage, sniffImage } from '../../../src/backbones/image/pixels.js';
+import { sniffImage } from '../../../src/backbones/image/formats.js';
+import { decodeImage, inspectImage, oddImage } from '../../../src/backbones/image/pixels.js';
+import { bmpOf, ppmOf } from '../../helpers/pictures.js';
 import type { Variation } from '../../../src/backbones/image/variations.js';
 import { needs, SHARED } from '../../helpers/shared.js';
 
@@ -88,7 +90,7 @@ t.test('the eight EXIF orientations of one photo give the same pixels', async (t
   }
 });
 
-t.test('JPEG, PNG and WebP of any colour space give three channels of sRGB', async (t) => {
+t.test('images of any colour space give three channels of sRGB', async (t) => {
   const grey = quarters(64, 64).greyscale();
   const files: [string, Buffer, number?][] = [
     ['JPEG', await quarters(64, 64).jpeg({ quality: 95, chromaSubsampling: '4:4:4' }).toBuffer()],
@@ -147,14 +149,21 @@ t.test('of an animated WebP the first frame counts', async (t) => {
 t.test('other kinds are refused by name, whatever the file is called', async (t) => {
   const ascii = (text: string) => Buffer.from(`${text}${'\0'.repeat(40)}`, 'latin1');
   const cases: [Buffer, RegExp][] = [
-    [await quarters(8, 8).gif().toBuffer(), /GIF/],
-    [await quarters(8, 8).avif().toBuffer(), /AVIF/],
-    [await quarters(8, 8).tiff().toBuffer(), /TIFF/],
-    [Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), /SVG/],
+    [Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), /SVG.*Export it as PNG/],
     [Buffer.from('<?xml version="1.0"?><svg/>'), /SVG/],
+    [Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:4d7a'), /pointer of Git LFS.*git lfs pull/],
+    [Buffer.from('<!DOCTYPE html><html><body>404</body></html>'), /HTML page/],
     [ascii('%PDF-1.7'), /PDF/],
-    [ascii('BM'), /BMP/],
-    [ascii('\0\0\0\x18ftypheic'), /HEIC/],
+    [ascii('\0\0\x01\0\x01\0'), /ICO/],
+    [ascii('\0\0\0\x0cjP  \r\n\x87\n'), /JPEG 2000/],
+    [ascii('\0\0\0\x0cJXL \r\n\x87\n'), /JPEG XL/],
+    [Buffer.from([0xff, 0x0a, 0xfa, 0x7f]), /JPEG XL/],
+    [ascii('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), /HEIC.*Most Compatible/],
+    [ascii('\0\0\0\x18ftypmp42\0\0\0\0isommp42'), /video/],
+    [Buffer.concat([Buffer.alloc(400), Buffer.from('TRUEVISION-XFILE.\0')]), /TGA/],
+    [Buffer.concat([Buffer.alloc(128), Buffer.from('DICM')]), /DICOM/],
+    [Buffer.from('P3\n1 1\n255\n0 0 0\n'), /Netpbm as text/],
+    [ascii('II*\0\x10\0\0\0CR'), /raw picture/],
     [ascii('MZ'), /not an image/],
     [Buffer.from([0xff]), /not an image/],
   ];
@@ -212,9 +221,131 @@ t.test('a JPEG that lacks only its end marker is whole, and one that lacks rows 
 t.test('the same pixels are the same in every container without loss, however large', async (t) => {
   const photo = quarters(900, 700).blur(3);
   const png = await photo.clone().png().toBuffer();
-  const webp = await photo.clone().webp({ lossless: true }).toBuffer();
-  for (const card of [STRETCH, CROP]) {
-    t.same(await decodeImage(webp, card, LIMITS), await decodeImage(png, card, LIMITS));
+  const { data, info } = await photo.clone().raw().toBuffer({ resolveWithObject: true });
+  const containers = {
+    WebP: await photo.clone().webp({ lossless: true }).toBuffer(),
+    TIFF: await photo.clone().tiff({ compression: 'lzw' }).toBuffer(),
+    'tiled TIFF': await photo.clone().tiff({ tile: true, compression: 'deflate' }).toBuffer(),
+    BMP: bmpOf(data, info.width),
+    'BMP of 32 bits, from the top': bmpOf(data, info.width, { bits: 32, topDown: true }),
+    PPM: ppmOf(data, info.width),
+    'PPM of 16 bits': ppmOf(data, info.width, { most: 65_535 }),
+    'progressive PNG': await photo.clone().png({ progressive: true }).toBuffer(),
+  };
+  for (const [name, bytes] of Object.entries(containers)) {
+    for (const card of [STRETCH, CROP]) {
+      t.same(await decodeImage(bytes, card, LIMITS), await decodeImage(png, card, LIMITS), name);
+    }
+    t.match(await inspectImage(bytes, LIMITS), { width: 900, height: 700 }, name);
+  }
+  // A picture of few colours is the same as GIF, and AVIF without loss is nearly so.
+  const plain = await quarters(64, 64).png().toBuffer();
+  t.same(
+    await decodeImage(await quarters(64, 64).gif().toBuffer(), STRETCH, LIMITS),
+    await decodeImage(plain, STRETCH, LIMITS),
+  );
+  const avif = await quarters(64, 64).avif({ lossless: true, chromaSubsampling: '4:4:4' }).toBuffer();
+  t.ok(near(corners(await decodeImage(avif, STRETCH, LIMITS)), [RED, GREEN, BLUE, YELLOW]), 'AVIF');
+});
+
+t.test('of an animated GIF the first frame counts, of a TIFF the first page', async (t) => {
+  const frames = Buffer.concat([Buffer.alloc(8 * 8 * 3, 255), Buffer.alloc(8 * 8 * 3, 0)]);
+  const raw = { width: 8, height: 16, channels: 3 as const, pageHeight: 8 };
+  for (const bytes of [
+    await sharp(frames, { raw })
+      .gif({ loop: 0, delay: [100, 100] })
+      .toBuffer(),
+    await sharp(frames, { raw }).tiff().toBuffer(),
+  ]) {
+    t.match(await inspectImage(bytes, LIMITS), { width: 8, height: 8, one_colour: 1 });
+    t.ok((await decodeImage(bytes, STRETCH, LIMITS)).every((value) => value === 255));
+  }
+});
+
+t.test('bitmaps with palettes, 16 bits and bit fields are read; compressed and broken ones are refused', async (t) => {
+  const two = (bits: number, change: Parameters<typeof bmpOf>[2] = {}) =>
+    bmpOf(Buffer.from([255, 0, 0, 0, 0, 255, 255, 0, 0, 0, 0, 255]), 2, { bits, ...change });
+  const sides = async (bytes: Buffer) => {
+    const pixels = await decodeImage(bytes, STRETCH, LIMITS);
+    return [at(pixels, 2, 16), at(pixels, 29, 16)];
+  };
+  for (const bytes of [
+    two(24),
+    two(32),
+    two(16),
+    two(8),
+    two(4),
+    two(1),
+    two(24, { old: true }),
+    two(32, { fields: true }),
+  ]) {
+    t.same(await sides(bytes), [
+      [255, 0, 0],
+      [0, 0, 255],
+    ]);
+  }
+  const whole = two(24);
+  const spoilt = (change: (copy: Buffer) => void) => {
+    const copy = Buffer.from(whole);
+    change(copy);
+    return copy;
+  };
+  const invalid: Buffer[] = [
+    whole.subarray(0, whole.length - 1),
+    whole.subarray(0, 40),
+    spoilt((copy) => copy.writeInt32LE(0, 18)),
+    spoilt((copy) => copy.writeInt32LE(-2, 18)),
+    spoilt((copy) => copy.writeUInt16LE(7, 28)),
+    spoilt((copy) => copy.writeUInt32LE(0xffffffff, 10)),
+    spoilt((copy) => copy.writeUInt32LE(13, 14)),
+  ];
+  for (const bytes of invalid) await t.rejects(decodeImage(bytes, STRETCH, LIMITS), { code: /content_/ });
+  const packed = spoilt((copy) => copy.writeUInt32LE(1, 30));
+  await t.rejects(decodeImage(packed, STRETCH, LIMITS), { code: 'content_unsupported', message: /RLE8.*PNG/ });
+  const large = spoilt((copy) => copy.writeInt32LE(2 ** 30, 18));
+  await t.rejects(inspectImage(large, LIMITS), { code: 'content_too_large', message: /MAX_IMAGE_PIXELS/ });
+});
+
+t.test('PGM and PPM with comments and other largest values are read, and broken ones refused', async (t) => {
+  const grey = Buffer.concat([Buffer.from('P5 # made by hand\n2 # wide\n1\n100\n'), Buffer.from([0, 100])]);
+  const pixels = await decodeImage(grey, STRETCH, LIMITS);
+  t.same(
+    [at(pixels, 2, 16), at(pixels, 29, 16)],
+    [
+      [0, 0, 0],
+      [255, 255, 255],
+    ],
+  );
+  for (const [text, code] of [
+    ['P6\n2 2\n255\nab', 'content_invalid'],
+    ['P6\n0 2\n255\n', 'content_invalid'],
+    ['P6\n2 2\n0\n', 'content_invalid'],
+    ['P6\n2 2\n70000\n', 'content_invalid'],
+    ['P6\nx', 'content_invalid'],
+    ['P6\n99999 99999\n255\n', 'content_too_large'],
+  ] as const) {
+    await t.rejects(inspectImage(Buffer.from(text), LIMITS), { code }, text);
+  }
+});
+
+t.test('a plain JPEG may be larger, for it is made smaller as it is read; others name size and setting', async (t) => {
+  const limits = { maxPixels: 10_000 };
+  const plain = await quarters(190, 190).jpeg().toBuffer();
+  t.match(await inspectImage(plain, limits), { width: 190, height: 190 });
+  t.ok(near(corners(await decodeImage(plain, STRETCH, limits)), [RED, GREEN, BLUE, YELLOW]));
+  t.equal((await decodeImage(plain, STRETCH, limits, PLAIN)).length, 32 * 32 * 3);
+  for (const bytes of [
+    await quarters(190, 190).jpeg({ progressive: true }).toBuffer(),
+    await quarters(190, 190).png().toBuffer(),
+    await quarters(190, 190).tiff().toBuffer(),
+    await quarters(210, 210).jpeg().toBuffer(),
+  ]) {
+    const refusal = {
+      code: 'content_too_large',
+      message: /(190|210) × (190|210) pixels.*at most 10000.*MAX_IMAGE_PIXELS/,
+    };
+    await t.rejects(decodeImage(bytes, STRETCH, limits), refusal);
+    await t.rejects(inspectImage(bytes, limits), refusal);
   }
 });
 
