@@ -2,13 +2,15 @@ import type { HeldOutPrediction } from '../schemas/predictions.js';
 import type { DataFindings, Evaluation, Report } from '../schemas/report.js';
 import { accuracyWords } from '../numbers/accuracy-words.js';
 import { bar } from '../terminal/bar.js';
-import { cut, formatCount, formatPercent, plural } from '../terminal/format.js';
+import { cut, formatCount, formatPercent, plural, wrap } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
 
 const MAX_CLASSES = 15;
 const MAX_CONFUSIONS = 8;
 const MAX_MISTAKES = 3;
+/** Longest line of a sentence. */
+const TEXT_WIDTH = 100;
 
 /** Classes that a matrix in 80 columns still shows, and the least width of a column. */
 const MATRIX_CLASSES = 10;
@@ -38,10 +40,14 @@ export function showReport(screen: Screen, { evaluation, warnings, data, advice 
     if (evaluation.confusion.labels.length <= MATRIX_CLASSES) showMatrix(screen, evaluation);
     else showConfusions(screen, evaluation);
   }
-  for (const warning of warnings) screen.line(`  ${paint.yellow(warning)}`);
+  for (const warning of warnings) for (const line of wrap(warning, TEXT_WIDTH)) screen.line(`  ${paint.yellow(line)}`);
   if (data) showFindings(screen, data);
-  if (advice.length > 0) screen.line('  What would help most');
-  for (const { sentence } of advice) screen.line(paint.dim(`  · ${sentence}`));
+  if (advice.length > 0) screen.line('\n  What would help most');
+  for (const { sentence } of advice) {
+    for (const [i, line] of wrap(sentence, TEXT_WIDTH).entries()) {
+      screen.line(paint.dim(`  ${i === 0 ? '·' : ' '} ${line}`));
+    }
+  }
 }
 
 /** The held-out photos that it was surest of, and wrong about. */

@@ -128,8 +128,13 @@ await t.test('the model, its versions and its report agree with each other', asy
   t.match(report, { model: 'leaves', job: first.id, dataset: { id: dataset.id, examples: 96, classes: 4 } });
   t.match(report.settings, { head: 'linear', seed: 7 });
   t.equal(split.train + split.validation + split.test, 96);
-  t.equal(figures.on, 'test');
-  t.equal(figures.examples, split.test);
+  t.equal(figures.on, 'cross_validation', 'so few examples are all held out once');
+  t.equal(figures.examples, split.train);
+  t.equal(split.test, 0);
+  t.ok(figures.accuracy_interval![0]! <= figures.accuracy && figures.accuracy <= figures.accuracy_interval![1]!);
+  t.equal(figures.baseline_accuracy, 0.25);
+  t.match(first, { accuracy_interval: figures.accuracy_interval, baseline_accuracy: 0.25 });
+  t.match(model.latest, { accuracy_interval: figures.accuracy_interval, baseline_accuracy: 0.25 });
   t.same(confusion.labels, LABELS);
   const total = confusion.matrix.flat().reduce((a, b) => a + b, 0);
   const near = (a: number | null, b: number | null, what: string) =>

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import t from 'tap';
 import { bar } from '../../src/terminal/bar.js';
-import { cut, formatBytes, formatPercent, formatSeconds, plural } from '../../src/terminal/format.js';
+import { cut, formatBytes, formatPercent, formatSeconds, plural, wrap } from '../../src/terminal/format.js';
 import { createPaint } from '../../src/terminal/paint.js';
 import { createScreen } from '../../src/terminal/screen.js';
 import { printTable } from '../../src/terminal/table.js';
@@ -51,6 +51,13 @@ t.test('a text is cut by characters, and cannot steer the terminal', (t) => {
   t.equal(cut('short', 10), 'short');
   t.equal(cut('🐈🐕🐈🐕', 3), '🐈🐕…');
   t.equal(cut('a\x1b[31mb\n', 20), 'a·[31mb·');
+  t.end();
+});
+
+t.test('a sentence is broken between words', (t) => {
+  t.same(wrap('one two three', 7), ['one two', 'three']);
+  t.same(wrap('incomprehensible to us', 5), ['incomprehensible', 'to us']);
+  t.same(wrap('', 5), ['']);
   t.end();
 });
 

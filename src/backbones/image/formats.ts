@@ -21,8 +21,11 @@ const AVIF_BRANDS = /^(avif|avis)/;
 /** And of HEVC, which phones write, and which no free decoder comes with. */
 const HEIC_BRANDS = /^(heic|heix|heim|heis|hevc|hevx|mif1|msf1)/;
 
+/** How it begins, what it is called, what to do. */
+type Foreign = [begins: RegExp | string[], name: string, advice: string];
+
 /** Formats that are not read here: their first bytes as text, what they are called, and what to do. */
-const OTHERS: [begins: RegExp, name: string, advice: string][] = [
+const OTHERS: Foreign[] = [
   [
     /^version https:\/\/git-lfs/,
     'a pointer of Git LFS and not the picture itself',
@@ -31,12 +34,12 @@ const OTHERS: [begins: RegExp, name: string, advice: string][] = [
   [/^\s*(<!doctype html|<html)/i, 'an HTML page', 'The download may have failed: open the file in an editor'],
   [/^\s*(<\?xml|<svg)/i, 'an SVG', 'Export it as PNG'],
   [/^%PDF/, 'a PDF', 'Export its pages as PNG'],
-  [/^\0\0\x01\0/, 'an icon (ICO)', 'Save it as PNG'],
-  [/^(\0\0\0\x0cjP {2}|\xff\x4f\xff\x51)/, 'a JPEG 2000', 'Convert it to JPEG or PNG'],
-  [/^(\xff\x0a|\0\0\0\x0cJXL )/, 'a JPEG XL', 'Convert it to JPEG or PNG'],
+  [['\0\0\x01\0'], 'an icon (ICO)', 'Save it as PNG'],
+  [['\0\0\0\x0cjP  ', '\xff\x4f\xff\x51'], 'a JPEG 2000', 'Convert it to JPEG or PNG'],
+  [['\xff\x0a', '\0\0\0\x0cJXL '], 'a JPEG XL', 'Convert it to JPEG or PNG'],
   [/^8BPS/, 'a Photoshop file', 'Export it as JPEG or PNG'],
-  [/^v\/1\x01/, 'an OpenEXR picture', 'Convert it to JPEG or PNG'],
-  [/^\0{128}DICM|^.{128}DICM/s, 'a DICOM picture', 'Export it as PNG, with the window that shows what matters'],
+  [['v/1\x01'], 'an OpenEXR picture', 'Convert it to JPEG or PNG'],
+  [/^.{128}DICM/s, 'a DICOM picture', 'Export it as PNG, with the window that shows what matters'],
   [/^P[1-4]\s/, 'a picture of Netpbm as text or bits', 'Save it in the binary form (P5 or P6), or as PNG'],
   [/^P7\s/, 'a PAM picture', 'Convert it to PNG'],
   [/^[IM]{2}(\*\0|\0\*).{4}CR/s, 'a raw picture of a camera', 'Export it as JPEG'],
@@ -58,14 +61,17 @@ export function sniffImage(bytes: Uint8Array): ImageFormat {
   if (/^P[56][\s#]/.test(start)) return 'netpbm';
   const brands = start.startsWith('ftyp', 4) ? brandsOf(start, bytes) : [];
   if (brands.some((brand) => AVIF_BRANDS.test(brand))) return 'avif';
-  const other = brands.length > 0 ? mediaFile(brands) : OTHERS.find(([pattern]) => pattern.test(start));
+  const other =
+    brands.length > 0
+      ? mediaFile(brands)
+      : OTHERS.find(([pattern]) => (Array.isArray(pattern) ? pattern.some(begins) : pattern.test(start)));
   if (!other && (begins('II*\0') || begins('MM\0*'))) return 'tiff';
   const [, name, advice] = other ?? (isTga(bytes) ? TGA : UNKNOWN);
   throw new AppError('content_unsupported', `This is ${name}. ${ACCEPTED}. ${advice}.`);
 }
 
-const TGA: (typeof OTHERS)[number] = [/^/, 'a TGA', 'Convert it to PNG'];
-const UNKNOWN: (typeof OTHERS)[number] = [/^/, 'not an image', 'Convert it'];
+const TGA: Foreign = [[], 'a TGA', 'Convert it to PNG'];
+const UNKNOWN: Foreign = [[], 'not an image', 'Convert it'];
 
 /** Four letters each: the main brand, a version, and those that it is compatible with. */
 function brandsOf(start: string, bytes: Uint8Array): string[] {
@@ -75,14 +81,14 @@ function brandsOf(start: string, bytes: Uint8Array): string[] {
   return brands;
 }
 
-function mediaFile(brands: string[]): (typeof OTHERS)[number] {
+function mediaFile(brands: string[]): Foreign {
   return brands.some((brand) => HEIC_BRANDS.test(brand))
     ? [
-        /^/,
+        [],
         'a HEIC photo, as iPhones take them',
         'Convert it to JPEG, or set the camera to Most Compatible; on a Mac: `sips -s format jpeg *.heic --out jpeg`',
       ]
-    : [/^/, 'a video', 'Save single pictures of it as JPEG'];
+    : [[], 'a video', 'Save single pictures of it as JPEG'];
 }
 
 /** Its signature stands at the end. */
