@@ -32,7 +32,7 @@ RUN (userdel --remove ubuntu 2>/dev/null || true) && useradd --uid 1000 --create
   && mkdir /data && chown node:node /data
 COPY --from=packages /graft/node_modules node_modules
 COPY --from=build /graft/build/src build/src
-COPY package.json LICENSE ./
+COPY package.json LICENSE NOTICE ./
 COPY models models
 USER node
 VOLUME /data

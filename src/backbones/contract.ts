@@ -48,6 +48,7 @@ export interface Backbone<P = unknown> {
   /**
    * Why a head gives an example its score for a class, in the modality's own terms: fields of the public explanation.
    * @param head takes the features of this backbone as they are
+   * @param scale pictures are so many times as wide and as high as the content that the backbone sees; default: 1
    */
-  explain?(prepared: P, head: Head, classIndex: number): Promise<Record<string, unknown>>;
+  explain?(prepared: P, head: Head, classIndex: number, scale?: number): Promise<Record<string, unknown>>;
 }

@@ -1,9 +1,9 @@
-/** Entry point: writes the table of settings into README.md; with `--check` only compares. */
+/** Entry point: writes the table of settings into docs/settings.md; with `--check` only compares. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PACKAGE_ROOT, settingsTable } from '../config.js';
 
-const path = join(PACKAGE_ROOT, 'README.md');
+const path = join(PACKAGE_ROOT, 'docs', 'settings.md');
 const text = await readFile(path, 'utf8');
 const updated = text.replace(
   /(<!-- settings -->\n)[\s\S]*?(<!-- \/settings -->)/,
@@ -11,8 +11,10 @@ const updated = text.replace(
 );
 if (!process.argv.includes('--check')) {
   await writeFile(path, updated);
-  process.stdout.write('README.md: the table of settings is written\n');
+  process.stdout.write('docs/settings.md: the table of settings is written\n');
 } else if (updated !== text) {
-  process.stderr.write('The table of settings in README.md is out of date. Run `npm run settings` and commit it.\n');
+  process.stderr.write(
+    'The table of settings in docs/settings.md is out of date. Run `npm run settings` and commit it.\n',
+  );
   process.exitCode = 1;
 }

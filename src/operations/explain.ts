@@ -12,6 +12,8 @@ export interface Explain {
   label?: string | undefined;
   /** Nearest training examples to name; undefined: as many as the caller may see, 5 at most. */
   nearest?: number | undefined;
+  /** Pictures are so many times as wide and as high; undefined: 1. */
+  scale?: number | undefined;
 }
 
 /**
@@ -19,9 +21,9 @@ export interface Explain {
  * @throws AppError `invalid_request` for a class that the model does not have; `too_large` beyond `MAX_EXPLAINED`; `forbidden`
  */
 export function checkExplain(
-  { label, nearest }: Explain,
+  { label, nearest, scale }: Explain,
   { caller, manifest, examples }: { caller: Caller; manifest: VersionManifest; examples: number },
-): { label: string | undefined; nearest: number } {
+): { label: string | undefined; nearest: number; scale: number | undefined } {
   const { labels, model } = manifest;
   if (label !== undefined && !labels.includes(label)) {
     throw new AppError(
@@ -33,8 +35,8 @@ export function checkExplain(
   if (examples > MAX_EXPLAINED) {
     throw new AppError('too_large', `${examples} examples to explain in one request; at most ${MAX_EXPLAINED}.`);
   }
-  if (caller.scopes.has('read')) return { label, nearest: nearest ?? NEAREST };
-  if (!nearest) return { label, nearest: 0 };
+  if (caller.scopes.has('read')) return { label, nearest: nearest ?? NEAREST, scale };
+  if (!nearest) return { label, nearest: 0, scale };
   throw new AppError(
     'forbidden',
     'This API key may not see training examples: `nearest` needs the scope `read`. Leave it out, or send 0.',

@@ -12,6 +12,8 @@ export interface ExplainOptions {
   label: string | undefined;
   /** Nearest training examples to name. */
   nearest: number;
+  /** Pictures are so many times as large; default: 1. */
+  scale?: number | undefined;
 }
 
 /** Why an example got its label; beside these fields those of its backbone's `explain`. */
@@ -51,10 +53,11 @@ export class Explainer {
     features: FeatureRow;
     label: string;
     nearest: number;
+    scale?: number | undefined;
   }): Promise<Explanation> {
-    const { tenant, manifest, head, backbone, prepared, features, label, nearest } = options;
+    const { tenant, manifest, head, backbone, prepared, features, label, nearest, scale } = options;
     const [reasons, exemplars] = await Promise.all([
-      backbone.explain?.(prepared, head, manifest.labels.indexOf(label)),
+      backbone.explain?.(prepared, head, manifest.labels.indexOf(label), scale),
       nearest > 0 ? this.#exemplarsOf(tenant, manifest) : undefined,
     ]);
     return {

@@ -5,7 +5,7 @@ import t from 'tap';
 import { drawPhoto } from '../../src/demo/draw-photo.js';
 import type { DataFindings, Report } from '../../src/schemas/report.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
-import { form } from '../helpers/http.js';
+import { form, isProblem } from '../helpers/http.js';
 import { imageAppForTest } from '../helpers/image-app.js';
 import { randomFrom } from '../helpers/photos.js';
 import { COPIES } from '../helpers/planted.js';
@@ -50,6 +50,29 @@ const post = (path: string, body: Buffer = original.bytes) =>
   json<{ results: Explained[] }>(path, { method: 'POST', body });
 const first = async (path: string, body?: Buffer) => (await post(path, body)).results[0]!;
 const decoded = (picture: Picture) => sharp(Buffer.from(picture.png.replace('data:image/png;base64,', ''), 'base64'));
+
+await t.test('for Accept: image/png the answer is the overlay, four times as wide and as high', async (t) => {
+  const asPicture = (path: string, more: object = {}) =>
+    send(path, { method: 'POST', body: original.bytes, headers: { accept: 'image/png' }, ...more });
+  const { explanation } = await first('/v1/models/linear/predict?explain=true');
+  const { width, height } = explanation.overlay!;
+  for (const path of ['/v1/models/linear/predict?explain=true', '/v1/models/linear/predict']) {
+    const answer = await asPicture(path);
+    t.equal(answer.headers['content-type'], 'image/png');
+    t.match(await sharp(answer.body).metadata(), { format: 'png', width: 4 * width, height: 4 * height });
+    const [large, small] = await Promise.all(
+      [sharp(answer.body), decoded(explanation.overlay!)].map((picture) => picture.resize(16, 16).raw().toBuffer()),
+    );
+    const apart = large!.reduce((sum, value, i) => sum + Math.abs(value - small![i]!), 0) / large!.length;
+    t.ok(apart < 6, `it is the same picture: ${apart}`);
+  }
+  isProblem(t, await asPicture('/v1/models/mlp/predict'), 409, 'format_unavailable', 'a head that has no map');
+  const { body, headers } = form(['a', 'b'].map((name) => ({ name, value: original.bytes, filename: `${name}.jpg` })));
+  const two = await asPicture('/v1/models/linear/predict', { body, headers: { ...headers, accept: 'image/png' } });
+  t.match(isProblem(t, two, 400, 'invalid_request', 'two images').detail, /2 images were sent/);
+  const browser = await asPicture('/v1/models/linear/predict', { headers: { accept: 'text/html,image/png,*/*' } });
+  t.match(browser.headers['content-type'], 'application/json');
+});
 
 await t.test('the map is the score spread over the image, and its pictures are what they say', async (t) => {
   const { predictions, explanation } = await first('/v1/models/linear/predict?explain=true');

@@ -46,8 +46,8 @@ export async function openImageBackbone(options: ImageOpenOptions): Promise<Back
   return {
     ...imagesThrough({ card, session, limits, dimensions: features.dimensions }),
     passes: 1 + others,
-    explain: (pixels, head, classIndex) =>
-      explainImage({ card, head, classIndex, pixels, maps: (image) => session.maps(image) }),
+    explain: (pixels, head, classIndex, scale) =>
+      explainImage({ card, head, classIndex, pixels, scale, maps: (image) => session.maps(image) }),
   };
 }
 

@@ -19,7 +19,7 @@ export const PredictOptions = Type.Object(
     explain: Type.Optional(
       Type.Boolean({
         default: false,
-        description: `Say why, too; at most ${MAX_EXPLAINED} images per request. With \`Accept: image/png\` and one image the answer is the overlay`,
+        description: `Say why, too; at most ${MAX_EXPLAINED} images per request. With \`Accept: image/png\` and one image the answer is the overlay, four times as wide and as high as what the backbone sees`,
       }),
     ),
     class: Type.Optional(Type.String({ maxLength: 1024, description: 'Label to explain; default: the predicted one' })),
@@ -52,13 +52,13 @@ const JsonBody = Type.Object(
 const checkJsonBody = compileCheck(JsonBody);
 const checkFields = compileTextCheck(PredictOptions);
 
-/** How base64 of image files begins: JPEG, PNG, WebP, GIF, TIFF. */
-const BASE64_IMAGE = /^(\/9j\/|iVBORw0KGgo|UklGR|R0lGOD|SUkqA|TU0A)[A-Za-z0-9+/\s]+={0,2}\s*$/;
+/** How base64 of image files begins: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, PPM. */
+const BASE64_IMAGE = /^(\/9j\/|iVBORw0KGgo|UklGR|R0lGOD|SUkqA|TU0A|Qk|AAAA|UDY|UDU)[A-Za-z0-9+/\s]+={0,2}\s*$/;
 /** A picture of 8 × 8 red pixels, for an example that works. */
 const RED =
   'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEXMMzN0dFbYAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC';
 /** How image files themselves begin. */
-const IMAGE = /^(\xff\xd8\xff|\x89PNG|RIFF|GIF8|II\*\0|MM\0\*)/;
+const IMAGE = /^(\xff\xd8\xff|\x89PNG|RIFF|GIF8|II\*\0|MM\0\*|BM|P[56]\s)/;
 const DATA_URL = /^\s*data:[^,]{0,200};base64,/i;
 
 /** Images: one by itself, many as a form, or base64 in JSON; for OpenAPI. */

@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { VersionReference } from '../../operations/classify.js';
+import type { Asked, VersionReference } from '../../operations/classify.js';
+import { AppError } from '../../errors.js';
 import type { Operations } from '../../operations/operations.js';
 import { AliasName, ModelName, VersionNumber } from '../../schemas/common.js';
 import { Prediction } from '../../schemas/predictions.js';
@@ -18,9 +19,35 @@ const route = (operationId: string, summary: string) => ({
       'Send one image as the body, several as a form, or base64 in JSON. `top_k`, `explain` and the others may stand in the query, in the form or in the JSON.',
     querystring: PredictOptions,
     response: { 200: Prediction },
+    alsoProduces: ['image/png'],
   },
   config: { scope: 'predict' as const, body: examplesBody() },
 });
+
+/** So many times as wide and as high as what the backbone sees, for people to look at. */
+const OVERLAY_SCALE = 4;
+
+/** Whether the answer is to be the overlay of an explanation, as a picture. */
+function wantsPicture({ headers }: FastifyRequest): boolean {
+  return /\bimage\/png\b/.test(headers.accept ?? '') && !/\b(application\/json|text\/html)\b/.test(headers.accept!);
+}
+
+/** @throws AppError `invalid_request` for several images */
+function asOnePicture(asked: Asked): Asked {
+  if (asked.examples.length === 1) return { ...asked, explain: { nearest: 0, ...asked.explain, scale: OVERLAY_SCALE } };
+  throw new AppError(
+    'invalid_request',
+    `${asked.examples.length} images were sent, and Accept: image/png is for the overlay of one. Send one, or ask for JSON.`,
+  );
+}
+
+/** @throws AppError `format_unavailable` where there is none */
+function overlayOf({ results }: Prediction): Buffer {
+  const { explanation } = results[0]!;
+  const png = explanation?.overlay?.png;
+  if (png) return Buffer.from(png.slice(png.indexOf(',') + 1), 'base64');
+  throw new AppError('format_unavailable', `There is no overlay. ${explanation?.no_map ?? 'The backbone gives none.'}`);
+}
 
 export function predictionRoutes(
   { classify }: Operations,
@@ -31,16 +58,22 @@ export function predictionRoutes(
     reply: FastifyReply,
     model: string,
     reference: VersionReference,
-  ): Promise<Prediction> => {
+  ): Promise<void> => {
     const share = predictionBodies.open();
     try {
-      return await classify({
+      const asPicture = wantsPicture(request);
+      const prediction = await classify({
         caller: request.caller,
         model,
         reference,
-        read: () => readAsked(request, config, share, request.query as Static<typeof PredictOptions>),
+        read: async () => {
+          const asked = await readAsked(request, config, share, request.query as Static<typeof PredictOptions>);
+          return asPicture ? asOnePicture(asked) : asked;
+        },
         signal: clientLeft(reply),
       });
+      if (asPicture) await reply.type('image/png').send(overlayOf(prediction));
+      else await reply.send(prediction);
     } finally {
       share.close();
     }

@@ -25,13 +25,18 @@ export async function explainImage(options: {
   head: Head;
   classIndex: number;
   pixels: Uint8Array;
+  /** The overlay is so many times as wide and as high as the image. Default: 1. */
+  scale?: number | undefined;
   maps: (pixels: Uint8Array) => Promise<FeatureMap[]>;
 }): Promise<ImageExplanation> {
-  const { card, head, classIndex, pixels, maps } = options;
+  const { card, head, classIndex, pixels, scale, maps } = options;
   const reason = whyNoMap(head, card);
   if (reason !== null) return withoutMap(reason);
   const activation = classActivationMap(await maps(pixels), head.layers[0]!, classIndex);
-  const [map, overlay] = await Promise.all([mapPicture(activation), overlayPicture(activation, pixels, card.input)]);
+  const [map, overlay] = await Promise.all([
+    mapPicture(activation),
+    overlayPicture(activation, pixels, card.input, scale),
+  ]);
   const { bias, logit } = activation;
   const { width, height, min, max } = map;
   return {

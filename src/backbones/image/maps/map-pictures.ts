@@ -39,12 +39,14 @@ const LIMIT_QUANTILE = 0.98;
  * The map on the image: red where it speaks for the class, blue where against it, the stronger the more; grey where it
  * does not matter. Zero is a position whose share of the bias makes its score zero.
  * @param pixels uint8 `[height, width, 3]`, as the backbone saw them
- * @returns a PNG of the size of the image; `limit`: the value ± from which on the colour is full
+ * @param scale so many times as wide and as high as the image
+ * @returns a PNG of the size of the image, or larger; `limit`: the value ± from which on the colour is full
  */
 export async function overlayPicture(
   map: ClassActivationMap,
   pixels: Uint8Array,
   { width, height }: { width: number; height: number },
+  scale = 1,
 ): Promise<MapPicture & { limit: number }> {
   const signed = map.values.map((value) => value + map.bias);
   const sizes = signed.map(Math.abs).sort();
@@ -59,8 +61,10 @@ export async function overlayPicture(
     const grey = 0.299 * r + 0.587 * g + 0.114 * b;
     for (let c = 0; c < 3; c += 1) out[i * 3 + c] = Math.round(grey * (1 - opacity) + colour[c]! * opacity);
   }
-  const png = await sharp(out, { raw: { width, height, channels: 3 } })
+  const size = { width: width * scale, height: height * scale };
+  const picture = sharp(out, { raw: { width, height, channels: 3 } });
+  const png = await (scale === 1 ? picture : picture.resize({ ...size, fit: 'fill' }))
     .png({ compressionLevel: 9 })
     .toBuffer();
-  return { width, height, png, limit };
+  return { ...size, png, limit };
 }
