@@ -140,6 +140,22 @@ export class JobStore {
     return { data: jobs.slice(0, limit), has_more: keep ? jobs.length > limit : ids.length > limit };
   }
 
+  /** Jobs of all tenants, newest first: ids begin with the time. One call a tenant and one a job. */
+  async pageOfAll({ limit, after, keep }: JobsQuery): Promise<{ data: StoredJob[]; has_more: boolean }> {
+    const tenants = await this.#storage.list('tenants');
+    const jobs = await Promise.all(
+      tenants.map(async (tenant) =>
+        (await this.list(tenant, after === undefined ? {} : { after })).map((id) => ({ id, tenant })),
+      ),
+    );
+    const newestFirst = jobs.flat().sort((a, b) => (a.id < b.id ? 1 : -1));
+    const found = await firstOf(newestFirst, limit + 1, async (job) => {
+      const stored = JOB_ID.test(job.id) ? ((await this.#settled(job)) ?? (await this.#find(job))) : undefined;
+      return stored && (keep?.(stored) ?? true) ? stored : undefined;
+    });
+    return { data: found.slice(0, limit), has_more: found.length > limit };
+  }
+
   async markStarted(job: PendingJob): Promise<void> {
     await writeJson(this.#storage, `${keyOf(job)}/started.json`, { at: new Date().toISOString() }, { ifAbsent: true });
   }

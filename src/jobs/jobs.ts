@@ -138,6 +138,13 @@ export class Jobs {
     return { data: await Promise.all(data.map((job) => this.#view(job))), has_more };
   }
 
+  /** Jobs of all tenants, newest first, each with its tenant. */
+  async listAll(options: JobsQuery): Promise<{ data: (Job & { tenant: string })[]; has_more: boolean }> {
+    const { data, has_more } = await this.#store.pageOfAll(options);
+    const views = data.map(async (job) => ({ ...(await this.#view(job)), tenant: job.record.tenant }));
+    return { data: await Promise.all(views), has_more };
+  }
+
   /**
    * Ask a job to stop. One that waits ends at once; one that runs ends when its process is gone.
    * @throws AppError `job_not_found`, `job_finished`

@@ -26,7 +26,16 @@ export interface OperationsDependencies {
   >;
   jobs: Pick<
     Jobs,
-    'submit' | 'bindIdempotencyKey' | 'releaseIdempotencyKey' | 'get' | 'list' | 'cancel' | 'events' | 'follow' | 'uses'
+    | 'submit'
+    | 'listAll'
+    | 'bindIdempotencyKey'
+    | 'releaseIdempotencyKey'
+    | 'get'
+    | 'list'
+    | 'cancel'
+    | 'events'
+    | 'follow'
+    | 'uses'
   >;
   queue: Pick<JobQueue, 'evictionPolicy'>;
   registry: Registry;

@@ -67,6 +67,12 @@ export function jobOperations({ jobs, limits }: Pick<OperationsDependencies, 'jo
       return jobs.list(caller.tenant, { limit, after, keep });
     },
 
+    /** Of all tenants, newest first: for whoever runs the service. */
+    listAll({ limit, after, status }: { caller: Caller } & PageOf & Pick<JobFilter, 'status'>) {
+      const keep = status === undefined ? undefined : (job: StoredJob) => statusOf(job) === status;
+      return jobs.listAll({ limit, after, keep });
+    },
+
     /** A waiting job ends at once, a running one within seconds. @throws AppError `job_not_found`, `job_finished` */
     async cancel({ caller, id }: OneJob): Promise<Job> {
       await find({ caller, id });

@@ -280,6 +280,9 @@ export const Job = Type.Object(
 );
 export type Job = Static<typeof Job>;
 
+/** A job in a list of all tenants. */
+export const JobOfTenant = Type.Composite([Job, Type.Object({ tenant: Type.String() })], strict);
+
 export const JobEvent = Type.Object(
   {
     seq: Type.Integer({ minimum: 1 }),

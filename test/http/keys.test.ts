@@ -20,6 +20,7 @@ const ROUTES: [method: SendOptions['method'], path: string, body?: Buffer | stri
   ['DELETE', `/v1/datasets/ds_${ZEROS}`],
   ['POST', '/v1/jobs', '{}', JSON_TYPE],
   ['GET', '/v1/jobs'],
+  ['GET', '/v1/service/jobs'],
   ['GET', `/v1/jobs/job_${ZEROS}`],
   ['POST', `/v1/jobs/job_${ZEROS}/cancel`],
   ['GET', `/v1/jobs/job_${ZEROS}/events`],

@@ -23,6 +23,7 @@ const ASKS: Record<string, Scope | 'public'> = {
   deleteDataset: 'admin',
   createJob: 'train',
   listJobs: 'read',
+  listAllJobs: 'operator',
   getJob: 'read',
   cancelJob: 'train',
   listJobEvents: 'read',

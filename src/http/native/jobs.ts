@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import type { Operations } from '../../operations/operations.js';
 import { DatasetId, JobId, ModelName, strict } from '../../schemas/common.js';
-import { Job, JobKind, JobStatus } from '../../schemas/jobs.js';
+import { Job, JobKind, JobOfTenant, JobStatus } from '../../schemas/jobs.js';
 import { listOf, listQuery, pageOf } from '../../schemas/lists.js';
 import type { DialectContext } from '../dialect.js';
 import { linksOf } from './links.js';
@@ -18,6 +18,8 @@ const Query = Type.Object(
   },
   strict,
 );
+
+const AllQuery = Type.Object({ ...listQuery(JobId).properties, status: Type.Optional(JobStatus) }, strict);
 
 export function jobRoutes({ jobs }: Operations, { config }: DialectContext): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -41,6 +43,21 @@ export function jobRoutes({ jobs }: Operations, { config }: DialectContext): Fas
         const { data, has_more } = await jobs.list({ caller, ...pageOf(query), ...filter });
         return { data: data.map(links.job), has_more };
       },
+    );
+
+    app.get(
+      '/service/jobs',
+      {
+        schema: {
+          operationId: 'listAllJobs',
+          tags: ['Service'],
+          summary: 'List jobs of all tenants, newest first',
+          querystring: AllQuery,
+          response: { 200: listOf(JobOfTenant) },
+        },
+        config: { scope: 'operator' },
+      },
+      ({ caller, query: { status, ...query } }) => jobs.listAll({ caller, ...pageOf(query), status }),
     );
 
     app.get(

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { TENANT_SCOPES } from '../../../src/access/scopes.js';
 import type { Dataset } from '../../../src/schemas/datasets.js';
 import type { Job } from '../../../src/schemas/jobs.js';
 import { appForTest } from '../../helpers/app.js';
@@ -54,4 +55,35 @@ t.test('a job that is not there, and what is no id, are refused', async (t) => {
   for (const path of ['/v1/jobs/1', '/v1/jobs/job_%00', `/v1/jobs?after=${'x'.repeat(201)}`, '/v1/jobs?limit=0']) {
     isProblem(t, await send(path), 400, 'invalid_request', path);
   }
+});
+
+t.test('who runs the service sees the jobs of all tenants, others do not', async (t) => {
+  const { json, send } = await appForTest(t, {
+    keys: { alice: 'alice', bob: 'bob', root: 'root' },
+    scopes: { alice: TENANT_SCOPES, bob: TENANT_SCOPES, root: ['operator'] },
+  });
+  const made: [string, string][] = [];
+  for (const as of ['alice', 'bob', 'alice']) {
+    const archive = zip(lightFiles(['a', 'b'], 3));
+    const { id: dataset } = await json<{ id: string }>('/v1/datasets', {
+      method: 'POST',
+      body: archive,
+      as,
+      status: 201,
+    });
+    const body = JSON.stringify({ model: 'm', dataset });
+    const headers = { 'content-type': 'application/json' };
+    const { id } = await json<Job>('/v1/jobs', { method: 'POST', body, headers, as, status: 202 });
+    made.unshift([as, id]);
+    await new Promise((resolve) => setTimeout(resolve, 2)); // ids sort by the millisecond
+  }
+  type Listed = { data: (Job & { tenant: string })[]; has_more: boolean };
+  const pairs = ({ data }: Listed) => data.map(({ tenant, id }) => [tenant, id]);
+  t.same(pairs(await json<Listed>('/v1/service/jobs', { as: 'root' })), made);
+  const first = await json<Listed>('/v1/service/jobs?limit=1', { as: 'root' });
+  t.same([pairs(first), first.has_more], [made.slice(0, 1), true]);
+  t.same(pairs(await json<Listed>(`/v1/service/jobs?after=${made[0]![1]}`, { as: 'root' })), made.slice(1));
+  t.same((await json<Listed>('/v1/service/jobs?status=succeeded', { as: 'root' })).data, []);
+  isProblem(t, await send('/v1/service/jobs', { as: 'alice' }), 403, 'forbidden');
+  isProblem(t, await send('/v1/jobs', { as: 'root' }), 403, 'forbidden', 'nor may it look into a tenant');
 });
