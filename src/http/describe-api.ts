@@ -114,8 +114,6 @@ function defaultsInWords<T>(schema: T): T {
 
 interface Described {
   produces?: string[];
-  /** Media types of an answer that is a file, beside JSON. */
-  alsoProduces?: string[];
   description?: string;
 }
 
@@ -127,7 +125,7 @@ interface RouteFacts {
 
 /** A route's schema with what Fastify does not see: scopes, bodies and answers that are streams, and its problems. */
 function describeRoute(schema: FastifySchema & Described, { body, scope, streams }: RouteFacts): FastifySchema {
-  const { produces, alsoProduces = [], description } = schema;
+  const { produces, description } = schema;
   const file = (type: string) => ({
     schema: type.startsWith('text/') ? { type: 'string' } : { type: 'string', format: 'binary' },
   });
@@ -144,10 +142,7 @@ function describeRoute(schema: FastifySchema & Described, { body, scope, streams
         200: { description: 'The file', content: Object.fromEntries(produces.map((type) => [type, file(type)])) },
       }),
       ...(ok && {
-        200: answer(ok, {
-          ...Object.fromEntries(alsoProduces.map((type) => [type, file(type)])),
-          ...(streams !== undefined && { [streams]: { schema: { type: 'string' } } }),
-        }),
+        200: answer(ok, streams === undefined ? {} : { [streams]: { schema: { type: 'string' } } }),
       }),
       ...Object.fromEntries(
         Object.entries(others).map(([status, other]) => [status, other.type === 'null' ? other : answer(other)]),

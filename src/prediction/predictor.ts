@@ -130,8 +130,8 @@ export class Predictor {
           const scores = score(head, features, this.#scores(manifest.labels.length));
           const predictions = best(scores, manifest.labels, options.topK);
           if (!options.explain) return { predictions };
-          const { label = predictions[0]!.label, nearest } = options.explain;
-          const example = { prepared, features, label, nearest };
+          const { label = predictions[0]!.label, nearest, scale } = options.explain;
+          const example = { prepared, features, label, nearest, scale };
           const explanation = await this.#explainer.explain({ tenant, manifest, head, backbone, ...example });
           return { predictions, explanation };
         }),

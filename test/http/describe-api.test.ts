@@ -62,6 +62,7 @@ t.test('every route is described, with its bodies and its problems', async (t) =
       'get /v1/models/{model}/versions/{version}/report',
       'get /v1/models/{model}/versions/{version}/report/confusion.svg',
       'get /v1/models/{model}/versions/{version}/report/curves.svg',
+      'get /v1/service/jobs',
       'post /v1/datasets',
       'post /v1/jobs',
       'post /v1/jobs/{id}/cancel',

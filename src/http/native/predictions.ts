@@ -19,7 +19,6 @@ const route = (operationId: string, summary: string) => ({
       'Send one image as the body, several as a form, or base64 in JSON. `top_k`, `explain` and the others may stand in the query, in the form or in the JSON.',
     querystring: PredictOptions,
     response: { 200: Prediction },
-    alsoProduces: ['image/png'],
   },
   config: { scope: 'predict' as const, body: examplesBody() },
 });
