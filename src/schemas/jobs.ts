@@ -117,7 +117,12 @@ export const JobSettings = Type.Object(
       Type.Number({ minimum: 0, maximum: 0.5, description: 'Share for choosing settings; auto: cross-validation' }),
     ),
     test_fraction: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 0.5, default: 0.2, description: 'Share held out, if there is no test split' }),
+      Type.Number({
+        minimum: 0,
+        maximum: 0.5,
+        description:
+          'Share held out, if there is no test split; auto: 0.2, or none of fewer than 300 examples, which are cross-validated',
+      }),
     ),
     refit: Type.Optional(
       Type.Unsafe<'none' | 'train_validation' | 'all'>({

@@ -38,7 +38,7 @@ export function adviceFor({ evaluation, data, card, modality, installed }: Advic
     advice.push({ kind: 'more_examples', labels: [label], sentence });
   }
   const [pair] = data.confusable_classes.items;
-  if (pair) {
+  if (pair && (evaluation?.classes.length ?? 0) > 2) {
     const [a, b] = pair.labels;
     const share = (pair.share * 100).toFixed(0);
     const sentence = `Ask whether ${a} and ${b} must be two classes: ${share} % of their ${many} are taken for each other.`;
