@@ -25,12 +25,8 @@ export function archiveBody(
   const raw = { schema: fileSchema('The archive') };
   return {
     'multipart/form-data': { schema: Type.Object({ file: fileSchema('The archive'), ...fields }) },
-    ...(alone && {
-      'application/zip': raw,
-      'application/x-tar': raw,
-      'application/gzip': raw,
-      'application/octet-stream': raw,
-    }),
+    // Whatever type it has: its bytes decide. Generators know this one alone.
+    ...(alone && { 'application/octet-stream': raw }),
   };
 }
 

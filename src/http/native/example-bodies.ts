@@ -65,9 +65,7 @@ const DATA_URL = /^\s*data:[^,]{0,200};base64,/i;
 export function examplesBody(): Record<string, { schema: TSchema; example?: unknown }> {
   const image = { schema: fileSchema('The image') };
   return {
-    'image/jpeg': image,
-    'image/png': image,
-    'image/webp': image,
+    // Whatever type it has: its bytes decide. Generators know this one alone.
     'application/octet-stream': image,
     'multipart/form-data': {
       schema: Type.Object({
