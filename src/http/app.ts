@@ -14,7 +14,7 @@ import { ByteBudget } from './byte-budget.js';
 import { describeApi } from './describe-api.js';
 import { type Dialect, dialectOf } from './dialect.js';
 import { refuseForeignPages } from './foreign-pages.js';
-import { followRoutes, handleErrors, sendError } from './handle-errors.js';
+import { followRoutes, handleErrors, noRoute, sendError } from './handle-errors.js';
 import { logRequests } from './log-requests.js';
 import { type Metrics, measureRequests } from './metrics.js';
 import { renderProblem } from './problem.js';
@@ -48,6 +48,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   requireScopes(app);
   const renderOf = (url: string) => (dialectOf(dialects, url) ?? { renderError: renderProblem }).renderError;
   const methodsOf = followRoutes(app);
+  // A method with a body, of which Fastify asks for a type before it looks whether there is such a route.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.method === 'QUERY' && request.is404) throw noRoute(request, reply, methodsOf);
+  });
   validateStrictly(app);
   handleErrors(app, renderProblem, methodsOf);
   measureRequests(app, metrics);

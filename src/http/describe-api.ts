@@ -90,6 +90,7 @@ export async function describeApi(app: FastifyInstance, { BASE_PATH }: Pick<Conf
     });
     await docs.register(swaggerUi, {
       routePrefix: '/docs',
+      indexPrefix: BASE_PATH,
       staticCSP: DOCS_POLICY,
       theme: { title: 'Graft API', css: [{ filename: 'graft.css', content: css }] },
     });

@@ -19,18 +19,19 @@ export function handleErrors(scope: FastifyInstance, render: Render, methodsOf: 
     if (known.status >= 500) request.log.error({ err: error }, known.message);
     return sendError(request, reply, known, render);
   });
-  scope.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0]!;
-    const methods = methodsOf(path.replace(/(?<=.)\/$/, ''));
-    if (methods.length > 0) {
-      const allow = methods.join(', ');
-      reply.header('allow', allow);
-      const sentence = `${path} does not take ${request.method}; it takes ${allow}.`;
-      return sendError(request, reply, new AppError('method_not_allowed', sentence), render);
-    }
-    const sentence = `There is no ${request.method} ${path}. The routes are listed at /docs.`;
-    return sendError(request, reply, new AppError('not_found', sentence), render);
-  });
+  scope.setNotFoundHandler((request, reply) => sendError(request, reply, noRoute(request, reply, methodsOf), render));
+}
+
+/** What is wrong with a request that has no route; the reply says which methods its path takes. */
+export function noRoute(request: FastifyRequest, reply: FastifyReply, methodsOf: (path: string) => string[]): AppError {
+  const path = request.url.split('?')[0]!;
+  const methods = methodsOf(path.replace(/(?<=.)\/$/, ''));
+  if (methods.length === 0) {
+    return new AppError('not_found', `There is no ${request.method} ${path}. The routes are listed at /docs.`);
+  }
+  const allow = methods.join(', ');
+  reply.header('allow', allow);
+  return new AppError('method_not_allowed', `${path} does not take ${request.method}; it takes ${allow}.`);
 }
 
 export function sendError(request: FastifyRequest, reply: FastifyReply, error: AppError, render: Render): FastifyReply {

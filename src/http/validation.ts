@@ -15,6 +15,9 @@ export function validateStrictly(app: FastifyInstance): void {
     return ajv;
   };
   const [exact, converting] = [create(false), create(true)];
+  app.addHook('preValidation', async ({ query, routeOptions }) => {
+    plainBooleans(query as Record<string, unknown>, routeOptions.schema?.querystring as TSchema | undefined);
+  });
   app.setValidatorCompiler<AnySchema>(({ schema, httpPart }) =>
     (httpPart === 'body' ? exact : converting).compile(schema),
   );
@@ -28,9 +31,22 @@ export function compileCheck<T extends TSchema>(schema: T): Check<T> {
   return compile(schema, new Ajv({ allErrors: true, verbose: true, strict: false }));
 }
 
+/** `True`, as Python writes it, is `true`; so are other spellings by case. In place. */
+function plainBooleans(texts: Record<string, unknown>, schema: TSchema | undefined): void {
+  for (const [name, { type }] of Object.entries<TSchema>(schema?.properties ?? {})) {
+    const text = texts[name];
+    if (type === 'boolean' && typeof text === 'string' && /^(true|false)$/i.test(text))
+      texts[name] = text.toLowerCase();
+  }
+}
+
 /** The same for values that are texts, such as the fields of a form: they are converted. */
 export function compileTextCheck<T extends TSchema>(schema: T): Check<T> {
-  return compile(schema, new Ajv({ allErrors: true, verbose: true, strict: false, coerceTypes: true }));
+  const check = compile(schema, new Ajv({ allErrors: true, verbose: true, strict: false, coerceTypes: true }));
+  return (value, where) => {
+    plainBooleans(value as Record<string, unknown>, schema);
+    return check(value, where);
+  };
 }
 
 type Check<T extends TSchema> = (value: unknown, where: string) => Static<T>;

@@ -12,7 +12,8 @@ export const listQuery = (cursor: TSchema) =>
       ),
       after: Type.Optional(
         Type.String({
-          pattern: cursor.pattern ?? '^.{1,200}$',
+          // Empty: from the beginning, as clients send that begin without a cursor.
+          pattern: `^(${(cursor.pattern ?? '^.{1,200}$').slice(1, -1)})?$`,
           description: `The last row of the page before: ${cursor.description}`,
         }),
       ),

@@ -56,3 +56,12 @@ t.test('/metrics needs a key, and is text that Prometheus reads', async (t) => {
   const counted = 'graft_http_request_seconds_count{method="GET",route="/v1/models/:model",status="404"}';
   t.equal(values.get(counted), 5, 'requests are counted by route, not by URL');
 });
+
+t.test('QUERY, which no route takes, is answered like any other method', async (t) => {
+  const { send } = await appForTest(t);
+  const query = 'QUERY' as 'GET';
+  const answer = await send('/livez', { method: query });
+  isProblem(t, answer, 405, 'method_not_allowed');
+  t.equal(answer.headers.allow, 'GET, HEAD');
+  isProblem(t, await send('/nowhere', { method: query }), 404, 'not_found');
+});

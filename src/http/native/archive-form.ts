@@ -71,12 +71,13 @@ export async function readArchiveForm(
 export function takingOf(fields: Map<string, string>): Taking {
   const [layout, dryRun, name] = TAKING.map((field) => fields.get(field));
   for (const field of TAKING) fields.delete(field);
-  if (dryRun !== undefined && !['true', 'false'].includes(dryRun)) {
+  const dry = dryRun?.toLowerCase();
+  if (dry !== undefined && !['true', 'false'].includes(dry)) {
     throw new AppError('invalid_request', 'dry_run must be true or false.');
   }
   return {
     ...(layout !== undefined && { layout: checkLayout(layoutJson(layout), 'layout') }),
-    ...(dryRun === 'true' && { dryRun: true }),
+    ...(dry === 'true' && { dryRun: true }),
     ...(name !== undefined && name.trim() !== '' && { name: fileName(name.trim())! }),
   };
 }

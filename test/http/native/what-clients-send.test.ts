@@ -268,3 +268,25 @@ t.test('a data set has the name that it is given, and lists show what is asked f
   t.match(await json(`/v1/jobs?model=m1&limit=1&after=${ids[2]}`), { has_more: false, data: [{ id: ids[0] }] });
   isProblem(t, await send('/v1/jobs?status=done'), 400, 'invalid_request');
 });
+
+t.test('True and False, as Python writes them, are taken in queries and forms', async (t) => {
+  const { send, publish } = await appForTest(t);
+  await publish({ model: 'm' });
+  const explained = async (path: string, rest: SendOptions) => {
+    const answer = await send(path, { method: 'POST', ...rest });
+    t.equal(answer.status, 200, answer.text);
+    return 'explanation' in JSON.parse(answer.text).results[0];
+  };
+  t.equal(await explained('/v1/models/m/predict?explain=True', { body: content(0) }), true);
+  t.equal(await explained('/v1/models/m/predict?explain=FALSE', { body: content(0) }), false);
+  const picture = { name: 'file', value: content(0), filename: 'x.txt' };
+  t.equal(await explained('/v1/models/m/predict', form([picture, { name: 'explain', value: 'True' }])), true);
+  const dry = await send('/v1/datasets?dry_run=True', { method: 'POST', body: ARCHIVE });
+  t.equal(dry.status, 200, dry.text);
+  isProblem(
+    t,
+    await send('/v1/models/m/predict?explain=yes', { method: 'POST', body: content(0) }),
+    400,
+    'invalid_request',
+  );
+});
