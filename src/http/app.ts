@@ -48,10 +48,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   requireScopes(app);
   const renderOf = (url: string) => (dialectOf(dialects, url) ?? { renderError: renderProblem }).renderError;
   const methodsOf = followRoutes(app);
-  // A method with a body, of which Fastify asks for a type before it looks whether there is such a route.
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.method === 'QUERY' && request.is404) throw noRoute(request, reply, methodsOf);
-  });
   validateStrictly(app);
   handleErrors(app, renderProblem, methodsOf);
   measureRequests(app, metrics);
@@ -65,6 +61,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   dropRefusedBodies(app, { maxBytes: config.MAX_DROPPED_BYTES, maxMs: config.STALL_TIMEOUT_SECONDS * 1000 });
   limitStalls(app, config.STALL_TIMEOUT_SECONDS * 1000, (socket, { url }) => refuseStalled(socket, renderOf(url)));
   logRequests(app);
+  // A method with a body, of which Fastify asks for a type before it looks whether there is such a route.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.method === 'QUERY' && request.is404) throw noRoute(request, reply, methodsOf);
+  });
   await app.register(multipart, { throwFileSizeLimit: false });
   await describeApi(app, config);
 

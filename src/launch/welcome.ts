@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { type Config, PACKAGE_ROOT } from '../config.js';
 import type { Paint } from '../terminal/paint.js';
 
@@ -26,15 +26,21 @@ ${firstKey === undefined ? '' : `\n${firstKeyWords(url, firstKey, config.BASE_PA
             (a folder per class in the archive; no photos at hand: npm run demo)
   API       ${here}/docs
   Data      ${config.DATA_DIR}${insideClone(config)}
-  Stronger  ${STRONGER}
+  Stronger  ${command('backbones')} pull mobilenet_v2   (${GAIN})
   Stop      Ctrl-C; a job that is running goes on at the next start
 
 `;
 }
 
 /** Measured by `npm run bench:accuracy`, on photos of clothing. */
-const STRONGER =
-  'npm run backbones -- pull mobilenet_v2   (right on 89 % where the one that comes with Graft is on 74 %)';
+const GAIN = 'right on 89 % where the one that comes with Graft is on 74 %';
+
+/** How a command is called: an image has no sources, and no npm scripts. */
+function command(name: string): string {
+  return existsSync(join(PACKAGE_ROOT, 'src', 'bin', 'setup.mjs'))
+    ? `npm run ${name} --`
+    : `node build/src/bin/${name}.js`;
+}
 
 /** Who deletes the clone must know what goes with it. */
 function insideClone({ DATA_DIR }: Config): string {
@@ -50,7 +56,7 @@ export function firstKeyWords(url: string, key: string, basePath = ''): string {
 
   Sign in   ${reachable(url)}${basePath}/#key=${key}
   In calls  Authorization: Bearer ${key}
-  More      npm run keys -- make NAME; this one is called 'first'
+  More      ${command('keys')} make NAME; this one is called 'first'
 `;
 }
 
