@@ -11,7 +11,7 @@ import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../../errors.js';
 import type { ImageBackboneCard } from '../../schemas/backbones.js';
 import { FORMAT_NAMES, sniffImage } from './formats.js';
-import { headerSize, type ImageLimits, isWithin, openImage, tooManyPixels } from './open-image.js';
+import { headerSize, type ImageLimits, isWithin, openForPixels, openImage, tooManyPixels } from './open-image.js';
 import { readPlainJpeg } from './plain-jpeg.js';
 import { type Variation, varied } from './variations.js';
 
@@ -96,46 +96,56 @@ export async function decodeImage(
   variation?: Variation,
 ): Promise<Uint8Array> {
   const { width, height } = card.input;
-  return decoding(bytes, limits, async (image) => {
-    const source = variation ? await varied(image, variation) : image;
-    const fastShrinkOnLoad = sniffImage(bytes) !== 'webp';
-    let scaled: Sharp;
-    if (card.resize.mode === 'stretch') {
-      scaled = source.resize({ width, height, fit: 'fill', fastShrinkOnLoad });
-    } else {
-      const side = card.resize.short_side;
-      const [outerWidth, outerHeight] = [Math.max(side, width), Math.max(side, height)];
-      scaled = source
-        .resize({ width: outerWidth, height: outerHeight, fit: 'cover', position: 'centre', fastShrinkOnLoad })
-        .extract({
-          left: (outerWidth - width) >> 1,
-          top: (outerHeight - height) >> 1,
-          width,
-          height,
-        });
-    }
-    const { data, info } = await scaled
-      .flatten({ background: '#ffffff' })
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    if (info.channels !== 3 || data.length !== width * height * 3) {
-      throw new AppError('content_invalid', `The image decodes to ${info.channels} channels where 3 were expected.`);
-    }
-    return data;
-  });
+  return decoding(
+    bytes,
+    limits,
+    async (image) => {
+      const source = variation ? await varied(image, variation) : image;
+      const fastShrinkOnLoad = sniffImage(bytes) !== 'webp';
+      let scaled: Sharp;
+      if (card.resize.mode === 'stretch') {
+        scaled = source.resize({ width, height, fit: 'fill', fastShrinkOnLoad });
+      } else {
+        const side = card.resize.short_side;
+        const [outerWidth, outerHeight] = [Math.max(side, width), Math.max(side, height)];
+        scaled = source
+          .resize({ width: outerWidth, height: outerHeight, fit: 'cover', position: 'centre', fastShrinkOnLoad })
+          .extract({
+            left: (outerWidth - width) >> 1,
+            top: (outerHeight - height) >> 1,
+            width,
+            height,
+          });
+      }
+      const { data, info } = await scaled
+        .flatten({ background: '#ffffff' })
+        .toColourspace('srgb')
+        .raw({ depth: 'uchar' })
+        .toBuffer({ resolveWithObject: true });
+      if (info.channels !== 3 || data.length !== width * height * 3) {
+        throw new AppError('content_invalid', `The image decodes to ${info.channels} channels where 3 were expected.`);
+      }
+      return data;
+    },
+    openForPixels,
+  );
 }
 
-async function decoding<T>(bytes: Uint8Array, limits: ImageLimits, read: (image: Sharp) => Promise<T>): Promise<T> {
+async function decoding<T>(
+  bytes: Uint8Array,
+  limits: ImageLimits,
+  read: (image: Sharp) => Promise<T>,
+  open: (bytes: Uint8Array, limits: ImageLimits) => Sharp | Promise<Sharp> = openImage,
+): Promise<T> {
   const format = sniffImage(bytes);
   try {
-    return await read(openImage(bytes, limits));
+    return await read(await open(bytes, limits));
   } catch (error) {
     if (error instanceof AppError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0]!.trim() : String(error);
     if (format === 'jpeg' && /premature end/i.test(reason)) {
       const whole = await withEndMarker(bytes);
-      if (whole) return decoding(whole, limits, read);
+      if (whole) return decoding(whole, limits, read, open);
     }
     if (/pixel limit/i.test(reason)) throw tooManyPixels(await headerSize(bytes), limits);
     throw new AppError('content_invalid', `The ${FORMAT_NAMES[format]} cannot be decoded: ${reason}.`, {

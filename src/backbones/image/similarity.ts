@@ -1,4 +1,4 @@
-import { openImage } from './open-image.js';
+import { openForPixels } from './open-image.js';
 
 /**
  * The structure of a picture, whole and cropped a little: each `[GRID, GRID]`, luminance minus the mean around each cell,
@@ -22,7 +22,7 @@ export const SAME_PICTURE = 0.88;
 
 /** @param bytes an image file that was accepted before */
 export async function pictureSignature(bytes: Uint8Array, limits: { maxPixels: number }): Promise<PictureSignature> {
-  const grey = await openImage(bytes, limits)
+  const grey = await (await openForPixels(bytes, limits))
     .flatten({ background: '#ffffff' })
     .resize(SIDE, SIDE, { fit: 'fill' })
     .toColourspace('b-w')

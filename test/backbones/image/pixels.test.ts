@@ -332,6 +332,16 @@ t.test('a plain JPEG may be larger, for it is made smaller as it is read; others
   const limits = { maxPixels: 10_000 };
   const plain = await quarters(190, 190).jpeg().toBuffer();
   t.match(await inspectImage(plain, limits), { width: 190, height: 190 });
+  for (const orientation of [3, 6, 8]) {
+    const turned = await quarters(190, 150).jpeg().withMetadata({ orientation }).toBuffer();
+    const upright = await sharp(await quarters(190, 150).jpeg().toBuffer())
+      .rotate({ 3: 180, 6: 90, 8: 270 }[orientation]!)
+      .png()
+      .toBuffer();
+    const [found, wanted] = [await decodeImage(turned, CROP, limits), await decodeImage(upright, CROP, LIMITS)];
+    t.ok(near(corners(found), corners(wanted)), `turned by ${orientation}: ${corners(found)}`);
+    t.match(await inspectImage(turned, limits), orientation === 3 ? { width: 190 } : { width: 150 });
+  }
   t.ok(near(corners(await decodeImage(plain, STRETCH, limits)), [RED, GREEN, BLUE, YELLOW]));
   t.equal((await decodeImage(plain, STRETCH, limits, PLAIN)).length, 32 * 32 * 3);
   for (const bytes of [
