@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { SetupError } from './set-up.mjs';
 
@@ -14,10 +14,11 @@ export function installPackages(root) {
   return {
     title: 'Installing packages (npm ci)',
     note: 'The first start fetches packages from npm, about 230 MB, and unpacks them to about 800 MB in node_modules. It takes some minutes, once.',
-    /** What lies in the folder so far, beside what the lock file names. */
+    /** npm makes all folders first, and fills them as packages arrive. */
     progress() {
-      const total = Object.keys(JSON.parse(readFileSync(lock, 'utf8')).packages).length;
-      return `${count(modules)} of about ${total} packages`;
+      const folders = foldersOf(modules);
+      const filled = folders.filter((folder) => existsSync(join(folder, 'package.json'))).length;
+      return `${filled} of ${folders.length} packages`;
     },
     needed() {
       const found = lstatSync(modules, { throwIfNoEntry: false });
@@ -44,16 +45,16 @@ export function installPackages(root) {
   };
 }
 
-/** Folders of packages. */
-function count(modules) {
+/** Folders of packages, those of scopes too. */
+function foldersOf(modules) {
   try {
-    return readdirSync(modules).reduce(
-      (sum, name) =>
-        sum + (name.startsWith('@') ? readdirSync(join(modules, name)).length : Number(!name.startsWith('.'))),
-      0,
-    );
+    return readdirSync(modules).flatMap((name) => {
+      const folder = join(modules, name);
+      if (name.startsWith('@')) return readdirSync(folder).map((inner) => join(folder, inner));
+      return name.startsWith('.') ? [] : [folder];
+    });
   } catch {
-    return 0; // it is being made
+    return []; // it is being made
   }
 }
 
