@@ -1,6 +1,6 @@
 /**
  * Every setting, in groups, as one described object. `loadConfig` reads the environment and reports all faults
- * together; `settingsTable` prints the README's table. Only entry points call these.
+ * together; `settingsTable` prints the table of docs/settings.md. Only entry points call these.
  */
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -317,7 +317,7 @@ function words(list: string): string[] {
     .filter((word) => word !== '');
 }
 
-/** The README's table of settings, in Markdown. */
+/** The table of settings, in Markdown. */
 export function settingsTable(): string {
   const rows = Object.entries<TSchema>(ConfigSchema.properties).map(([name, schema]) => {
     const value = schema.default === '' ? '' : `\`${schema.default}\``;

@@ -131,3 +131,26 @@ t.test('without a redis-server, and nobody to install one, a sentence says what 
   });
   t.match(await graft.run(['--redis', 'hello'], { ...env, PATH, REDIS_URL: 'redis://elsewhere' }), { code: 0 });
 });
+
+t.test('settings in .env are read; what is set already holds, and a name of its own is left alone', async (t) => {
+  const graft = await project(t);
+  await writeFile(join(graft.root, 'src', 'bin', 'hello.ts'), 'console.log(process.env.PORT, process.env.LOG_LEVEL);');
+  await writeFile(join(graft.root, '.env'), '# mine\nPORT=9999\nLOG_LEVEL="debug"\n');
+  t.match(await graft.run(['hello']), { code: 0, out: /^9999 debug/ });
+  t.match(await graft.run(['hello'], { ...ENV, PORT: '1' }), { code: 0, out: /^1 debug/ });
+});
+
+t.test('who cannot have Redis installed hears it first, with what to do, and nothing is fetched', async (t) => {
+  const graft = await project(t);
+  await rm(join(graft.root, 'node_modules'), { recursive: true });
+  await mkdir(join(graft.root, 'empty'));
+  const { code, err } = await graft.run(['--redis', 'hello'], {
+    ...ENV,
+    PATH: join(graft.root, 'empty'),
+    REDIS_URL: '',
+  });
+  t.equal(code, 1);
+  t.match(err, /There is no redis-server.*install redis-server.*REDIS_URL/s);
+  t.notMatch(err, /npm ci\) … \d/);
+  t.notOk(existsSync(join(graft.root, 'node_modules')));
+});
