@@ -137,32 +137,29 @@ await t.test(
   },
 );
 
-await t.test('an upload as a job: killed in the middle it goes on, and one that cannot be read says why', async (t) => {
-  const intake = (body: Uint8Array) =>
-    json<Job>('/v1/datasets', { method: 'POST', body, headers: { prefer: 'respond-async' }, status: 202 });
-  const running = await submit(service, { ...slow(), model: 'before-intake' });
-  await extracted(running.id, 1);
-  const photographs = (await photos(['left', 'right'], 8, { seed: 9 })).map((file) => ({ ...file, stored: true }));
-  const job = await intake(new Uint8Array(zip(photographs)));
-  t.match(job, { kind: 'intake', status: 'queued', queue_position: 1 });
-  worker.kill('SIGKILL');
-  await once(worker, 'exit');
-  worker = await service.startWorker();
-  const done = await ended(job.id);
-  t.match(done, { status: 'succeeded', output: { examples: 16, class_count: 2, layout: { kind: 'class_folders' } } });
-  t.match(await json(`/v1/datasets/${done.dataset}`), { examples: 16, by: 'local' });
-  const { data } = await json<{ data: JobEvent[] }>(`/v1/jobs/${job.id}/events`);
-  t.match(data.at(-1), { type: 'succeeded', data: { dataset: done.dataset } });
-  const empty = await ended(
-    (await intake(new Uint8Array(zip([{ name: 'a/readme.txt', bytes: Buffer.from('no') }])))).id,
-  );
-  t.match(empty, { status: 'failed', dataset: null, error: { code: 'no_examples', details: { refused_count: 1 } } });
-  const broken = await ended((await intake(new TextEncoder().encode('this is no archive'))).id);
-  t.match(broken, { status: 'failed', error: { code: 'not_an_archive' } });
-  await ended(running.id);
-  t.same(await filesBelow(join(dataDir, 'tenants/default/uploads')).catch(() => []), [], 'no archive is left');
-  await nothingTemporary(t);
-});
+await t.test(
+  'an upload as a job: its result says how it was understood, and one that cannot be read says why',
+  async (t) => {
+    const intake = (body: Uint8Array) =>
+      json<Job>('/v1/datasets', { method: 'POST', body, headers: { prefer: 'respond-async' }, status: 202 });
+    const photographs = (await photos(['left', 'right'], 8, { seed: 9 })).map((file) => ({ ...file, stored: true }));
+    const [good, empty, broken] = await Promise.all([
+      intake(new Uint8Array(zip(photographs))),
+      intake(new Uint8Array(zip([{ name: 'a/readme.txt', bytes: Buffer.from('no') }]))),
+      intake(new TextEncoder().encode('this is no archive')),
+    ]);
+    const done = await ended(good.id);
+    t.match(done, { status: 'succeeded', output: { examples: 16, class_count: 2, layout: { kind: 'class_folders' } } });
+    t.match(await json(`/v1/datasets/${done.dataset}`), { examples: 16, by: 'local' });
+    const { data } = await json<{ data: JobEvent[] }>(`/v1/jobs/${good.id}/events`);
+    t.match(data.at(-1), { type: 'succeeded', data: { dataset: done.dataset } });
+    const error = { code: 'no_examples', details: { refused_count: 1 } };
+    t.match(await ended(empty.id), { status: 'failed', dataset: null, error });
+    t.match(await ended(broken.id), { status: 'failed', error: { code: 'not_an_archive' } });
+    t.same(await filesBelow(join(dataDir, 'tenants/default/uploads')).catch(() => []), [], 'no archive is left');
+    await nothingTemporary(t);
+  },
+);
 
 await t.test('FLUSHALL of Redis loses no job: neither those that wait nor the one that runs', async (t) => {
   const running = await submit(service, { ...slow(), model: 'flushed-0' });
