@@ -11,7 +11,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY src src
-RUN npx tsc -p tsconfig.json && rm build/.tsbuildinfo
+RUN npx tsc -p tsconfig.json && node src/launch/setup/bundle.mjs && rm build/.tsbuildinfo
 
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /graft

@@ -94,7 +94,8 @@ const EDGES: Record<string, string[]> = {
   ],
   http: ['access', 'config', 'errors', 'log', 'operations', 'redis', 'schemas'],
   'http/native': ['errors', 'http', 'operations', 'schemas'],
-  demo: ['datasets', 'datasets/archives', 'datasets/labels', 'errors', 'numbers', 'schemas', 'terminal'],
+  client: [],
+  demo: ['client', 'datasets', 'datasets/archives', 'datasets/labels', 'errors', 'numbers', 'schemas', 'terminal'],
   launch: ['config', 'errors', 'redis', 'storage', 'terminal'],
 };
 
@@ -137,7 +138,7 @@ const VENDORS: Record<string, string[]> = {
   marked: ['artifacts'],
   lmdb: ['backbones'],
   yauzl: ['datasets/archives'],
-  'tar-stream': ['datasets/archives', 'demo'],
+  'tar-stream': ['datasets/archives'],
   'csv-parse': ['datasets/labels'],
   vega: ['training'],
   'vega-lite': ['training'],

@@ -6,7 +6,7 @@ import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mayBeImage } from '../backbones/image/names.js';
 import { loadConfig } from '../config.js';
-import { createClient } from '../demo/client.js';
+import { Graft, GraftConnectionError, GraftError } from '../client/index.js';
 import { type DemoResult, runDemo } from '../demo/run-demo.js';
 import { AppError } from '../errors.js';
 import { type Supervision, supervise } from '../launch/supervise.js';
@@ -57,7 +57,7 @@ async function main(): Promise<number> {
     const folder = join(here, 'demo-artifact');
     screen.line(`\n  ${own ? 'A service of its own' : 'The service'} at ${paint.cyan(url)}`);
     const result = await runDemo({
-      client: createClient({ url, key: env.GRAFT_KEY, signal: stopping.signal }),
+      graft: new Graft({ url, key: env.GRAFT_KEY, tries: own ? 4 : 1 }),
       screen,
       path: positionals[0] === undefined ? undefined : resolve(here, positionals[0]),
       mayBePhoto: mayBeImage,
@@ -81,9 +81,10 @@ async function main(): Promise<number> {
       return 130;
     }
     const isUsage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
-    if (!isUsage && !(error instanceof AppError)) throw error;
+    if (!isUsage && !(error instanceof AppError) && !(error instanceof GraftError)) throw error;
     screen.line();
-    process.stderr.write(`${isUsage ? `${error.message}\n\n${USAGE}` : paint.red(error.message)}\n`);
+    const hint = error instanceof GraftConnectionError ? ' Without --url the demo starts its own.' : '';
+    process.stderr.write(`${isUsage ? `${error.message}\n\n${USAGE}` : paint.red(error.message + hint)}\n`);
     return 1;
   } finally {
     await own?.stop();

@@ -4,7 +4,8 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import openapiTS, { astToString, type OpenAPI3 } from 'openapi-typescript';
+import { parse, stringify } from 'yaml';
 import { KeyRing } from '../access/key-ring.js';
 import { SCOPES } from '../access/scopes.js';
 import { loadConfig, PACKAGE_ROOT } from '../config.js';
@@ -35,6 +36,20 @@ export async function describeRoutes(): Promise<{ yaml: string; scopes: string }
   }
 }
 
+/** Types of the client: what is sent and answered, and the queries of the operations; its errors are one class. */
+async function clientTypes(yaml: string): Promise<string> {
+  const document = parse(yaml) as OpenAPI3;
+  for (const path of Object.values(document.paths ?? {})) {
+    for (const operation of Object.values(path) as { responses?: object; requestBody?: object }[]) {
+      operation.responses = {};
+      delete operation.requestBody;
+    }
+  }
+  const text = astToString(await openapiTS(document, { defaultNonNullable: false }));
+  const kept = text.slice(text.indexOf('export interface components'));
+  return `// Generated from openapi.yaml by \`npm run openapi\`. Do not edit.\n${kept.replaceAll(' | Record<string, never>', '')}`;
+}
+
 interface Described {
   paths: Record<string, Record<string, { operationId: string; description: string }>>;
 }
@@ -59,6 +74,7 @@ if (process.argv[1] === import.meta.filename) {
   const security = await readFile(join(PACKAGE_ROOT, 'SECURITY.md'), 'utf8');
   const files = {
     'openapi.yaml': yaml,
+    'src/client/api.ts': await clientTypes(yaml),
     'SECURITY.md': security.replace(
       /(<!-- scopes -->\n)[\s\S]*?(<!-- \/scopes -->)/,
       (_all, open: string, close: string) => `${open}${scopes}\n${close}`,

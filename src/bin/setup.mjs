@@ -12,6 +12,7 @@ const { pathToFileURL } = await import('node:url');
 const { existsSync } = await import('node:fs');
 const { join } = await import('node:path');
 const { installPackages } = await import('../launch/setup/packages.mjs');
+const { bundleClient } = await import('../launch/setup/bundle.mjs');
 const { compile } = await import('../launch/setup/compile.mjs');
 const { installRedis } = await import('../launch/setup/redis.mjs');
 const { setUp, SetupError } = await import('../launch/setup/set-up.mjs');
@@ -33,6 +34,7 @@ const steps = [
   ...(redis && (run || !usesAnotherRedis()) ? [installRedis()] : []),
   installPackages(root),
   compile(root),
+  bundleClient(root),
 ];
 try {
   await setUp({ root, steps });

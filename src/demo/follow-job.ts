@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, type ErrorCode } from '../errors.js';
-import type { Job, JobEvent } from '../schemas/jobs.js';
+import type { Graft, Job, JobEvent } from '../client/index.js';
 import { formatPercent, formatSeconds, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
-import type { Client } from './client.js';
 
 const POLL_MS = 150;
 
 export interface FollowJobOptions {
-  client: Client;
+  graft: Graft;
   screen: Screen;
   job: string;
   signal: AbortSignal;
@@ -16,34 +14,33 @@ export interface FollowJobOptions {
 
 /**
  * Show a job until it ends: a bar for the whole, and a line for each phase that is over.
- * @throws AppError with the code of the job when it failed or was cancelled.
+ * @throws GraftError with the code of the job when it failed or was cancelled.
  */
-export async function followJob({ client, screen, job: id, signal }: FollowJobOptions): Promise<Job> {
-  let after = 0;
+export async function followJob({ graft, screen, job: id, signal }: FollowJobOptions): Promise<Job> {
   let phase: { name: string; since: number } | undefined;
-  for (;;) {
-    // the job first: what its events tell is then at least as new, and nothing is missed at the end
-    const job = await client.get<Job>(`/v1/jobs/${id}`);
-    const { data: events } = await client.get<{ data: JobEvent[] }>(`/v1/jobs/${id}/events?after=${after}`);
-    for (const event of events) {
-      after = event.seq;
-      const at = Date.parse(event.at);
-      if (['phase', 'restarted', 'succeeded'].includes(event.type)) {
-        if (phase && event.type !== 'restarted') screen.line(phaseLine(phase.name, job, (at - phase.since) / 1000));
-        phase = event.type === 'phase' ? { name: String(event.data.phase), since: at } : undefined;
-      }
-      if (event.type === 'warning' || event.type === 'restarted')
-        screen.line(`  ${screen.paint.yellow(event.message)}`);
+  let job = await graft.jobs.get(id, { signal });
+  const onEvent = (event: JobEvent) => {
+    const at = Date.parse(event.at);
+    if (['phase', 'restarted', 'succeeded'].includes(event.type)) {
+      if (phase && event.type !== 'restarted') screen.line(phaseLine(phase.name, job, (at - phase.since) / 1000));
+      phase = event.type === 'phase' ? { name: String(event.data.phase), since: at } : undefined;
     }
-    if (job.status === 'succeeded') return job;
-    if (job.status === 'failed' || job.status === 'cancelled') {
-      throw new AppError(
-        (job.error?.code ?? 'job_cancelled') as ErrorCode,
-        job.error?.message ?? 'The job was cancelled.',
-      );
+    if (event.type === 'warning' || event.type === 'restarted') screen.line(`  ${screen.paint.yellow(event.message)}`);
+  };
+  let ended = false;
+  // What happens at this moment stands in the job, and not in its events.
+  const looking = (async () => {
+    while (!ended) {
+      job = await graft.jobs.get(id, { signal });
+      if (!ended) screen.progress(job.progress, now(job));
+      await sleep(POLL_MS, undefined, { signal });
     }
-    screen.progress(job.progress, now(job));
-    await sleep(POLL_MS, undefined, { signal });
+  })();
+  looking.catch(() => undefined); // a service that is gone is told by the events
+  try {
+    return await graft.jobs.wait(id, { onEvent, signal });
+  } finally {
+    ended = true;
   }
 }
 

@@ -2,12 +2,8 @@
  * demo/ drives a service from photos to predictions, over HTTP like anybody else, and shows it in the terminal.
  * This file: photos on disk, as a folder or as an archive.
  */
-import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { pack } from 'tar-stream';
 import { recogniseFormat } from '../datasets/archives/archive-format.js';
 import { readArchive } from '../datasets/archives/read-archive.js';
 import { entryKind } from '../datasets/entry-kind.js';
@@ -27,9 +23,6 @@ export interface PhotoSourceOptions {
 export interface PhotoSource {
   /** Name of the archive. */
   name: string;
-  /** Bytes to send, nearly. */
-  bytes: number;
-  open(): Readable;
   /** Its files that may be photos. */
   photos(): AsyncGenerator<Photo>;
 }
@@ -40,16 +33,12 @@ export async function photoSource(path: string, { mayBePhoto }: PhotoSourceOptio
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw new AppError('not_found', `There is no file or folder ${path}.`);
     throw error;
   });
-  return found.isDirectory() ? folderSource(path, mayBePhoto) : archiveSource(path, found.size, mayBePhoto);
+  return found.isDirectory() ? folderSource(path, mayBePhoto) : archiveSource(path, mayBePhoto);
 }
-
-/** Of a tar: every file has a header of one, and is filled up to whole ones. */
-const BLOCK = 512;
 
 interface FolderFile {
   path: string;
   name: string;
-  bytes: number;
 }
 
 async function folderSource(folder: string, mayBePhoto: PhotoSourceOptions['mayBePhoto']): Promise<PhotoSource> {
@@ -57,8 +46,6 @@ async function folderSource(folder: string, mayBePhoto: PhotoSourceOptions['mayB
   if (files.length === 0) throw new AppError('archive_empty', `The folder ${folder} holds no files.`);
   return {
     name: `${basename(folder)}.tar`,
-    bytes: files.reduce((total, { bytes }) => total + BLOCK + Math.ceil(bytes / BLOCK) * BLOCK, 2 * BLOCK),
-    open: () => packed(files),
     async *photos() {
       for (const { name, path } of files) {
         if (entryKind(name) === 'file' && mayBePhoto(name)) yield { name, read: () => readFile(path) };
@@ -67,35 +54,20 @@ async function folderSource(folder: string, mayBePhoto: PhotoSourceOptions['mayB
   };
 }
 
-/** Everything goes in, so that the service says what it does not take. Not compressed: photos are already. */
-function packed(files: FolderFile[]): Readable {
-  const tar = pack();
-  const fill = async () => {
-    for (const { path, name, bytes } of files) {
-      await pipeline(createReadStream(path), tar.entry({ name, size: bytes }));
-    }
-    tar.finalize();
-  };
-  fill().catch((error: Error) => tar.destroy(error));
-  return Readable.from(tar);
-}
-
 async function filesIn(folder: string): Promise<FolderFile[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files: FolderFile[] = [];
   for (const entry of entries) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath ?? entry.path, entry.name);
-    files.push({ path, name: relative(folder, path).split(sep).join('/'), bytes: (await stat(path)).size });
+    files.push({ path, name: relative(folder, path).split(sep).join('/') });
   }
   return files.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function archiveSource(path: string, bytes: number, mayBePhoto: PhotoSourceOptions['mayBePhoto']): PhotoSource {
+function archiveSource(path: string, mayBePhoto: PhotoSourceOptions['mayBePhoto']): PhotoSource {
   return {
     name: basename(path),
-    bytes,
-    open: () => createReadStream(path),
     async *photos() {
       const limits = { maxEntries: 1_000_000, maxRatio: 1000 };
       for await (const { name, refusal, read } of readArchive(path, await recogniseFormat(path), limits)) {

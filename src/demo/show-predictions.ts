@@ -1,19 +1,14 @@
+import type { Prediction } from '../client/index.js';
 import { bar } from '../terminal/bar.js';
 import { cut, formatPercent } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
 import type { ChosenPhoto } from './choose-photos.js';
 
-/** The answer to a prediction, as far as the demo reads it. */
-export interface Predictions {
-  results: { name: string; predictions: { label: string; score: number }[] }[];
-  timings: { decode_ms: number; queue_ms: number; inference_ms: number; total_ms: number };
-}
-
 const LABEL_WIDTH = 20;
 const BAR_WIDTH = 30;
 
 /** Each photo with a bar per label, and whether the first is right. */
-export function showPredictions({ line, paint, width }: Screen, photos: ChosenPhoto[], { results }: Predictions): void {
+export function showPredictions({ line, paint, width }: Screen, photos: ChosenPhoto[], { results }: Prediction): void {
   results.forEach(({ predictions }, i) => {
     const { name, label } = photos[i]!;
     const right = label === undefined ? undefined : predictions[0]?.label === label;

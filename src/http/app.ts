@@ -11,6 +11,7 @@ import { authenticate } from './authenticate.js';
 import { authorise, requireScopes } from './authorise.js';
 import { BEARER_HINT, bearerKey } from './bearer-key.js';
 import { ByteBudget } from './byte-budget.js';
+import { clientRoutes } from './client-files.js';
 import { describeApi } from './describe-api.js';
 import { type Dialect, dialectOf } from './dialect.js';
 import { refuseForeignPages } from './foreign-pages.js';
@@ -73,6 +74,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const context = { config, predictionBodies: new ByteBudget(config.PREDICT_MEMORY_BYTES), closing: closing.signal };
   await app.register(healthRoutes(operations));
   await app.register(topRoute(config));
+  await app.register(clientRoutes());
   await app.register(withKey({ key: bearerKey, keyHint: BEARER_HINT }, metricsRoute(metrics), options));
   for (const dialect of dialects) {
     await app.register(

@@ -78,8 +78,19 @@ export function claimedDigest({ headers }: FastifyRequest): string | undefined {
 
 /** A name for an upload that came as a raw body, from `Content-Disposition`. */
 export function rawName({ headers }: FastifyRequest): string | null {
-  const [, name] = /filename="?([^";]+)"?/.exec(headers['content-disposition'] ?? '') ?? [];
-  return fileName(name) ?? null;
+  const disposition = headers['content-disposition'] ?? '';
+  const [, encoded] = /filename\*=UTF-8''([^;]+)/i.exec(disposition) ?? [];
+  const [, plain] = /filename="?([^";]+)"?/.exec(disposition) ?? [];
+  return fileName(encoded === undefined ? plain : decoded(encoded)) ?? null;
+}
+
+/** As RFC 8187 writes names that are not ASCII; what is not written so stays as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A name as a client gave it, to be shown again: without control characters, and not longer than file systems take. */

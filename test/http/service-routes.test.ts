@@ -1,4 +1,5 @@
 /** Health and metrics: what machines ask. */
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { AppError } from '../../src/errors.js';
 import { appForTest } from '../helpers/app.js';
@@ -65,3 +66,30 @@ t.test('QUERY, which no route takes, is answered like any other method', async (
   t.equal(answer.headers.allow, 'GET, HEAD');
   isProblem(t, await send('/nowhere', { method: query }), 404, 'not_found');
 });
+
+t.test(
+  'the client for JavaScript is served as one file that runs, with its types, and is asked for again cheaply',
+  async (t) => {
+    const { app, send } = await appForTest(t, { keys: { alice: 'key' } });
+    const client = await send('/client.mjs');
+    t.equal(client.status, 200, client.text.slice(0, 200));
+    t.match(client.headers['content-type'], 'text/javascript');
+    t.ok(gzipSync(client.body).length <= 12 * 1024, `${gzipSync(client.body).length} bytes compressed`);
+    t.match((await send('/client.d.mts')).text, /declare class Graft /);
+    const again = await send('/client.mjs', { headers: { 'if-none-match': client.headers.etag! } });
+    t.same([again.status, again.body.length], [304, 0]);
+    // As a page or a script would use it, without installing anything.
+    const url = await app.listen({ host: '127.0.0.1', port: 0 });
+    const { Graft } = (await import(
+      `data:text/javascript;base64,${client.body.toString('base64')}`
+    )) as typeof import('../../src/client/index.js');
+    t.same(await new Graft({ url, key: 'key' }).models.list().all(), []);
+    t.match(
+      await new Graft({ url, key: 'wrong' }).models
+        .list()
+        .all()
+        .catch((error: unknown) => error),
+      { code: 'unauthorized' },
+    );
+  },
+);
