@@ -109,14 +109,23 @@ const storage = {
 /** Which backbones there are, and what they run on. */
 const backbones = {
   MODELS_DIR: Type.String({
-    description: 'Folder of the backbones that Graft comes with; it is only read. Default: `models/` of Graft.',
+    description:
+      'Folder of the backbones that Graft comes with, and of `catalog.json`, which says what can be pulled; it is only read. Default: `models/` of Graft.',
     default: '',
   }),
   BACKBONE_MIRROR: Type.String({
-    description: 'Address from which `npm run backbones -- pull` fetches instead of `https://huggingface.co`.',
+    description: 'Address from which backbones are pulled instead of `https://huggingface.co`.',
     default: '',
     pattern: '^(https?://[^@?#\\s]+)?$',
   }),
+  ALLOW_PULL: Type.Union(
+    (['auto', 'true', 'false'] as const).map((allowed) => Type.Literal(allowed)),
+    {
+      description:
+        'Whether public networks can be pulled over the API (auto, true, false); auto: on this machine without keys, and with the key that the first start made.',
+      default: 'auto',
+    },
+  ),
   DEFAULT_BACKBONE: Type.String({
     description: 'Backbone of a job that names none.',
     default: 'rootstock_s',

@@ -23,6 +23,7 @@ export const ERRORS = {
   client_closed_request: { status: 499, title: 'The client left', retryable: true },
   // data sets
   dataset_not_found: { status: 404, title: 'No such data set', retryable: false },
+  example_not_found: { status: 404, title: 'No such example', retryable: false },
   dataset_in_use: { status: 409, title: 'The data set is in use', retryable: true },
   not_an_archive: { status: 415, title: 'Not an archive that is understood', retryable: false },
   archive_damaged: { status: 422, title: 'The archive is damaged', retryable: false },

@@ -10,6 +10,8 @@ import { ALL_SCOPES, SCOPES } from './scopes.js';
 export type NamedKey = ApiKey & { name: string; created_at: string };
 
 const FORMAT = 1;
+/** Name of the key that a service makes for whoever starts it. */
+export const FIRST_KEY = 'first';
 /** Nobody needs longer to write it; what is older was left by a process that died. */
 const LOCK_MS = 10_000;
 const WATCH_MS = 1000;
@@ -47,7 +49,7 @@ export async function makeFirstKey(path: string): Promise<string | undefined> {
   const { key, sha256 } = newKey();
   const created_at = new Date().toISOString();
   const temporary = await writeAside(path, [
-    { name: 'first', tenant: 'default', sha256, scopes: ALL_SCOPES, created_at },
+    { name: FIRST_KEY, tenant: 'default', sha256, scopes: ALL_SCOPES, created_at },
   ]);
   try {
     await link(temporary, path);

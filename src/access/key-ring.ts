@@ -8,6 +8,8 @@ export interface Identity {
   tenant: string;
   /** What stands for the key: 16 hexadecimal digits. */
   by: string;
+  /** Of a key of the key file. */
+  name?: string;
   scopes: ReadonlySet<Scope>;
   /** The only models that it is for; undefined: all of the tenant. */
   models?: ReadonlySet<string>;
@@ -82,6 +84,12 @@ export class KeyRing implements Access {
 }
 
 function identityOf(key: ApiKey): Identity {
-  const { tenant, scopes, models } = key;
-  return { tenant, by: byOf(key), scopes: new Set(scopes), ...(models && { models: new Set(models) }) };
+  const { tenant, name, scopes, models } = key;
+  return {
+    tenant,
+    by: byOf(key),
+    scopes: new Set(scopes),
+    ...(name !== undefined && { name }),
+    ...(models && { models: new Set(models) }),
+  };
 }

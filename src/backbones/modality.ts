@@ -50,6 +50,8 @@ export interface Modality<P = unknown, S = unknown> {
    * @throws AppError `content_invalid`, `content_too_large` or `content_unsupported`
    */
   inspect(content: Uint8Array): Promise<Record<string, number>>;
+  /** Media type of content that was accepted before, by its first 160 bytes, such as `image/jpeg`. */
+  mediaType(start: Uint8Array): string;
   /**
    * What is odd about an accepted content, by its facts: the end of a sentence that begins with its name, such as `has one
    * colour all over`. Undefined: nothing. Absent: nothing is ever odd.

@@ -6,12 +6,11 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Value } from '@sinclair/typebox/value';
-import { readCatalog } from '../backbones/catalog/catalog.js';
 import { isInstalled, pullBackbone } from '../backbones/catalog/pull-backbone.js';
 import { importBackbone } from '../backbones/image/import/import-backbone.js';
 import type { ImportedBackbone } from '../backbones/image/import/imported-backbone.js';
 import type { BackboneSource } from '../backbones/source.js';
-import { type Config, loadConfig, PACKAGE_ROOT } from '../config.js';
+import { type Config, loadConfig } from '../config.js';
 import { AppError } from '../errors.js';
 import { JobStore } from '../jobs/job-store.js';
 import {
@@ -31,6 +30,7 @@ import { createPaint } from '../terminal/paint.js';
 import { createScreen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
 import { backbonesOf } from './backbones-of.js';
+import { catalogOf } from './composition.js';
 
 const USAGE = `Usage:
   npm run backbones -- catalog                              the public networks that can be pulled
@@ -135,10 +135,9 @@ const screen = createScreen({
   out: process.stdout,
   paint: createPaint({ isTTY: process.stdout.isTTY === true, env: process.env }),
 });
-const CATALOG = join(PACKAGE_ROOT, 'models', 'catalog.json');
 
-async function printCatalog({ source }: Scene): Promise<void> {
-  const { networks, missing } = await readCatalog(CATALOG);
+async function printCatalog({ source, config }: Scene): Promise<void> {
+  const { networks, missing } = await catalogOf(config);
   const rows = networks.map(async (network) => [
     network.id,
     formatBytes(network.bytes),
@@ -173,7 +172,7 @@ async function pull(operands: string[], scene: Scene): Promise<void> {
   const mirror = values.mirror ?? config.BACKBONE_MIRROR;
   let told = 0;
   const imported = await pullBackbone({
-    catalog: await readCatalog(CATALOG),
+    catalog: await catalogOf(config),
     id,
     source: scene.source,
     downloads: join(config.CACHE_DIR, 'downloads'),

@@ -1,5 +1,6 @@
 /** Entry point of the process that runs one job: reads the record from its parent, does what its kind says, ends. */
 
+import { join } from 'node:path';
 import { Backbones } from '../backbones/backbones.js';
 import { FeatureCache } from '../backbones/feature-cache.js';
 import { type Config, loadConfig } from '../config.js';
@@ -9,10 +10,12 @@ import type { JobMessage, RunMessage } from '../jobs/job-messages.js';
 import type { JobRecord } from '../jobs/job-store.js';
 import { standBack } from '../jobs/stand-back.js';
 import { Registry } from '../registry/registry.js';
-import type { IntakeInput, JobOutput, TrainInput } from '../schemas/jobs.js';
+import type { IntakeInput, JobOutput, PullInput, TrainInput } from '../schemas/jobs.js';
 import { openStorage } from '../storage/open-storage.js';
-import { backbonesOptions, datasetsOptions } from './composition.js';
+import { backbonesOf } from './backbones-of.js';
+import { backbonesOptions, catalogOf, datasetsOptions } from './composition.js';
 import { understood } from './intake-rules.js';
+import { pulled } from './pull-rules.js';
 import { published } from './training-rules.js';
 
 const tell = (message: JobMessage, then: () => void = () => undefined) => {
@@ -27,7 +30,7 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.once('message', (message: unknown) => void run((message as RunMessage).record));
 
 /** What the process of a job does, by the kind of the job. */
-const KINDS: Record<string, (record: JobRecord, config: Config) => Promise<JobOutput>> = { train, intake };
+const KINDS: Record<string, (record: JobRecord, config: Config) => Promise<JobOutput>> = { train, intake, pull };
 
 async function run(record: JobRecord): Promise<void> {
   try {
@@ -75,18 +78,52 @@ async function train({ tenant, id, input }: JobRecord, config: Config): Promise<
 /** Progress is told at most so often. */
 const TELL_MS = 250;
 
-async function intake({ tenant, by, input }: JobRecord, config: Config): Promise<JobOutput> {
-  const { into, uploads, layout, name } = input as unknown as IntakeInput;
-  const datasets = new Datasets(datasetsOptions(config, await openStorage(config)));
+/** Tells the share of a phase that is done, and how long the rest may take. */
+function tellProgress(phase: string): (share: number) => void {
   const started = Date.now();
   let told = 0;
-  const onProgress = (share: number) => {
+  return (share) => {
     if (Date.now() - told < TELL_MS) return;
     told = Date.now();
     const secondsLeft = share > 0 ? ((told - started) / 1000 / share) * (1 - share) : null;
-    tell({ type: 'progress', progress: { phase: 'unpacking', progress: share * 0.99, seconds_left: secondsLeft } });
+    tell({ type: 'progress', progress: { phase, progress: share * 0.99, seconds_left: secondsLeft } });
   };
+}
+
+async function intake({ tenant, by, input }: JobRecord, config: Config): Promise<JobOutput> {
+  const { into, uploads, layout, name } = input as unknown as IntakeInput;
+  const datasets = new Datasets(datasetsOptions(config, await openStorage(config)));
+  const onProgress = tellProgress('unpacking');
   tell({ type: 'event', event: { type: 'phase', message: 'Unpacking', data: { phase: 'unpacking' } } });
   const how = { ...(layout && { layout }), ...(name !== undefined && { name }) };
   return understood(await datasets.createFromKept(uploads, { tenant, by, id: into, ...how, onProgress }));
+}
+
+async function pull({ input }: JobRecord, config: Config): Promise<JobOutput> {
+  const { backbone: id } = input as unknown as PullInput;
+  const { storage } = await openStorage(config);
+  const owners = backbonesOf(config, storage);
+  const [{ pullBackbone }, { installBackbone }] = await Promise.all([
+    import('../backbones/catalog/pull-backbone.js'),
+    import('../operations/installed-backbones.js'),
+  ]);
+  const arriving = tellProgress('downloading');
+  const note = (phase: string, message: string) =>
+    tell({ type: 'event', event: { type: 'phase', message, data: { phase } } });
+  let phase = 'downloading';
+  await pullBackbone({
+    catalog: await catalogOf(config),
+    id,
+    source: owners.source,
+    downloads: join(config.CACHE_DIR, 'downloads'),
+    install: (backbone) => installBackbone(owners, backbone),
+    mirror: config.BACKBONE_MIRROR === '' ? undefined : config.BACKBONE_MIRROR,
+    onNote: (message) => note(phase, message),
+    // The import that follows takes some seconds.
+    onProgress: (done, total) => {
+      if (done >= total) phase = 'importing';
+      arriving((done / total) * 0.95);
+    },
+  });
+  return pulled(await owners.source.card(id));
 }

@@ -9,6 +9,7 @@ import { Backbones } from '../backbones/backbones.js';
 import { type Config, isLoopback, loadConfig, unknownSettings } from '../config.js';
 import { Datasets } from '../datasets/datasets.js';
 import { AppError, isErrno } from '../errors.js';
+import { drawnArchive } from '../drawing/drawn-photos.js';
 import { buildApp } from '../http/app.js';
 import { drainable } from '../http/drain.js';
 import { addGauge, createMetrics, type Metrics } from '../http/metrics.js';
@@ -27,7 +28,7 @@ import { Registry } from '../registry/registry.js';
 import { freeBytes, lowDisks } from '../storage/disk-space.js';
 import { type OpenedStorage, openStorage } from '../storage/open-storage.js';
 import { checkTraining } from '../training/check-training.js';
-import { backbonesOptions, datasetsOptions } from './composition.js';
+import { backbonesOptions, catalogOf, datasetsOptions } from './composition.js';
 
 async function main(config: Config): Promise<void> {
   if (config.REDIS_URL === '') {
@@ -79,6 +80,8 @@ async function main(config: Config): Promise<void> {
     artifacts: new Artifacts({ registry, backbones }),
     checkTraining,
     lowDisks: () => lowDisks({ 'the data folder': config.DATA_DIR, 'the cache': config.CACHE_DIR }),
+    catalog: once(() => catalogOf(config)),
+    drawnPhotos: once(drawnArchive),
     limits: config,
   });
   const app = await buildApp({
@@ -142,6 +145,18 @@ async function openAccess(
     (err) => log.error({ err }, 'the key file cannot be read; the keys that held hold on'),
   );
   return { access, firstKey };
+}
+
+/** Made when it is first asked for; a failure is forgotten. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
 }
 
 /** What metrics tell of the moment in which they are asked for. */

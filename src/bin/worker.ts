@@ -15,7 +15,9 @@ import { Registry } from '../registry/registry.js';
 import { lowDisks } from '../storage/disk-space.js';
 import { openStorage } from '../storage/open-storage.js';
 import { datasetsOptions } from './composition.js';
+import { backbonesOf } from './backbones-of.js';
 import { intakeRules } from './intake-rules.js';
+import { pullRules } from './pull-rules.js';
 import { trainingRules } from './training-rules.js';
 
 /** What is half-written longer than this was left by a crash: no upload takes so long (REQUEST_TIMEOUT_SECONDS). */
@@ -58,7 +60,11 @@ async function main(): Promise<void> {
       await FeatureCache.remove(config.CACHE_DIR); // a damaged LMDB crashes its reader
       return full[0] && `The disk is nearly full: ${full[0]} Free some space.`;
     },
-    kinds: { train: trainingRules(registry), intake: intakeRules(datasets) },
+    kinds: {
+      train: trainingRules(registry),
+      intake: intakeRules(datasets),
+      pull: pullRules(backbonesOf(config, storage).source),
+    },
   });
 
   let stopping = false;

@@ -11,7 +11,7 @@ export interface components {
              * @description Stable; for programs
              * @enum {string}
              */
-            code: "invalid_request" | "invalid_json" | "invalid_multipart" | "missing_file" | "unauthorized" | "forbidden" | "cross_site" | "host_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "client_closed_request" | "dataset_not_found" | "dataset_in_use" | "not_an_archive" | "archive_damaged" | "archive_encrypted" | "archive_unsafe" | "archive_too_large" | "archive_empty" | "no_examples" | "no_labels" | "ambiguous_layout" | "digest_mismatch" | "content_invalid" | "content_too_large" | "content_unsupported" | "job_not_found" | "job_finished" | "idempotency_key_reused" | "too_few_classes" | "too_few_examples" | "class_without_training_examples" | "setting_conflict" | "training_diverged" | "job_crashed" | "job_timeout" | "job_kind_unknown" | "job_cancelled" | "model_not_found" | "version_not_found" | "alias_not_found" | "alias_conflict" | "format_unavailable" | "model_in_use" | "version_in_use" | "version_damaged" | "backbone_not_found" | "backbone_invalid" | "backbone_in_use" | "backbone_mismatch" | "download_failed" | "rate_limited" | "too_many_jobs" | "quota_exceeded" | "overloaded" | "storage_full" | "queue_unavailable" | "shutting_down" | "redis_missing" | "redis_failed" | "process_failed" | "data_folder_in_use" | "config_invalid" | "internal";
+            code: "invalid_request" | "invalid_json" | "invalid_multipart" | "missing_file" | "unauthorized" | "forbidden" | "cross_site" | "host_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "client_closed_request" | "dataset_not_found" | "example_not_found" | "dataset_in_use" | "not_an_archive" | "archive_damaged" | "archive_encrypted" | "archive_unsafe" | "archive_too_large" | "archive_empty" | "no_examples" | "no_labels" | "ambiguous_layout" | "digest_mismatch" | "content_invalid" | "content_too_large" | "content_unsupported" | "job_not_found" | "job_finished" | "idempotency_key_reused" | "too_few_classes" | "too_few_examples" | "class_without_training_examples" | "setting_conflict" | "training_diverged" | "job_crashed" | "job_timeout" | "job_kind_unknown" | "job_cancelled" | "model_not_found" | "version_not_found" | "alias_not_found" | "alias_conflict" | "format_unavailable" | "model_in_use" | "version_in_use" | "version_damaged" | "backbone_not_found" | "backbone_invalid" | "backbone_in_use" | "backbone_mismatch" | "download_failed" | "rate_limited" | "too_many_jobs" | "quota_exceeded" | "overloaded" | "storage_full" | "queue_unavailable" | "shutting_down" | "redis_missing" | "redis_failed" | "process_failed" | "data_folder_in_use" | "config_invalid" | "internal";
             /** @description What was wrong, where, and what to do */
             detail: string;
             request_id: string;
@@ -31,6 +31,26 @@ export interface components {
             version: number;
             /** @description What it pointed at before; null: nothing */
             previous: number | null;
+        };
+        BackboneCatalog: {
+            data: components["schemas"]["CatalogRow"][];
+            has_more: boolean;
+            /** @description Whether this key may pull them (ALLOW_PULL) */
+            pull_allowed: boolean;
+        };
+        CatalogRow: {
+            /** @description Id of a backbone */
+            id: string;
+            /** @description Name for people */
+            name: string;
+            family: string;
+            /** @description Size of the download */
+            bytes: number;
+            license: string;
+            imagenet_top1: number | null;
+            input_px: number;
+            note: string | null;
+            installed: boolean;
         };
         CreateJob: {
             /** @description Id of a data set */
@@ -171,6 +191,8 @@ export interface components {
                 examples: number;
                 /** @description Paths of some of them, to look at */
                 names?: string[];
+                /** @description SHA-256 of these, in the same order: where their content is */
+                digests?: string[];
                 splits?: {
                     train: number;
                     validation: number;
@@ -280,7 +302,7 @@ export interface components {
         Job: {
             /** @description Id of a job */
             id: string;
-            /** @description What the job does: `train`, or `intake` of an upload; later releases add others */
+            /** @description What the job does: `train`, `intake` of an upload, or `pull` of a backbone; later releases add others */
             kind: string;
             /** @description Who did it: 16 hexadecimal digits that stand for an API key, `local` without keys */
             by: string;
@@ -617,6 +639,10 @@ export interface components {
                 inference_ms: number;
                 total_ms: number;
             };
+        };
+        PullBackbone: {
+            /** @description A network of the catalog */
+            id: string;
         };
         Report: {
             /**
@@ -1107,6 +1133,19 @@ export interface operations {
         requestBody?: never;
         responses: never;
     };
+    drawDataset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again answer with the same data set or job */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
     getDataset: {
         parameters: {
             query?: never;
@@ -1133,6 +1172,21 @@ export interface operations {
         requestBody?: never;
         responses: never;
     };
+    getExample: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a data set */
+                id: string;
+                /** @description SHA-256, hexadecimal */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
     listJobs: {
         parameters: {
             query?: {
@@ -1141,7 +1195,7 @@ export interface operations {
                 /** @description The last row of the page before: Id of a job */
                 after?: string;
                 status?: "queued" | "running" | "succeeded" | "failed" | "cancelled";
-                /** @description What the job does: `train`, or `intake` of an upload; later releases add others */
+                /** @description What the job does: `train`, `intake` of an upload, or `pull` of a backbone; later releases add others */
                 kind?: string;
                 /**
                  * @description Name of a model: lower-case letters, digits, `.`, `_` and `-`, at most 64
@@ -1162,7 +1216,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key and request again answer with the same job */
+                /** @description The same key and request again answer with the same data set or job */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -1708,6 +1762,29 @@ export interface operations {
         parameters: {
             query?: never;
             header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
+    listBackboneCatalog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
+    pullBackbone: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again answer with the same data set or job */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

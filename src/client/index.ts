@@ -39,6 +39,8 @@ export type HeldOutPrediction = Schemas['HeldOutPrediction'];
 export type Alias = Schemas['Alias'];
 export type SetAlias = Schemas['SetAlias'];
 export type ServedBackbone = Schemas['ServedBackbone'];
+export type BackboneCatalog = Schemas['BackboneCatalog'];
+export type CatalogRow = Schemas['CatalogRow'];
 
 /** The query of an operation, without what the client does itself. */
 type Query<Operation extends keyof operations, Own extends string = never> = Omit<
@@ -150,6 +152,16 @@ class Datasets {
 
   get(id: string, options: CallOptions = {}): Promise<Dataset> {
     return this.#transport.json(`/v1/datasets/${part(id)}`, options);
+  }
+
+  /** The content of an example, by its SHA-256, as it was uploaded. */
+  async example(id: string, sha256: string, options: CallOptions = {}): Promise<Blob> {
+    return (await this.#transport.call(`/v1/datasets/${part(id)}/examples/${part(sha256)}`, options)).blob();
+  }
+
+  /** A data set of photos that the service draws: for whoever has none at hand. */
+  draw(options: CallOptions = {}): Promise<Dataset> {
+    return this.#transport.json('/v1/datasets/drawn', { ...options, method: 'POST' });
   }
 
   /** Models trained on it stay. */
@@ -389,6 +401,16 @@ class Backbones {
 
   async list(options: CallOptions = {}): Promise<ServedBackbone[]> {
     return (await this.#transport.json<Page<ServedBackbone>>('/v1/backbones', options)).data;
+  }
+
+  /** Public networks that can be pulled; needs the scope `operator`, as `pull` does. */
+  catalog(options: CallOptions = {}): Promise<BackboneCatalog> {
+    return this.#transport.json('/v1/backbones/catalog', options);
+  }
+
+  /** Fetch a network of the catalog, as a job of kind `pull`. */
+  pull(id: string, options: CallOptions = {}): Promise<Job> {
+    return this.#transport.json('/v1/backbones/pull', { ...options, method: 'POST', json: { id } });
   }
 }
 

@@ -17,13 +17,22 @@ const FEW = 5;
  */
 export function countClasses(examples: Example[]): ClassCount[] {
   const counts = new Map<string, ClassCount>();
-  for (const { labels, split, conflict, name } of examples) {
+  for (const { labels, split, conflict, name, sha256 } of examples) {
     for (const label of labels) {
-      const count = counts.get(label) ?? { label, examples: 0, names: [], ...(split && { splits: noExamples() }) };
+      const count = counts.get(label) ?? {
+        label,
+        examples: 0,
+        names: [],
+        digests: [],
+        ...(split && { splits: noExamples() }),
+      };
       counts.set(label, count);
       if (conflict) continue;
       count.examples += 1;
-      if (count.names!.length < NAMES) count.names!.push(name);
+      if (count.names!.length < NAMES) {
+        count.names!.push(name);
+        count.digests!.push(sha256);
+      }
       if (split && count.splits) count.splits[split] += 1;
     }
   }

@@ -99,6 +99,19 @@ export interface OpenDataset {
   readForward(examples: Pick<Example, 'offset' | 'bytes'>[]): AsyncGenerator<Buffer, void>;
 }
 
+/** The content of one example. */
+export interface StoredContent {
+  sha256: string;
+  bytes: number;
+  /** Media type. */
+  type: string;
+  /** @param range both ends inclusive. @throws AppError `dataset_not_found` where it was deleted meanwhile */
+  open(range: { start: number; end: number } | undefined): Promise<Readable>;
+}
+
+/** Where contents lie in a pack, by their digests. */
+type Places = Map<string, Pick<Example, 'offset' | 'bytes'>>;
+
 /** Archives on their way into a pack. */
 interface Unpacking {
   archives: { path: string; name: string | null; bytes: number; format: ArchiveFormat }[];
@@ -112,6 +125,10 @@ interface Unpacking {
 
 /** Sizes of data sets that are remembered. */
 const MAX_REMEMBERED = 100_000;
+/** Examples whose places are remembered, of all data sets together. */
+const MAX_PLACES = 500_000;
+/** A modality knows its formats by so many bytes. */
+const START_BYTES = 160;
 const DATASET_ID = new RegExp(DatasetId.pattern!);
 
 /** The data sets of all tenants. A data set exists exactly when its manifest exists. */
@@ -121,6 +138,9 @@ export class Datasets {
   readonly #kept: KeptUploads;
   /** What lies in the packs of data sets, by tenant and id. */
   readonly #bytes = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+
+  /** By tenant and id. */
+  readonly #places = new LRUCache<string, Promise<Places>>({ maxSize: MAX_PLACES });
 
   constructor(options: DatasetsOptions) {
     this.#options = options;
@@ -282,6 +302,37 @@ export class Datasets {
   async delete(tenant: string, id: string): Promise<void> {
     await this.get(tenant, id);
     await this.#remove(tenant, id);
+  }
+
+  /** The content of an example, by its SHA-256. @throws AppError `dataset_not_found`, `example_not_found` */
+  async content(tenant: string, id: string, sha256: string): Promise<StoredContent> {
+    const { storage, modalities } = this.#options;
+    const dataset = await this.get(tenant, id);
+    const gone = () => new AppError('dataset_not_found', `The data set ${id} was deleted.`);
+    const place = (await this.#placesOf(tenant, id, dataset.examples)).get(sha256);
+    if (!place) throw new AppError('example_not_found', `The data set ${id} has no example ${sha256}.`);
+    const { offset, bytes } = place;
+    const open = async ({ start, end } = { start: 0, end: bytes - 1 }) => {
+      const found = await storage.get(keysOf(tenant, id).pack, { start: offset + start, end: offset + end });
+      if (found === undefined) throw gone();
+      return found.stream;
+    };
+    const start = await buffer(await open({ start: 0, end: Math.min(bytes, START_BYTES) - 1 }));
+    const modality = modalities.find((one) => one.id === dataset.modality);
+    return { sha256, bytes, type: modality?.mediaType(start) ?? 'application/octet-stream', open };
+  }
+
+  /** A data set does not change: its index is read once, and not for each photo of a page. */
+  async #placesOf(tenant: string, id: string, examples: number): Promise<Places> {
+    const key = `${tenant}/${id}`;
+    const known = this.#places.get(key);
+    if (known) return known;
+    const reading = this.open(tenant, id).then(
+      (dataset) => new Map(dataset.examples.map(({ sha256, offset, bytes }) => [sha256, { offset, bytes }])),
+    );
+    this.#places.set(key, reading, { size: Math.max(1, examples) });
+    reading.catch(() => this.#places.delete(key));
+    return reading;
   }
 
   /** @throws AppError `dataset_not_found`, also while it is read once the bytes of a deleted data set are gone. */

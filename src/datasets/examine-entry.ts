@@ -6,7 +6,7 @@ import { looksLikeArchive } from './archives/archive-format.js';
 import { type EntryKind, entryKind } from './entry-kind.js';
 
 /** What data sets need to know of a kind of content. */
-export type DatasetModality = Pick<Modality, 'id' | 'words' | 'maxBytes' | 'mayBeContent' | 'inspect'>;
+export type DatasetModality = Pick<Modality, 'id' | 'words' | 'maxBytes' | 'mayBeContent' | 'inspect' | 'mediaType'>;
 
 /** What became of one entry. */
 export type Examined = { name: string } & (

@@ -1,12 +1,10 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { seededRandom } from '../numbers/random.js';
+import { DRAWN_KINDS } from '../drawing/draw-photo.js';
+import { drawnPhoto, PER_KIND } from '../drawing/drawn-photos.js';
 import type { ChosenPhoto } from './choose-photos.js';
-import { DRAWN_KINDS, drawPhoto } from './draw-photo.js';
 
-const PER_CLASS = 60;
 const UNSEEN_PER_CLASS = 2;
-const SEED = 7;
 
 export interface DrawDataSetOptions {
   /** `photos/<label>/` and `unseen/` are made anew in it. */
@@ -23,15 +21,15 @@ export async function drawDataSet(options: DrawDataSetOptions): Promise<{ photos
   for (const made of [photos, others]) await rm(made, { recursive: true, force: true });
   await mkdir(others, { recursive: true });
   const unseen: ChosenPhoto[] = [];
-  const total = DRAWN_KINDS.length * (PER_CLASS + UNSEEN_PER_CLASS);
+  const total = DRAWN_KINDS.length * (PER_KIND + UNSEEN_PER_CLASS);
   let done = 0;
   for (const label of DRAWN_KINDS) {
     await mkdir(join(photos, label), { recursive: true });
-    for (let n = 1; n <= PER_CLASS + UNSEEN_PER_CLASS; n += 1) {
+    for (let n = 1; n <= PER_KIND + UNSEEN_PER_CLASS; n += 1) {
       signal.throwIfAborted();
-      const path = n <= PER_CLASS ? join(photos, label, `${n}.jpg`) : join(others, `${label}-${n - PER_CLASS}.jpg`);
-      await writeFile(path, await drawPhoto(label, seededRandom(SEED, `${label} ${n}`)));
-      if (n > PER_CLASS) unseen.push({ name: `${label}-${n - PER_CLASS}.jpg`, label, bytes: await readFile(path) });
+      const path = n <= PER_KIND ? join(photos, label, `${n}.jpg`) : join(others, `${label}-${n - PER_KIND}.jpg`);
+      await writeFile(path, await drawnPhoto(label, n));
+      if (n > PER_KIND) unseen.push({ name: `${label}-${n - PER_KIND}.jpg`, label, bytes: await readFile(path) });
       onProgress(++done, total);
     }
   }

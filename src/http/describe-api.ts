@@ -3,7 +3,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { TSchema } from '@sinclair/typebox';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import type { Config } from '../config.js';
-import { ServedBackbone } from '../schemas/backbones.js';
+import { BackboneCatalog, CatalogRow, PullBackbone, ServedBackbone } from '../schemas/backbones.js';
 import { Dataset, DatasetSummary, LayoutWanted } from '../schemas/datasets.js';
 import { CreateJob, Job, JobEvent } from '../schemas/jobs.js';
 import { listOf } from '../schemas/lists.js';
@@ -42,6 +42,9 @@ const NAMED: Record<string, TSchema> = {
   Prediction,
   Report,
   Alias,
+  BackboneCatalog,
+  CatalogRow,
+  PullBackbone,
   SetAlias: defaultsInWords(SetAlias),
 };
 

@@ -8,9 +8,14 @@ export interface SentFile extends Download {
   type: string;
   /** Name to save it under; shown in the browser without one. */
   filename?: string;
+  /** Default: for a year, or where it moves, asked for again each time. */
+  cacheControl?: string;
   /** The URL may mean another file tomorrow: it is asked for again each time. */
   moves?: boolean;
 }
+
+const MOVES = 'private, no-cache';
+const STAYS = 'private, max-age=31536000, immutable';
 
 /** Answer with an immutable file: `ETag`, `If-None-Match`, `Range`, `If-Range`, `Repr-Digest`. */
 export async function sendFile(request: FastifyRequest, reply: FastifyReply, file: SentFile): Promise<FastifyReply> {
@@ -18,7 +23,7 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, fil
   reply
     .header('etag', etag)
     .header('accept-ranges', 'bytes')
-    .header('cache-control', file.moves ? 'private, no-cache' : 'private, max-age=31536000, immutable')
+    .header('cache-control', file.cacheControl ?? (file.moves ? MOVES : STAYS))
     .header('repr-digest', `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`);
   const unless = request.headers['if-none-match'];
   if (unless?.split(',').some((tag) => [etag, '*', `W/${etag}`].includes(tag.trim()))) return reply.status(304).send();

@@ -204,12 +204,17 @@ export class JobStore {
 
   /** Whether a job that has not ended needs this data set. */
   async uses(tenant: string, dataset: string): Promise<boolean> {
+    return (await this.findOpen(tenant, ({ needs }) => needs.datasets?.includes(dataset) ?? false)) !== undefined;
+  }
+
+  /** A job that has not ended and is so; undefined: there is none. */
+  async findOpen(tenant: string, isSo: (record: JobRecord) => boolean): Promise<JobRecord | undefined> {
     for (const pending of await this.pending()) {
       if (pending.tenant !== tenant) continue;
       const record = await this.record(tenant, pending.id);
-      if (record?.needs.datasets?.includes(dataset) && !(await this.result(record))) return true;
+      if (record && isSo(record) && !(await this.result(record))) return record;
     }
-    return false;
+    return undefined;
   }
 
   /**

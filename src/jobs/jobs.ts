@@ -214,6 +214,13 @@ export class Jobs {
     return this.#store.uses(tenant, dataset);
   }
 
+  /** A job that has not ended, of this kind and on this backbone; undefined: there is none. */
+  async findOpen(tenant: string, { kind, backbone }: { kind: string; backbone: string }): Promise<Job | undefined> {
+    const isSo = (record: JobRecord) => record.kind === kind && record.input.backbone === backbone;
+    const found = await this.#store.findOpen(tenant, isSo);
+    return found && this.get(tenant, found.id);
+  }
+
   /** Why a tenant may not submit another job now; undefined: it may. */
   async #refusal(tenant: string): Promise<AppError | undefined> {
     if (this.#maxOpen === Number.POSITIVE_INFINITY) return undefined;

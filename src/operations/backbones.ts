@@ -1,5 +1,10 @@
-import type { BackboneCard } from '../schemas/backbones.js';
+import { FIRST_KEY } from '../access/key-file.js';
+import { AppError } from '../errors.js';
+import type { BackboneCard, BackboneCatalog } from '../schemas/backbones.js';
+import type { PullInput } from '../schemas/jobs.js';
+import type { Caller } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
+import type { Submitted } from './jobs.js';
 
 /** A backbone that is installed, and what this server does with it. */
 export type InstalledBackbone = BackboneCard & {
@@ -12,7 +17,19 @@ export type InstalledBackbone = BackboneCard & {
   unavailable_providers: string[];
 };
 
-export function backboneOperations({ backbones, limits }: Pick<OperationsDependencies, 'backbones' | 'limits'>) {
+/** Backbones: those that are installed, and those that can be pulled. */
+export function backboneOperations({
+  backbones,
+  catalog,
+  jobs,
+  limits,
+}: Pick<OperationsDependencies, 'backbones' | 'catalog' | 'jobs' | 'limits'>) {
+  /** A backbone is everybody's: unless the setting says so, only whoever started the service may add one. */
+  const mayPull = ({ by, name }: Caller): boolean => {
+    if (limits.ALLOW_PULL !== 'auto') return limits.ALLOW_PULL === 'true';
+    return by === 'local' || name === FIRST_KEY;
+  };
+
   return {
     async list(): Promise<{ data: InstalledBackbone[]; has_more: boolean }> {
       const cards = await backbones.list();
@@ -29,6 +46,55 @@ export function backboneOperations({ backbones, limits }: Pick<OperationsDepende
         }),
         has_more: false,
       };
+    },
+
+    /** The public networks that can be pulled, and which are there already. */
+    async catalog({ caller }: { caller: Caller }): Promise<BackboneCatalog> {
+      const installed = new Set((await backbones.list()).map(({ id }) => id));
+      const data = (await catalog()).networks.map(
+        ({ id, name, family, bytes, license, imagenet_top1, input_px, note }) => {
+          return { id, name, family, bytes, license, imagenet_top1, input_px, note, installed: installed.has(id) };
+        },
+      );
+      return { data, has_more: false, pull_allowed: mayPull(caller) };
+    },
+
+    /**
+     * Have a worker fetch a network of the catalog, check it and make it a backbone. One that is being pulled already is the
+     * answer.
+     * @throws AppError `forbidden` where ALLOW_PULL does not let this key; `not_found`, which says what there is; and as
+     *   `Jobs.submit`
+     */
+    async pull({
+      caller,
+      id,
+      idempotencyKey,
+    }: {
+      caller: Caller;
+      id: string;
+      idempotencyKey?: string | undefined;
+    }): Promise<Submitted> {
+      if (!mayPull(caller)) {
+        throw new AppError(
+          'forbidden',
+          `Backbones are not pulled over the API here. Whoever runs the service can set ALLOW_PULL=true, or run: npm run backbones -- pull ${id}`,
+        );
+      }
+      // With it comes the reader of graphs, which a server needs for nothing else.
+      const { findNetwork } = await import('../backbones/catalog/catalog.js');
+      findNetwork(await catalog(), id);
+      const { tenant, by, requestId } = caller;
+      const running = await jobs.findOpen(tenant, { kind: 'pull', backbone: id });
+      if (running) return { job: running, replayed: true };
+      const input: PullInput = { backbone: id };
+      return jobs.submit({
+        kind: 'pull',
+        tenant,
+        by,
+        requestId,
+        input: { ...input },
+        ...(idempotencyKey !== undefined && { idempotencyKey }),
+      });
     },
   };
 }

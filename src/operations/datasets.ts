@@ -1,9 +1,11 @@
+import { Readable } from 'node:stream';
+import type { StoredContent } from '../datasets/datasets.js';
 import { AppError } from '../errors.js';
 import type { Dataset, DatasetSummary } from '../schemas/datasets.js';
 import type { IntakeInput } from '../schemas/jobs.js';
 import type { Caller, PageOf } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
-import { type ReceiveForm, receiveArchives, receiveForm } from './receive-form.js';
+import { type ReceiveForm, type TakeArchive, receiveArchives, receiveForm } from './receive-form.js';
 import type { Submitted } from './jobs.js';
 
 /** Archives on their way in, by whom. */
@@ -18,7 +20,7 @@ interface Upload {
 
 /** Data sets: taken in, listed, deleted. */
 export function datasetOperations(
-  dependencies: Pick<OperationsDependencies, 'datasets' | 'jobs' | 'registry' | 'limits'>,
+  dependencies: Pick<OperationsDependencies, 'datasets' | 'jobs' | 'registry' | 'limits' | 'drawnPhotos'>,
 ) {
   const { datasets, jobs } = dependencies;
   const find = (caller: Caller, id: string) => ownDataset({ datasets }, caller, id);
@@ -76,6 +78,22 @@ export function datasetOperations(
           throw error;
         }
       });
+    },
+
+    /** A data set of photos that Graft draws: for whoever has none at hand. @throws AppError as `create` */
+    async draw({ caller, idempotencyKey }: Pick<Upload, 'caller' | 'idempotencyKey'>) {
+      const archive = await dependencies.drawnPhotos();
+      const receive = async (take: TakeArchive) => {
+        await take({ source: Readable.from([archive]), name: 'drawn-photos.zip' });
+        return {};
+      };
+      return this.create({ caller, idempotencyKey, bytes: archive.length, receive });
+    },
+
+    /** The content of one example. @throws AppError `dataset_not_found`, `example_not_found` */
+    async content({ caller, id, sha256 }: { caller: Caller; id: string; sha256: string }): Promise<StoredContent> {
+      await find(caller, id);
+      return datasets.content(caller.tenant, id, sha256);
     },
 
     /** @throws AppError `dataset_not_found` */

@@ -1,5 +1,6 @@
 import type { Artifacts } from '../artifacts/artifacts.js';
 import type { Backbones } from '../backbones/backbones.js';
+import type { Catalog } from '../backbones/catalog/catalog.js';
 import type { Config } from '../config.js';
 import type { Datasets } from '../datasets/datasets.js';
 import type { JobQueue } from '../jobs/job-queue.js';
@@ -23,6 +24,7 @@ export interface OperationsDependencies {
     | 'get'
     | 'list'
     | 'delete'
+    | 'content'
   >;
   jobs: Pick<
     Jobs,
@@ -36,10 +38,15 @@ export interface OperationsDependencies {
     | 'events'
     | 'follow'
     | 'uses'
+    | 'findOpen'
   >;
   queue: Pick<JobQueue, 'evictionPolicy'>;
   registry: Registry;
   backbones: Pick<Backbones, 'card' | 'list' | 'load' | 'loaded'>;
+  /** Public networks that can be pulled. */
+  catalog: () => Promise<Catalog>;
+  /** An archive of photos that Graft draws, the same every time. */
+  drawnPhotos: () => Promise<Buffer>;
   predictor: Pick<Predictor, 'predict'>;
   artifacts: Pick<Artifacts, 'create'>;
   /** What is said of disks that are nearly full. */
@@ -48,6 +55,6 @@ export interface OperationsDependencies {
   checkTraining: (dataset: Dataset, settings: JobSettings) => void;
   limits: Pick<
     Config,
-    'DEFAULT_BACKBONE' | 'MAX_MODELS' | 'MAX_PREDICT_EXAMPLES' | 'MAX_EVENT_STREAMS' | 'MAX_TENANT_BYTES'
+    'DEFAULT_BACKBONE' | 'ALLOW_PULL' | 'MAX_MODELS' | 'MAX_PREDICT_EXAMPLES' | 'MAX_EVENT_STREAMS' | 'MAX_TENANT_BYTES'
   >;
 }

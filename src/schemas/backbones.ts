@@ -93,3 +93,35 @@ export const ServedBackbone = Type.Composite(
   ],
   { additionalProperties: false },
 );
+
+/** A public network that can be pulled. */
+export const CatalogRow = Type.Object(
+  {
+    id: BackboneId,
+    name: Type.String({ description: 'Name for people' }),
+    family: Type.String(),
+    bytes: Type.Integer({ description: 'Size of the download' }),
+    license: Type.String(),
+    imagenet_top1: nullable(Type.Number({ description: 'As published, in percent' })),
+    input_px: Type.Integer(),
+    note: nullable(Type.String()),
+    installed: Type.Boolean(),
+  },
+  strict,
+);
+export type CatalogRow = Static<typeof CatalogRow>;
+
+export const BackboneCatalog = Type.Object(
+  {
+    data: Type.Array(CatalogRow),
+    has_more: Type.Boolean(),
+    pull_allowed: Type.Boolean({ description: 'Whether this key may pull them (ALLOW_PULL)' }),
+  },
+  strict,
+);
+export type BackboneCatalog = Static<typeof BackboneCatalog>;
+
+export const PullBackbone = Type.Object(
+  { id: Type.Unsafe<string>({ ...BackboneId, description: 'A network of the catalog' }) },
+  strict,
+);

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { By, DatasetId, literals, nullable, type Split, strict, Timestamp } from './common.js';
+import { By, DatasetId, literals, nullable, Sha256, type Split, strict, Timestamp } from './common.js';
 
 /** One line of `index.ndjson`: an example, which is its content, and where its bytes lie in the pack. */
 export interface Example {
@@ -54,6 +54,9 @@ export const ClassCount = Type.Object(
     label: Type.String(),
     examples: Type.Integer({ description: 'Examples to train and test on; without those with several labels' }),
     names: Type.Optional(Type.Array(Type.String(), { maxItems: 3, description: 'Paths of some of them, to look at' })),
+    digests: Type.Optional(
+      Type.Array(Sha256, { maxItems: 3, description: 'SHA-256 of these, in the same order: where their content is' }),
+    ),
     splits: Type.Optional(
       Type.Object({ train: Type.Integer(), validation: Type.Integer(), test: Type.Integer() }, strict),
     ),

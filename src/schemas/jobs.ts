@@ -151,7 +151,7 @@ export type JobPhase = Static<typeof JobPhase>;
 /** What a job does. A text, not an enum: readers of one release meet jobs of the next. */
 export const JobKind = Type.String({
   pattern: '^[a-z][a-z_]{0,31}$',
-  description: 'What the job does: `train`, or `intake` of an upload; later releases add others',
+  description: 'What the job does: `train`, `intake` of an upload, or `pull` of a backbone; later releases add others',
 });
 export type JobKind = Static<typeof JobKind>;
 
@@ -216,6 +216,11 @@ export interface IntakeInput {
   name?: string;
 }
 
+/** What a job of kind `pull` works on: a network of the catalog. */
+export interface PullInput {
+  backbone: string;
+}
+
 /** What a job works on, as it is stored. A field that a public job has goes by the same name; the rest is the kind's own. */
 export interface JobInput {
   dataset?: string;
@@ -242,7 +247,10 @@ export const Job = Type.Object(
     by: By,
     status: JobStatus,
     phase: nullable(
-      Type.String({ description: 'Of `train`: extracting, training, evaluating, publishing; of `intake`: unpacking' }),
+      Type.String({
+        description:
+          'Of `train`: extracting, training, evaluating, publishing; of `intake`: unpacking; of `pull`: downloading, importing',
+      }),
     ),
     progress: Type.Number({ minimum: 0, maximum: 1 }),
     examples: nullable(
@@ -267,7 +275,7 @@ export const Job = Type.Object(
     output: nullable(
       Type.Record(Type.String(), Type.Unknown(), {
         description:
-          'What the job brought beside the fields above: of `train` its warnings and how it compares with the version before, of `intake` how the archive was understood',
+          'What the job brought beside the fields above: of `train` its warnings and how it compares with the version before, of `intake` how the archive was understood, of `pull` what the backbone is',
       }),
     ),
     cancel_requested: Type.Boolean(),

@@ -129,6 +129,7 @@ const TEXTS: DatasetModality = {
   words: { one: 'text', many: 'texts' },
   maxBytes: 100,
   mayBeContent: (name) => name.endsWith('.txt'),
+  mediaType: () => 'text/plain',
   inspect: async (content) => {
     if (content.includes(0)) throw new AppError('content_invalid', 'It is no text.');
     return { length: content.length };

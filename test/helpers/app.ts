@@ -11,6 +11,7 @@ import type { Test } from 'tap';
 import { KeyRing } from '../../src/access/key-ring.js';
 import { ALL_SCOPES, type Scope } from '../../src/access/scopes.js';
 import { Artifacts } from '../../src/artifacts/artifacts.js';
+import { catalogOf } from '../../src/bin/composition.js';
 import { Backbones } from '../../src/backbones/backbones.js';
 import type { Modality } from '../../src/backbones/modality.js';
 import type { BackboneSource } from '../../src/backbones/source.js';
@@ -31,8 +32,9 @@ import { Registry } from '../../src/registry/registry.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
 import type { Storage } from '../../src/storage/contract.js';
 import { checkTraining } from '../../src/training/check-training.js';
+import { zip } from './archives.js';
 import type { Answer } from './http.js';
-import { KINDS, LIGHT, LIGHT_CARD, LIGHT_SOURCE } from './light-content.js';
+import { KINDS, LIGHT, LIGHT_CARD, LIGHT_SOURCE, lightFiles } from './light-content.js';
 import { LightLive, LightQueue } from './light-jobs.js';
 import { MemoryStorage } from './memory-storage.js';
 
@@ -111,6 +113,8 @@ export async function appForTest(t: Pick<Test, 'teardown'>, options: AppForTest 
       artifacts: new Artifacts({ registry, backbones }),
       checkTraining,
       lowDisks: async () => [],
+      catalog: () => catalogOf(config),
+      drawnPhotos: async () => zip(lightFiles(['a', 'b'], 5)),
       limits: config,
     }),
     dialects: [native],
@@ -157,6 +161,9 @@ export async function appForTest(t: Pick<Test, 'teardown'>, options: AppForTest 
     queue,
     live,
     keyRing: {
+      /** The key has a name, as those of the key file do. */
+      name: (tenant: string, key: string, name: string) =>
+        access.replace([{ tenant, sha256: sha256(key), scopes: ALL_SCOPES, name }]),
       /** One more key, for some models only. */
       limit: (tenant: string, key: string, models: string[]) =>
         access.replace([...config.API_KEYS, { tenant, sha256: sha256(key), scopes: ALL_SCOPES, models }]),

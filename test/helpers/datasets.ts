@@ -40,6 +40,7 @@ export const IMAGES: DatasetModality = {
   maxBytes: 32 * 1024 * 1024,
   mayBeContent: mayBeImage,
   inspect: async (content) => ({ ...(await inspectImage(content)) }),
+  mediaType: () => 'image/png',
 };
 
 const made = new Map<string, Promise<Buffer>>();

@@ -65,6 +65,7 @@ export const LIGHT: Modality<number> = {
   onnx: false,
   mayBeContent: (name) => name.endsWith('.txt'),
   inspect: async (bytes) => ({ kind: kindOf(bytes) }),
+  mediaType: () => 'application/x-light',
   usage: () => [],
   open: async ({ card }) => lightBackbone(card),
 };

@@ -33,6 +33,7 @@ export function textModality(passes = { texts: 0 }): Modality<string[], Set<stri
     onnx: false,
     mayBeContent: (name) => name.endsWith('.txt'),
     inspect,
+    mediaType: () => 'text/plain; charset=utf-8',
     similarity: {
       signature: async (content) => new Set(wordsOf(content)),
       compare: (one, other) => {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import t from 'tap';
-import { drawPhoto } from '../../src/demo/draw-photo.js';
+import { drawPhoto } from '../../src/drawing/draw-photo.js';
 import type { DataFindings, Report } from '../../src/schemas/report.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
 import { form, isProblem } from '../helpers/http.js';

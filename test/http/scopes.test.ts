@@ -9,7 +9,13 @@ import { isProblem } from '../helpers/http.js';
 import { content, lightFiles } from '../helpers/light-content.js';
 
 const ZEROS = '0'.repeat(26);
-const VALUES: Record<string, string> = { model: 'm', version: '1', alias: 'a', path: 'labels.json' };
+const VALUES: Record<string, string> = {
+  model: 'm',
+  version: '1',
+  alias: 'a',
+  path: 'labels.json',
+  sha256: '0'.repeat(64),
+};
 
 /** What each operation asks; a new one is added here by hand, so that nobody opens it by mistake. */
 const ASKS: Record<string, Scope | 'public'> = {
@@ -20,6 +26,8 @@ const ASKS: Record<string, Scope | 'public'> = {
   createDataset: 'train',
   listDatasets: 'read',
   getDataset: 'read',
+  getExample: 'read',
+  drawDataset: 'train',
   deleteDataset: 'admin',
   createJob: 'train',
   listJobs: 'read',
@@ -49,6 +57,8 @@ const ASKS: Record<string, Scope | 'public'> = {
   predictWithVersion: 'predict',
   predictWithAlias: 'predict',
   listBackbones: 'read',
+  listBackboneCatalog: 'operator',
+  pullBackbone: 'operator',
 };
 
 interface Operation {

@@ -16,6 +16,18 @@ export const FORMAT_NAMES: Record<ImageFormat, string> = {
   netpbm: 'PPM or PGM',
 };
 
+/** As browsers know them; PPM and PGM have one name. */
+export const MEDIA_TYPES: Record<ImageFormat, string> = {
+  jpeg: 'image/jpeg',
+  png: 'image/png',
+  webp: 'image/webp',
+  gif: 'image/gif',
+  tiff: 'image/tiff',
+  avif: 'image/avif',
+  bmp: 'image/bmp',
+  netpbm: 'image/x-portable-anymap',
+};
+
 /** Brands of ISO media files that hold pictures of AV1. */
 const AVIF_BRANDS = /^(avif|avis)/;
 /** And of HEVC, which phones write, and which no free decoder comes with. */

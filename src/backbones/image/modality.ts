@@ -7,6 +7,7 @@
 import { ImageBackboneCard } from '../../schemas/backbones.js';
 import type { Modality } from '../modality.js';
 import { openImageBackbone, type Pixels } from './image-backbone.js';
+import { MEDIA_TYPES, sniffImage } from './formats.js';
 import { mayBeImage } from './names.js';
 import { inspectImage, oddImage } from './pixels.js';
 import { type PictureSignature, pictureSignature, pictureSimilarity, SAME_PICTURE } from './similarity.js';
@@ -29,6 +30,7 @@ export function imageModality(limits: { maxPixels: number; maxBytes: number }): 
     onnx: true,
     mayBeContent: mayBeImage,
     inspect: async (content) => ({ ...(await inspectImage(content, limits)) }),
+    mediaType: (start) => MEDIA_TYPES[sniffImage(start)],
     odd: oddImage,
     stronger: strongerBackbone,
     vary: drawVariation,

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import type { Operations } from '../../operations/operations.js';
 import type { TakeArchive } from '../../operations/receive-form.js';
-import { DatasetId } from '../../schemas/common.js';
+import { DatasetId, Sha256 } from '../../schemas/common.js';
 import { Dataset, DatasetSummary, LayoutWanted } from '../../schemas/datasets.js';
 import { listOf, listQuery, pageOf } from '../../schemas/lists.js';
 import { Job } from '../../schemas/jobs.js';
@@ -10,6 +10,8 @@ import { clientLeft } from '../client-signal.js';
 import type { DialectContext } from '../dialect.js';
 import { isForm } from '../forms.js';
 import { announcedBytes, archiveBody, archiveOf, readArchiveForm, takingOf } from './archive-form.js';
+import { sendFile } from '../send-file.js';
+import { IdempotencyHeader } from './idempotency.js';
 import { linksOf } from './links.js';
 
 const TakingQuery = Type.Object(
@@ -28,13 +30,7 @@ const TAKING_FIELDS = {
   ),
 };
 const Headers = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: 255,
-      description: 'The same key and request again answer with the same data set or job',
-    }),
-  ),
+  ...IdempotencyHeader.properties,
   prefer: Type.Optional(
     Type.String({ maxLength: 255, description: '`respond-async`: answer once the archive has arrived (RFC 7240)' }),
   ),
@@ -93,6 +89,29 @@ export function datasetRoutes({ datasets }: Operations, context: DialectContext)
       },
     );
 
+    app.post(
+      '/datasets/drawn',
+      {
+        schema: {
+          operationId: 'drawDataset',
+          tags: ['Data sets'],
+          summary: 'Make a data set of photos that Graft draws',
+          description: 'Four kinds of things, the same every time: for whoever has no photos at hand.',
+          headers: IdempotencyHeader,
+          response: { 201: Dataset },
+        },
+        config: { scope: 'train' },
+      },
+      async ({ caller, headers }, reply) => {
+        const { dataset, replayed } = await datasets.draw({ caller, idempotencyKey: headers['idempotency-key'] });
+        if (replayed) reply.header('idempotency-replayed', 'true');
+        return reply
+          .status(201)
+          .header('location', links.to(`/datasets/${dataset.id}`))
+          .send(dataset);
+      },
+    );
+
     app.get(
       '/datasets',
       {
@@ -121,6 +140,26 @@ export function datasetRoutes({ datasets }: Operations, context: DialectContext)
         config: { scope: 'read' },
       },
       ({ caller, params }) => datasets.get({ caller, ...params }),
+    );
+
+    app.get(
+      '/datasets/:id/examples/:sha256',
+      {
+        schema: {
+          operationId: 'getExample',
+          tags: ['Data sets'],
+          summary: 'The content of an example, as it was uploaded',
+          description: 'With its own media type, `ETag` and `Range`. Once the data set is deleted it is gone.',
+          params: Type.Object({ id: DatasetId, sha256: Sha256 }),
+          produces: ['application/octet-stream'],
+        },
+        config: { scope: 'read' },
+      },
+      async (request, reply) => {
+        const content = await datasets.content({ caller: request.caller, ...request.params });
+        // A day and not for ever: content can be erased.
+        return sendFile(request, reply, { ...content, cacheControl: 'private, max-age=86400' });
+      },
     );
 
     app.delete(

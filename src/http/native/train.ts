@@ -11,17 +11,9 @@ import type { DialectContext } from '../dialect.js';
 import { isForm } from '../forms.js';
 import { compileCheck } from '../validation.js';
 import { announcedBytes, archiveBody, readArchiveForm, takingOf } from './archive-form.js';
+import { IdempotencyHeader } from './idempotency.js';
 import { linksOf } from './links.js';
 
-const Headers = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: 255,
-      description: 'The same key and request again answer with the same job',
-    }),
-  ),
-});
 /** What a body by itself is that should have come in a form. */
 const ARCHIVES = /^(application\/(zip|x-zip-compressed|x-tar|gzip|x-gzip|octet-stream)|image\/.*)$/;
 /** Fields of a form that are written as JSON; the others are text. */
@@ -55,7 +47,7 @@ export function trainRoutes({ train }: Operations, context: DialectContext): Fas
           summary: 'Train a model',
           description:
             'JSON that names a data set, or a form with the archive itself as `file` and the same fields (objects as JSON). 202 promises that the job will run, whatever is restarted meanwhile.',
-          headers: Headers,
+          headers: IdempotencyHeader,
           response: { 202: Job },
         },
         config: {

@@ -300,3 +300,38 @@ t.test('an Idempotency-Key on a data set: the same request again answers with th
   t.equal(anew.status, 201);
   t.not(JSON.parse(anew.text).id, first.id, 'after the data set is deleted the key is free');
 });
+
+t.test('the content of an example is handed out, whole and in parts, until the data set is deleted', async (t) => {
+  const { send, json } = await appForTest(t);
+  const { id, classes } = await json<Dataset>('/v1/datasets', { method: 'POST', body: archive, status: 201 });
+  const { names, digests } = classes[1]!;
+  const bytes = files.find(({ name }) => name === names![0])!.bytes;
+  t.equal(digests![0], createHash('sha256').update(bytes).digest('hex'));
+  const path = `/v1/datasets/${id}/examples/${digests![0]}`;
+  const whole = await send(path);
+  t.equal(whole.status, 200);
+  t.same(whole.body, bytes);
+  t.equal(whole.headers['content-type'], 'application/x-light');
+  t.equal(whole.headers['cache-control'], 'private, max-age=86400');
+  t.match(whole.headers['content-security-policy'], /sandbox/);
+  t.equal((await send(path, { headers: { 'if-none-match': whole.headers.etag! } })).status, 304);
+  const part = await send(path, { headers: { range: 'bytes=2-4' } });
+  t.equal(part.status, 206);
+  t.same(part.body, bytes.subarray(2, 5));
+  isProblem(t, await send(`/v1/datasets/${id}/examples/${'0'.repeat(64)}`), 404, 'example_not_found');
+  isProblem(t, await send(`/v1/datasets/${id}/examples/..%2fpack`), 400, 'invalid_request');
+  t.equal((await send(`/v1/datasets/${id}`, { method: 'DELETE' })).status, 204);
+  isProblem(t, await send(path), 404, 'dataset_not_found');
+});
+
+t.test('a data set is drawn; with one key once', async (t) => {
+  const { send, json } = await appForTest(t);
+  const drawn = () => send('/v1/datasets/drawn', { method: 'POST', headers: { 'idempotency-key': 'k' } });
+  const answer = await drawn();
+  t.equal(answer.status, 201, answer.text);
+  const dataset = JSON.parse(answer.text) as Dataset;
+  t.match(dataset, { name: 'drawn-photos.zip', examples: 10, class_count: 2 });
+  t.equal(answer.headers.location, `/v1/datasets/${dataset.id}`);
+  t.match(JSON.parse((await drawn()).text), { id: dataset.id });
+  t.equal((await json<{ data: unknown[] }>('/v1/datasets')).data.length, 1);
+});

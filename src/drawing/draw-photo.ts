@@ -1,6 +1,11 @@
+/**
+ * drawing/ makes photos for whoever has none at hand: the demo, and the operation that fills an empty service.
+ *
+ * This file: one photo.
+ */
 import sharp from 'sharp';
 
-/** What can be drawn. The demo learns to tell them apart. */
+/** What can be drawn, and told apart. */
 export const DRAWN_KINDS = ['balloon', 'house', 'leaf', 'mug'] as const;
 export type DrawnKind = (typeof DRAWN_KINDS)[number];
 
