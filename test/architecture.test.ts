@@ -96,7 +96,13 @@ const EDGES: Record<string, string[]> = {
   ],
   http: ['access', 'config', 'errors', 'log', 'operations', 'redis', 'schemas'],
   'http/native': ['errors', 'http', 'operations', 'schemas'],
+  'http/page': ['config', 'http'],
   client: [],
+  page: ['page/core', 'page/parts', 'page/views', 'page/words'],
+  'page/core': ['client', 'page/words'],
+  'page/parts': ['client', 'page/core', 'page/words'],
+  'page/views': ['client', 'page/core', 'page/parts', 'page/words'],
+  'page/words': [],
   demo: [
     'client',
     'datasets',
@@ -119,12 +125,12 @@ const PLANNED: string[] = [];
 /** Folders whose files stand side by side: none imports another. What two of them need lies in a room below. */
 const SIDE_BY_SIDE = ['training/stages'];
 
-/** Sets a variable of the process for a library that reads nothing else; says why. */
-const ENVIRONMENT_EXCEPTIONS = ['onnx/no-telemetry'];
+/** Sets a variable of the process for a library that reads nothing else, and writes one into an example; they say why. */
+const ENVIRONMENT_EXCEPTIONS = ['onnx/no-telemetry', 'page/core/calls'];
 /** Where output is made; others are given something to write to, or log. */
 const PRINTING = ['bin', 'launch', 'launch/setup'];
-/** Passes on what the process of a job says. */
-const PRINTING_EXCEPTIONS = ['jobs/run-job-process'];
+/** Passes on what the process of a job says; and writes it into an example. */
+const PRINTING_EXCEPTIONS = ['jobs/run-job-process', 'page/core/calls'];
 
 /** Packages that every room may use. */
 const COMMON = ['@sinclair/typebox', 'ulid', 'lru-cache', 'p-limit'];
@@ -133,6 +139,7 @@ const VENDORS: Record<string, string[]> = {
   fastify: ['http', 'http/native'],
   '@fastify/cors': ['http'],
   '@fastify/multipart': ['http'],
+  '@fastify/static': ['http/page'],
   '@fastify/swagger': ['http'],
   '@fastify/swagger-ui': ['http'],
   '@fastify/type-provider-typebox': ['http', 'http/native'],
@@ -157,6 +164,9 @@ const VENDORS: Record<string, string[]> = {
   yazl: ['artifacts', 'demo', 'drawing'],
   pino: ['log'],
   yaml: ['bin'],
+  preact: ['page', 'page/core', 'page/parts', 'page/views'],
+  '@preact/signals': ['page/core'],
+  uplot: ['page/parts'],
 };
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })

@@ -1,5 +1,8 @@
 /** Entry point of a server: the API and the predictor. */
+import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { ApiKey } from '../access/api-key.js';
 import { makeFirstKey, readKeyFile, watchKeyFile } from '../access/key-file.js';
 import { KeyRing } from '../access/key-ring.js';
@@ -9,11 +12,11 @@ import { Backbones } from '../backbones/backbones.js';
 import { type Config, isLoopback, loadConfig, unknownSettings } from '../config.js';
 import { Datasets } from '../datasets/datasets.js';
 import { AppError, isErrno } from '../errors.js';
-import { drawnArchive } from '../drawing/drawn-photos.js';
 import { buildApp } from '../http/app.js';
 import { drainable } from '../http/drain.js';
 import { addGauge, createMetrics, type Metrics } from '../http/metrics.js';
 import { native } from '../http/native/dialect.js';
+import { servedPage } from '../http/page/served-page.js';
 import { JobQueue } from '../jobs/job-queue.js';
 import { JobStore } from '../jobs/job-store.js';
 import { Jobs } from '../jobs/jobs.js';
@@ -81,13 +84,14 @@ async function main(config: Config): Promise<void> {
     checkTraining,
     lowDisks: () => lowDisks({ 'the data folder': config.DATA_DIR, 'the cache': config.CACHE_DIR }),
     catalog: once(() => catalogOf(config)),
-    drawnPhotos: once(drawnArchive),
+    drawnPhotos: once(drawnPhotos),
     limits: config,
   });
   const app = await buildApp({
     config,
     operations,
     dialects: [native],
+    page: servedPage(config),
     access,
     metrics,
     rateLimits,
@@ -145,6 +149,13 @@ async function openAccess(
     (err) => log.error({ err }, 'the key file cannot be read; the keys that held hold on'),
   );
   return { access, firstKey };
+}
+
+/** A zip of some MB, drawn by a process of its own. */
+async function drawnPhotos(): Promise<Buffer> {
+  const entry = join(import.meta.dirname, 'draw-photos.js');
+  const options = { encoding: 'buffer' as const, maxBuffer: 64 * 1024 * 1024 };
+  return (await promisify(execFile)(process.execPath, [entry], options)).stdout;
 }
 
 /** Made when it is first asked for; a failure is forgotten. */

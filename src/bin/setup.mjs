@@ -12,7 +12,7 @@ const { pathToFileURL } = await import('node:url');
 const { existsSync } = await import('node:fs');
 const { join } = await import('node:path');
 const { installPackages } = await import('../launch/setup/packages.mjs');
-const { bundleClient } = await import('../launch/setup/bundle.mjs');
+const { bundleClient, bundlePage } = await import('../launch/setup/bundle.mjs');
 const { compile } = await import('../launch/setup/compile.mjs');
 const { installRedis } = await import('../launch/setup/redis.mjs');
 const { setUp, SetupError } = await import('../launch/setup/set-up.mjs');
@@ -35,6 +35,7 @@ const steps = [
   installPackages(root),
   compile(root),
   bundleClient(root),
+  bundlePage(root),
 ];
 try {
   await setUp({ root, steps });

@@ -34,9 +34,18 @@ export interface AppOptions {
   dialects: Dialect[];
   access: Access;
   metrics: Metrics;
+  /** The page for browsers; undefined: there is none. */
+  page?: Page | undefined;
   /** Without them every key may send as much as it likes. */
   rateLimits?: Pick<RateLimits, 'quota' | 'windowSeconds' | 'take'> | undefined;
   log?: Log;
+}
+
+/** A page for browsers: what is shown at the top, and the files that it names. */
+export interface Page {
+  /** Its HTML; undefined: it was not made here. */
+  html(): string | undefined;
+  files: FastifyPluginAsync;
 }
 
 /** How often Node looks for requests that take too long. */
@@ -73,7 +82,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('preClose', async () => closing.abort());
   const context = { config, predictionBodies: new ByteBudget(config.PREDICT_MEMORY_BYTES), closing: closing.signal };
   await app.register(healthRoutes(operations));
-  await app.register(topRoute(config));
+  await app.register(topRoute(config, options.page?.html));
+  if (options.page) await app.register(options.page.files);
   await app.register(clientRoutes());
   await app.register(withKey({ key: bearerKey, keyHint: BEARER_HINT }, metricsRoute(metrics), options));
   for (const dialect of dialects) {

@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox';
 import type { Operations } from '../operations/operations.js';
 import type { Config } from '../config.js';
 import type { Metrics } from './metrics.js';
+import { PAGE_HEADERS } from './security-headers.js';
 import { wantsHtml } from './wants-html.js';
 
 const Ready = Type.Object({
@@ -50,8 +51,11 @@ export function healthRoutes({ service }: Pick<Operations, 'service'>): FastifyP
   };
 }
 
-/** What is found at the top: in a browser the way to the documentation, else what this is. */
-export function topRoute({ BASE_PATH }: Pick<Config, 'BASE_PATH'>): FastifyPluginAsyncTypebox {
+/** What is found at the top: in a browser the page, else what this is. @param page its HTML; undefined: it was not made here */
+export function topRoute(
+  { BASE_PATH }: Pick<Config, 'BASE_PATH'>,
+  page: (() => string | undefined) | undefined,
+): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       '/',
@@ -60,17 +64,22 @@ export function topRoute({ BASE_PATH }: Pick<Config, 'BASE_PATH'>): FastifyPlugi
           operationId: 'getService',
           tags: ['Service'],
           summary: 'What this is, and where its parts are',
+          description: 'A browser that asks for `text/html` is shown the page.',
           security: [],
           response: {
             200: Type.Object({ name: Type.String(), api: Type.String(), docs: Type.String(), openapi: Type.String() }),
-            302: Type.Null({ description: 'A browser is led to the documentation' }),
           },
         },
         config: { scope: 'public' },
       },
       async (request, reply) => {
         reply.header('vary', 'accept');
-        if (wantsHtml(request)) return reply.redirect(`${BASE_PATH}/docs`) as never;
+        const html = wantsHtml(request) ? page?.() : undefined;
+        if (html !== undefined) {
+          // The files that it names stay for ever; this must not, for the next release names others.
+          reply.headers(PAGE_HEADERS).header('cache-control', 'no-cache').type('text/html; charset=utf-8');
+          return reply.send(html as never);
+        }
         const [api, docs, openapi] = ['/v1', '/docs', '/openapi.json'].map((path) => BASE_PATH + path);
         return { name: 'Graft', api: api!, docs: docs!, openapi: openapi! };
       },

@@ -25,30 +25,32 @@ export function datasetOperations(
   const { datasets, jobs } = dependencies;
   const find = (caller: Caller, id: string) => ownDataset({ datasets }, caller, id);
 
-  return {
-    /**
-     * A fault behind the archive leaves no data set.
-     * @throws AppError `missing_file`, `idempotency_key_reused`, and as `Datasets.receive` and `Datasets.createFrom`
-     */
-    create(upload: Upload): Promise<{ dataset: Dataset; replayed: boolean }> {
-      return receiveForm(dependencies, upload, async (dataset, { layout, dryRun, name }) => {
-        const { idempotencyKey: key, caller } = upload;
-        if (key === undefined || dryRun) return { dataset, replayed: false };
-        const { tenant } = caller;
-        const request = { kind: 'dataset', archive: dataset.sha256, layout, name };
-        for (;;) {
-          const id = await jobs.bindIdempotencyKey({ tenant, key, request, id: dataset.id });
-          if (id === dataset.id) return { dataset, replayed: false };
-          const before = await datasets.find(tenant, id);
-          if (before) {
-            await datasets.delete(tenant, dataset.id);
-            return { dataset: before, replayed: true };
-          }
-          // What the key stood for was deleted: this request is a new one.
-          await jobs.releaseIdempotencyKey(tenant, key);
+  /**
+   * A fault behind the archive leaves no data set.
+   * @throws AppError `missing_file`, `idempotency_key_reused`, and as `Datasets.receive` and `Datasets.createFrom`
+   */
+  const create = (upload: Upload): Promise<{ dataset: Dataset; replayed: boolean }> => {
+    return receiveForm(dependencies, upload, async (dataset, { layout, dryRun, name }) => {
+      const { idempotencyKey: key, caller } = upload;
+      if (key === undefined || dryRun) return { dataset, replayed: false };
+      const { tenant } = caller;
+      const request = { kind: 'dataset', archive: dataset.sha256, layout, name };
+      for (;;) {
+        const id = await jobs.bindIdempotencyKey({ tenant, key, request, id: dataset.id });
+        if (id === dataset.id) return { dataset, replayed: false };
+        const before = await datasets.find(tenant, id);
+        if (before) {
+          await datasets.delete(tenant, dataset.id);
+          return { dataset: before, replayed: true };
         }
-      });
-    },
+        // What the key stood for was deleted: this request is a new one.
+        await jobs.releaseIdempotencyKey(tenant, key);
+      }
+    });
+  };
+
+  return {
+    create,
 
     /**
      * Take the archives, and leave reading them to a job, whose result says how they were understood.
@@ -87,7 +89,7 @@ export function datasetOperations(
         await take({ source: Readable.from([archive]), name: 'drawn-photos.zip' });
         return {};
       };
-      return this.create({ caller, idempotencyKey, bytes: archive.length, receive });
+      return create({ caller, idempotencyKey, bytes: archive.length, receive });
     },
 
     /** The content of one example. @throws AppError `dataset_not_found`, `example_not_found` */

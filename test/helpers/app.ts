@@ -21,6 +21,7 @@ import { writeTfjsLayers } from '../../src/heads/tfjs-layers.js';
 import { type AppOptions, buildApp } from '../../src/http/app.js';
 import { createMetrics } from '../../src/http/metrics.js';
 import { native } from '../../src/http/native/dialect.js';
+import { servedPage } from '../../src/http/page/served-page.js';
 import { newId } from '../../src/ids.js';
 import { finishJob, type JobOutcome } from '../../src/jobs/finish-job.js';
 import { JobStore } from '../../src/jobs/job-store.js';
@@ -118,6 +119,7 @@ export async function appForTest(t: Pick<Test, 'teardown'>, options: AppForTest 
       limits: config,
     }),
     dialects: [native],
+    page: servedPage(config),
     access,
     metrics: createMetrics(),
     rateLimits: options.rateLimits,

@@ -39,6 +39,7 @@ function fingerprint(root) {
 function removeOrphans(root) {
   for (const folder of ['src', 'test']) {
     for (const path of files(join(root, 'build', folder), ['.js'])) {
+      if (/[\\/]bundle[\\/]/.test(path)) continue; // made by another step
       const source = join(root, relative(join(root, 'build'), path)).replace(/\.js$/, '');
       if (existsSync(`${source}.ts`) || existsSync(`${source}.tsx`)) continue;
       for (const made of [path, `${path}.map`]) rmSync(made, { force: true });

@@ -1,0 +1,45 @@
+/** Numbers as people read them, in the language of the browser. */
+import { words } from '../words/words.js';
+
+const whole = new Intl.NumberFormat(words.language);
+const short = new Intl.NumberFormat(words.language, { maximumFractionDigits: 1 });
+
+export const count = (value: number) => whole.format(value);
+
+/** `83.1 %` */
+export function percent(share: number | null | undefined, digits = 1): string {
+  return share === null || share === undefined ? '–' : `${(share * 100).toFixed(digits)} %`;
+}
+
+export function bytes(value: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  let size = value;
+  let unit = 0;
+  while (size >= 1000 && unit < units.length - 1) {
+    size /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? size : short.format(size)} ${units[unit]}`;
+}
+
+export function seconds(value: number): string {
+  if (value < 10) return `${short.format(Math.max(0.1, value))} s`;
+  if (value < 90) return `${Math.round(value)} s`;
+  return value < 5400 ? `${Math.round(value / 60)} min` : `${short.format(value / 3600)} h`;
+}
+
+export function when(time: string): string {
+  return new Date(time).toLocaleString(words.language, { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+/** A name as the service takes it for a model. */
+export function modelName(text: string): string {
+  const name = text
+    .toLowerCase()
+    .replace(/\.(zip|tar|tgz|tar\.gz|tar\.zst)$/, '')
+    .normalize('NFKD')
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[^a-z0-9]+|-+$/g, '')
+    .slice(0, 64);
+  return name === '' ? 'my-model' : name;
+}
