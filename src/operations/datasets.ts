@@ -87,7 +87,7 @@ export function datasetOperations(
       const archive = await dependencies.drawnPhotos();
       const receive = async (take: TakeArchive) => {
         await take({ source: Readable.from([archive]), name: 'drawn-photos.zip' });
-        return {};
+        return { name: 'drawn photos' };
       };
       return create({ caller, idempotencyKey, bytes: archive.length, receive });
     },

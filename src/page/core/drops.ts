@@ -24,6 +24,8 @@ export type Picked =
 
 /** More would not fit into the memory of a tab, nor would anybody wait for it. */
 export const MAX_FILES = 50_000;
+/** Files that are opened at once. */
+const AT_ONCE = 100;
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz|tar\.zst)$/i;
 const PHOTO = /\.(jpe?g|jfif|png|webp|gif|tiff?|avif|bmp|p[pgn]m)$/i;
 const TABLE = /\.(csv|tsv|jsonl|json|txt)$/i;
@@ -40,12 +42,16 @@ export async function pickedFrom(transfer: DataTransfer, onCount?: (files: numbe
   const items = [...transfer.items].filter(({ kind }) => kind === 'file');
   const entries = items.map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   if (entries.length === 0) return understand([...transfer.files].map((file) => ({ name: file.name, content: file })));
-  const files: PickedFile[] = [];
+  const found: FileSystemFileEntry[] = [];
   try {
-    for (const entry of entries) await readEntry(entry, files, onCount);
+    for (const entry of entries) await walk(entry, found, onCount);
   } catch (error) {
     if (error instanceof TooMany) return { kind: 'too_many', most: MAX_FILES };
     throw error;
+  }
+  const files: PickedFile[] = [];
+  for (let start = 0; start < found.length; start += AT_ONCE) {
+    files.push(...(await Promise.all(found.slice(start, start + AT_ONCE).map(fileOf))));
   }
   return understand(files);
 }
@@ -58,14 +64,17 @@ export function pickedFromInput(list: FileList | File[]): Picked {
 
 class TooMany extends Error {}
 
-async function readEntry(entry: FileSystemEntry, into: PickedFile[], onCount?: (files: number) => void): Promise<void> {
-  const name = entry.fullPath.replace(/^\//, '');
-  if (JUNK.test(name)) return;
+/** Find the files below an entry; none is opened. @throws TooMany */
+async function walk(
+  entry: FileSystemEntry,
+  into: FileSystemFileEntry[],
+  onCount?: (files: number) => void,
+): Promise<void> {
+  if (JUNK.test(entry.fullPath)) return;
   if (entry.isFile) {
     if (into.length === MAX_FILES) throw new TooMany();
-    const content = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
-    into.push({ name, content });
-    if (into.length % 100 === 0) onCount?.(into.length);
+    into.push(entry as FileSystemFileEntry);
+    if (into.length % 1000 === 0) onCount?.(into.length);
     return;
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
@@ -73,8 +82,13 @@ async function readEntry(entry: FileSystemEntry, into: PickedFile[], onCount?: (
     // At most a hundred each time.
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (some.length === 0) return;
-    for (const inner of some) await readEntry(inner, into, onCount);
+    for (const inner of some) await walk(inner, into, onCount);
   }
+}
+
+async function fileOf(entry: FileSystemFileEntry): Promise<PickedFile> {
+  const content = await new Promise<File>((resolve, reject) => entry.file(resolve, reject));
+  return { name: entry.fullPath.replace(/^\//, ''), content };
 }
 
 function understand(all: PickedFile[]): Picked {

@@ -11,7 +11,13 @@ export interface Curves {
 const HEIGHT = 200;
 
 export function drawCurves(box: HTMLElement, first: Curves): { show(curves: Curves): void; end(): void } {
-  const colour = (name: string) => getComputedStyle(box).getPropertyValue(name).trim();
+  // A canvas does not know `light-dark()`: the browser works the colour out for an element.
+  const colour = (name: string) => {
+    box.style.color = `var(${name})`;
+    const { color } = getComputedStyle(box);
+    box.style.color = '';
+    return color;
+  };
   const axis = () => ({
     stroke: () => colour('--dim'),
     grid: { stroke: () => colour('--line') },

@@ -33,7 +33,7 @@ export function Collect() {
   return (
     <>
       <p>
-        <a href={to()}>
+        <a class="back" href={to()}>
           <Icon name="back" /> {w.start}
         </a>
       </p>

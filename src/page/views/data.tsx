@@ -72,7 +72,7 @@ export function DataSet({ id }: { id: string }) {
   return (
     <>
       <p>
-        <a href={to('data')}>
+        <a class="back" href={to('data')}>
           <Icon name="back" /> {w.data}
         </a>
       </p>

@@ -31,7 +31,7 @@ export function JobView({ id }: { id: string }) {
   return (
     <>
       <p>
-        <a href={to('jobs')}>
+        <a class="back" href={to('jobs')}>
           <Icon name="back" /> {w.jobs}
         </a>
       </p>

@@ -41,7 +41,7 @@ export function ModelView({
   return (
     <>
       <p>
-        <a href={to('models')}>
+        <a class="back" href={to('models')}>
           <Icon name="back" /> {w.models}
         </a>
       </p>

@@ -73,6 +73,7 @@ export function Start() {
       )}
       <ErrorNote error={error} again={again} />
       <Drawn />
+      {empty && <Steps />}
       {value && value.models.length > 0 && (
         <section>
           <h2>{w.models}</h2>
@@ -97,6 +98,21 @@ export function Start() {
         </section>
       )}
     </>
+  );
+}
+
+/** What comes after the drop, for whoever sees this for the first time. */
+function Steps() {
+  return (
+    <ol class="steps">
+      {w.steps.map(({ title, says }) => (
+        <li key={title}>
+          <b>{title}</b>
+          <br />
+          <span class="dim">{says}</span>
+        </li>
+      ))}
+    </ol>
   );
 }
 

@@ -37,7 +37,7 @@ export const en = {
   keyWanted: 'This service wants an API key.',
   keyWrong: 'This API key is not known any more. Enter another.',
   apiKey: 'API key',
-  keyStays: 'It stays in this tab, and is gone when you close it. `npm run keys -- make NAME` makes one.',
+  keyStays: 'It stays in this tab, and is gone when you close it. The command npm run keys -- make NAME makes one.',
 
   startTitle: 'Teach it with your photos',
   dropLabel: 'Drop photos here',
@@ -46,6 +46,14 @@ export const en = {
   chooseFolder: 'Choose a folder',
   chooseFiles: 'Choose files',
   sortByHand: 'Sort photos into classes',
+  steps: [
+    {
+      title: 'Drop photos',
+      says: 'A folder for each thing to tell apart: cats, dogs. Ten photos of each are a beginning.',
+    },
+    { title: 'Train', says: 'One button. It takes seconds, and says how good the model is, and how sure that is.' },
+    { title: 'Use it', says: 'Try it here with a photo or the camera, then call it from your own program.' },
+  ],
   lookingThrough: (count: string) => `Looking through the folder: ${count} files …`,
   tooManyFiles: (most: string) =>
     `These are more than ${most} files, too many for a browser. Pack the folder as a zip, and drop that.`,

@@ -330,7 +330,7 @@ t.test('a data set is drawn; with one key once', async (t) => {
   const answer = await drawn();
   t.equal(answer.status, 201, answer.text);
   const dataset = JSON.parse(answer.text) as Dataset;
-  t.match(dataset, { name: 'drawn-photos.zip', examples: 10, class_count: 2 });
+  t.match(dataset, { name: 'drawn photos', examples: 10, class_count: 2 });
   t.equal(answer.headers.location, `/v1/datasets/${dataset.id}`);
   t.match(JSON.parse((await drawn()).text), { id: dataset.id });
   t.equal((await json<{ data: unknown[] }>('/v1/datasets')).data.length, 1);
