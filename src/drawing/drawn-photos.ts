@@ -18,8 +18,9 @@ export function drawnPhoto(kind: (typeof DRAWN_KINDS)[number], n: number): Promi
 export async function drawnArchive(): Promise<Buffer> {
   const zip = new ZipFile();
   for (const kind of DRAWN_KINDS) {
-    for (let n = 1; n <= PER_KIND; n += 1) {
-      zip.addBuffer(await drawnPhoto(kind, n), `${kind}/${n}.jpg`, { compress: false, mtime: DRAWN_AT });
+    const photos = await Promise.all(Array.from({ length: PER_KIND }, (_, n) => drawnPhoto(kind, n + 1)));
+    for (const [n, photo] of photos.entries()) {
+      zip.addBuffer(photo, `${kind}/${n + 1}.jpg`, { compress: false, mtime: DRAWN_AT });
     }
   }
   zip.end();

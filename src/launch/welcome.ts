@@ -19,8 +19,9 @@ export function welcome({
   const key = hasKeys ? ' -H "Authorization: Bearer $GRAFT_KEY"' : '';
   const here = reachable(url) + config.BASE_PATH;
   return `
-${paint.bold('Graft')} listens on ${paint.cyan(here)}
+${paint.bold('Graft')} listens on ${here}
 ${firstKey === undefined ? '' : `\n${firstKeyWords(url, firstKey, config.BASE_PATH)}\n`}
+  Open      ${paint.cyan(`${here}/`)} in a browser: drop photos, press Train, try the model
   Try it    curl${key} ${here}/v1/backbones
   Train     curl${key} ${here}/v1/jobs -F model=my-first -F file=@photos.zip
             (a folder per class in the archive; no photos at hand: npm run demo)

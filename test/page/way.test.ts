@@ -13,6 +13,7 @@ import t from 'tap';
 import { Graft } from '../../src/client/index.js';
 import { type Call, callsOf } from '../../src/page/core/calls.js';
 import { NO_BROWSER } from '../helpers/browser.js';
+import { closedPort } from '../helpers/file-server.js';
 import { drop, launchBrowser, openPage, petsFolder } from '../helpers/page.js';
 import { serviceForTest } from '../helpers/service.js';
 
@@ -20,6 +21,17 @@ if (NO_BROWSER) {
   t.pass('skipped', { skip: NO_BROWSER });
   process.exit(0);
 }
+
+/** A picture in the clipboard, each time another. */
+const PASTE = `async (n) => {
+  const canvas = new OffscreenCanvas(64, 64);
+  const pen = canvas.getContext('2d');
+  pen.fillStyle = 'rgb(' + n * 40 + ' 90 200)';
+  pen.fillRect(0, 0, 64, 40 + n);
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File([await canvas.convertToBlob()], 'pasted-' + n + '.png', { type: 'image/png' }));
+  dispatchEvent(new ClipboardEvent('paste', { clipboardData }));
+}`;
 
 const KEY = 'a-key-for-this-test';
 const { folder, photo } = await petsFolder(20);
@@ -36,7 +48,7 @@ const loaded = (page: Page, selector: string) =>
 type Document = { querySelectorAll(selector: string): Iterable<unknown> };
 
 t.test('without a key: a folder is dropped, Train is pressed, the model is tried', async (t) => {
-  const service = await serviceForTest(t, {});
+  const service = await serviceForTest(t, { env: { BACKBONE_MIRROR: await closedPort() } });
   const { url } = service;
   const { page, faults } = await openPage(browser, url, { permissions: ['clipboard-read', 'clipboard-write'] });
 
@@ -136,10 +148,51 @@ t.test('without a key: a folder is dropped, Train is pressed, the model is tried
     await devtools.detach();
   });
 
+  await t.test('photos are sorted by hand: taken with the camera, and pasted', async (t) => {
+    await page.goto(`${url}/#/collect`);
+    const [one, two] = [page.locator('.drop.class').nth(0), page.locator('.drop.class').nth(1)];
+    await one.locator('.className').fill('seen');
+    await one.getByRole('button', { name: 'Camera' }).click();
+    const hold = one.getByRole('button', { name: 'Hold to take photos' });
+    await one.locator('.burst .primary:enabled').waitFor();
+    await hold.hover();
+    await page.mouse.down();
+    await one.getByText('5 photos').waitFor();
+    await page.mouse.up();
+    await two.locator('.className').fill('pasted');
+    for (let n = 0; n < 5; n += 1) {
+      await page.evaluate(`(${PASTE})(${n})`);
+      await two.getByText(n === 0 ? '1 photo' : `${n + 1} photos`).waitFor();
+    }
+    await page.getByLabel('Name of the data set').fill('by hand');
+    await page.getByRole('button', { name: 'Use these photos' }).click();
+    await page.waitForURL(/#\/data\/ds_/);
+    await page.getByRole('heading', { name: 'by hand' }).waitFor();
+    t.match(await page.locator('.classList').innerText(), /pasted\s+5\s+seen\s+\d/);
+  });
+
+  await t.test('no photos at hand: Graft draws some, and goes the whole way', async (t) => {
+    await page.goto(`${url}/#/`);
+    await page.getByRole('button', { name: /Let Graft draw some/ }).click();
+    await page.waitForURL(/#\/jobs\//, { timeout: 30_000 });
+    await ready(page);
+    await page.getByRole('link', { name: 'Try it' }).click();
+    await page.locator('.thumbs.large .thumb').first().click();
+    await best(page);
+    t.match(await page.locator('h1').innerText(), /drawn-photos/);
+  });
+
+  await t.test('a backbone is pulled; where nobody answers, one hears why', async (t) => {
+    await page.goto(`${url}/#/backbones`);
+    await page.getByRole('button', { name: 'Pull' }).first().click();
+    await page.getByRole('link', { name: 'It could not be pulled: see why' }).click({ timeout: 30_000 });
+    await page.getByRole('alert').getByText('could not be fetched').waitFor();
+    t.match(await page.getByRole('alert').innerText(), /Or name a mirror/);
+  });
+
   await t.test('the server is restarted in the middle of training', async (t) => {
     const { port } = new URL(url);
-    const [dataset] = await new Graft({ url }).datasets.list().all();
-    // The top of the backbone takes long enough.
+    const dataset = (await new Graft({ url }).datasets.list().all()).find(({ name }) => name === 'pets');
     const job = await new Graft({ url }).jobs.create({
       dataset: dataset!.id,
       model: 'slow',

@@ -1,10 +1,19 @@
 /** Numbers as people read them, in the language of the browser. */
 import { words } from '../words/words.js';
 
-const whole = new Intl.NumberFormat(words.language);
-const short = new Intl.NumberFormat(words.language, { maximumFractionDigits: 1 });
+/** Made when it is first needed: the first one of a page takes tens of milliseconds. */
+let whole: Intl.NumberFormat | undefined;
+let short: Intl.NumberFormat | undefined;
 
-export const count = (value: number) => whole.format(value);
+export function count(value: number): string {
+  whole ??= new Intl.NumberFormat(words.language);
+  return whole.format(value);
+}
+
+function oneDigit(value: number): string {
+  short ??= new Intl.NumberFormat(words.language, { maximumFractionDigits: 1 });
+  return short.format(value);
+}
 
 /** `83.1 %` */
 export function percent(share: number | null | undefined, digits = 1): string {
@@ -19,13 +28,13 @@ export function bytes(value: number): string {
     size /= 1000;
     unit += 1;
   }
-  return `${unit === 0 ? size : short.format(size)} ${units[unit]}`;
+  return `${unit === 0 ? size : oneDigit(size)} ${units[unit]}`;
 }
 
 export function seconds(value: number): string {
-  if (value < 10) return `${short.format(Math.max(0.1, value))} s`;
+  if (value < 10) return `${oneDigit(Math.max(0.1, value))} s`;
   if (value < 90) return `${Math.round(value)} s`;
-  return value < 5400 ? `${Math.round(value / 60)} min` : `${short.format(value / 3600)} h`;
+  return value < 5400 ? `${Math.round(value / 60)} min` : `${oneDigit(value / 3600)} h`;
 }
 
 export function when(time: string): string {

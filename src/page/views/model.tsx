@@ -8,6 +8,7 @@ import { graft } from '../core/session.js';
 import { Confirm } from '../parts/confirm.js';
 import { ErrorNote } from '../parts/error-note.js';
 import { Icon } from '../parts/icon.js';
+import { Scroll } from '../parts/scroll.js';
 import { words as w } from '../words/words.js';
 import { ReportView } from './report.js';
 import { Try } from './try.js';
@@ -85,7 +86,7 @@ function Versions({ model, again }: { model: Model; again: () => void }) {
     <>
       <ErrorNote error={error} />
       <Aliases model={model} again={again} />
-      <div class="scroll">
+      <Scroll label={w.tabs.versions}>
         <table>
           <caption class="hidden">{w.tabs.versions}</caption>
           <thead>
@@ -109,7 +110,7 @@ function Versions({ model, again }: { model: Model; again: () => void }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <p class="row end">
         <button type="button" class="small quiet" onClick={() => setAsking({ model: true })}>
           <Icon name="trash" /> {w.deleteModel}

@@ -9,6 +9,7 @@ import { Accuracy } from '../parts/accuracy.js';
 import { CurvesChart } from '../parts/curves.js';
 import { ErrorNote } from '../parts/error-note.js';
 import { Photo } from '../parts/photo.js';
+import { Scroll } from '../parts/scroll.js';
 import { words as w } from '../words/words.js';
 
 /** A matrix of more classes is read by nobody. */
@@ -150,7 +151,7 @@ function Confusion({ report, version }: { report: Report; version: number }) {
     <section class="card">
       <h2>{w.confusion}</h2>
       {labels.length <= MATRIX_CLASSES ? (
-        <div class="scroll">
+        <Scroll label={w.confusion}>
           <table class="matrix">
             <caption class="dim small">{w.confusionHow}</caption>
             <thead>
@@ -180,7 +181,7 @@ function Confusion({ report, version }: { report: Report; version: number }) {
                           ) : (
                             <button
                               type="button"
-                              style={{ '--share': `${Math.round(12 + share * 60)}%` }}
+                              style={{ '--share': `${Math.round(8 + share * 32)}%` }}
                               aria-label={w.cell(label, predicted, count(examples))}
                               aria-pressed={open?.label === label && open.predicted === predicted}
                               onClick={() => setOpen({ label, predicted })}
@@ -196,7 +197,7 @@ function Confusion({ report, version }: { report: Report; version: number }) {
               })}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       ) : (
         <ul class="plain pairs">
           {pairs.slice(0, LISTED).map(({ label, predicted, examples }) => (
@@ -244,7 +245,7 @@ function ClassTable({ report }: { report: Report }) {
   return (
     <section class="card">
       <h2>{w.byClass}</h2>
-      <div class="scroll">
+      <Scroll label={w.byClass}>
         <table>
           <caption class="hidden">{w.byClass}</caption>
           <thead>
@@ -270,7 +271,7 @@ function ClassTable({ report }: { report: Report }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }

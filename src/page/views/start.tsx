@@ -153,6 +153,10 @@ function Drawn() {
 function Interrupted() {
   const [name, setName] = useState(upload.value ? undefined : interruptedName());
   const [lost, setLost] = useState(false);
+  useEffect(() => {
+    // What a tab that was closed left behind.
+    if (name === undefined && !upload.value) void forgetUpload();
+  }, []);
   if (name === undefined || upload.value) return null;
   const close = () => {
     setName(undefined);
