@@ -108,6 +108,7 @@ t.test('another tenant finds none of it, by any route, and can change nothing', 
   for (const [method, template, body, type] of ROUTES) {
     const path = template.replace(`ds_${ZEROS}`, dataset.id).replace(`job_${ZEROS}`, job.id);
     if (!/^\/v1\/(datasets|jobs|models)\/./.test(path)) continue;
+    if (path === '/v1/datasets/drawn') continue; // makes a data set of the caller's own
     const sent = { method, body, as: 'bob', headers: type ? { 'content-type': type } : {} };
     const answer = await send(path, sent as SendOptions);
     if (method === 'HEAD') t.equal(answer.status, 404, path);
