@@ -43,7 +43,7 @@ t.test('a network of the catalog is pulled by a job; asked for again, it is the 
     400,
     'invalid_request',
   );
-  isProblem(t, await send('/v1/backbones/pull', { method: 'POST' }), 400, 'invalid_json');
+  isProblem(t, await send('/v1/backbones/pull', { method: 'POST' }), 415, 'unsupported_media_type');
 });
 
 t.test('who may pull: ALLOW_PULL; by itself this machine without keys, and the key of the first start', async (t) => {
