@@ -8,12 +8,17 @@ import { buildNode, valueInfo } from './build-node.js';
 import { ELEMENT, type Graph, type GraphNode, type Model } from './model-proto.js';
 import { namesReadBy, pruneGraph } from './prune-graph.js';
 
-/** The trunk's only output, `[N, T]`: the map of the cut, row by row, then what is handed through. */
+/** The trunk's only output, `[N, T]`: the tensor of the cut, row by row, then what is handed through. */
 export const TRUNK = 'graft_trunk/output';
 
 /** Length of the trunk's output for one image. */
-export function trunkDimensions({ channels, height, width, pooled }: BackboneCut): number {
-  return pooled.reduce((sum, { dimensions }) => sum + dimensions, channels * height * width);
+export function trunkDimensions({ dims, pooled }: BackboneCut): number {
+  return pooled.reduce((sum, { dimensions }) => sum + dimensions, valuesOf(dims));
+}
+
+/** Numbers in a tensor of these dimensions. */
+export function valuesOf(dims: readonly number[]): number {
+  return dims.reduce((product, d) => product * d, 1);
 }
 
 /** The nodes behind a cut that the features need, in order, and the tensors that they read and do not make. */
@@ -49,7 +54,7 @@ export function trunkModel(model: Model, cut: BackboneCut): Model {
 }
 
 /**
- * The backbone behind the cut. Inputs: the map of the cut `[N, C, h, w]`, what is handed through, each `[N, d]`, and the
+ * The backbone behind the cut. Inputs: the tensor of the cut, what is handed through, each `[N, d]`, and the
  * weights; output: the features.
  * @param options weights: dimensions of the constants that become inputs
  */
@@ -67,7 +72,7 @@ export function topModel(
     ...needed,
     node: [...needed.node!, ...nodes],
     input: [
-      valueInfo(cut.tensor, ELEMENT.float32, ['N', cut.channels, cut.height, cut.width]),
+      valueInfo(cut.tensor, ELEMENT.float32, ['N', ...cut.dims]),
       ...cut.pooled.map(({ name, dimensions }) => valueInfo(name, ELEMENT.float32, ['N', dimensions])),
       ...[...weights].map(([name, dims]) => valueInfo(name, ELEMENT.float32, dims)),
     ],

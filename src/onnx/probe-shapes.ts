@@ -1,8 +1,8 @@
 import { buildNode } from './build-node.js';
 import type { ImageInput } from './image-input.js';
 import { ELEMENT, type Graph, type Model } from './model-proto.js';
-import { namesReadBy } from './prune-graph.js';
-import { runModel } from './run-model.js';
+import { namesReadBy, pruneGraph } from './prune-graph.js';
+import { type RunInput, type RunOutput, runModel } from './run-model.js';
 
 /** Begins the names of the outputs that hold shapes. */
 const PREFIX = 'graft_shape/';
@@ -27,13 +27,24 @@ export async function probeShapes(
     node: [...graph.node!, ...probes],
     output: names.map((_, i) => ({ name: `${PREFIX}${i}`, type: { tensorType: { elemType: ELEMENT.int64 } } })),
   };
-  const values = batch * 3 * input.height * input.width;
-  const data = pixels ? new Uint8Array(values) : new Float32Array(values);
-  const [results] = await runModel(
-    { ...model, graph: probed },
-    { inputs: [{ data, dims: dimsOfInput(input, batch) }], stage },
-  );
+  const [results] = await runModel({ ...model, graph: probed }, { inputs: [blank(input, batch, pixels)], stage });
   return new Map(names.map((name, i) => [name, Array.from(results![`${PREFIX}${i}`]!.data, Number)]));
+}
+
+/** The values of tensors that depend on no pixel, by name. @throws AppError `backbone_invalid` */
+export async function probeValues(
+  model: Model,
+  { input, names, stage, pixels }: { input: ImageInput; names: string[]; stage: string; pixels: boolean },
+): Promise<Map<string, RunOutput>> {
+  const pruned = { ...pruneGraph(model.graph!, names), output: names.map((name) => ({ name })) };
+  const [results] = await runModel({ ...model, graph: pruned }, { inputs: [blank(input, 2, pixels)], stage });
+  return new Map(names.map((name) => [name, results![name]!]));
+}
+
+/** Black images. */
+function blank(input: ImageInput, batch: number, pixels: boolean): RunInput {
+  const values = batch * 3 * input.height * input.width;
+  return { data: pixels ? new Uint8Array(values) : new Float32Array(values), dims: dimsOfInput(input, batch) };
 }
 
 /** The shape of the input as the network wants it, for `batch` images. */

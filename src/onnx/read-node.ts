@@ -11,6 +11,17 @@ export function intsAttribute(node: GraphNode, name: string): number[] | undefin
   return attributeOf(node, name)?.ints?.map(Number);
 }
 
+/** A decimal number among a node's attributes, or `fallback` where it is absent. */
+export function floatAttribute(node: GraphNode, name: string, fallback: number): number {
+  return attributeOf(node, name)?.f ?? fallback;
+}
+
+/** A text among a node's attributes; undefined where it is absent. */
+export function textAttribute(node: GraphNode, name: string): string | undefined {
+  const bytes = attributeOf(node, name)?.s;
+  return bytes ? Buffer.from(bytes).toString('utf8') : undefined;
+}
+
 /** The constants of a graph by name: initializers, and what `Constant` nodes give as a tensor. */
 export function constantsOf(graph: Graph): Map<string, Tensor> {
   const constants = new Map<string, Tensor>();

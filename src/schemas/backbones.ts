@@ -56,10 +56,10 @@ export const PublicBackboneCard = Type.Omit(
 /** Where a backbone is cut in two: a frozen trunk that is shared, and a top whose weights are a model's own. */
 export const BackboneCut = Type.Object(
   {
-    tensor: Type.String({ description: 'Map of the backbone at which it is cut, `[N, channels, height, width]`' }),
-    channels: Type.Integer(),
-    height: Type.Integer(),
-    width: Type.Integer(),
+    tensor: Type.String({ description: 'Tensor of the backbone at which it is cut' }),
+    dims: Type.Array(Type.Integer(), {
+      description: 'Its dimensions for one image: `[channels, height, width]` of a map, `[places, channels]` of tokens',
+    }),
     pooled: Type.Array(Type.Object({ name: Type.String(), dimensions: Type.Integer() }, strict), {
       description: 'Means of maps below the cut, which are features, too',
     }),

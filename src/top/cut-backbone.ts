@@ -3,12 +3,12 @@ import type { Backbones } from '../backbones/backbones.js';
 import type { Trunk } from '../backbones/trunk.js';
 import { AppError } from '../errors.js';
 import { trunkDimensions } from '../onnx/cut-graph.js';
-import { decodeModel } from '../onnx/model-proto.js';
 import { ImageBackboneCard } from '../schemas/backbones.js';
 import type { JobSettings } from '../schemas/jobs.js';
+import { openGraph } from './backbone-graph.js';
 import { findCuts } from './find-cuts.js';
 import { loadTrunk, notTrainable } from './load-trunk.js';
-import { readTop, type TopProgram } from './program.js';
+import type { TopProgram } from './program.js';
 
 /** A backbone cut where its training begins. */
 export interface TrainableTop {
@@ -36,11 +36,8 @@ export async function cutBackbone(
   const card = await backbones.card(settings.backbone);
   if (!Value.Check(ImageBackboneCard, card)) throw notTrainable(card.id); // only such networks have blocks of maps
   const bytes = await backbones.bytes(card);
-  const { cuts, limit } = await findCuts(bytes, card);
-  const { graph } = decodeModel(bytes);
-  const features = card.features.name;
-  const programs = cuts.map((cut) => readTop(graph!, { cut, features, backbone: card.id }));
-  const tooLarge = programs.findIndex((program) => valuesOf(program) > MAX_VALUES);
+  const { programs, limit } = findCuts(await openGraph(bytes, card));
+  const tooLarge = programs.findIndex(({ values }) => values > MAX_VALUES);
   const possible = tooLarge < 0 ? programs.length : tooLarge;
   const wanted = settings.hyperparameters?.trainable_blocks ?? 'auto';
   const blocks = wanted === 'auto' ? Math.min(DEFAULT_BLOCKS, possible) : wanted;
@@ -61,8 +58,4 @@ export async function cutBackbone(
   }
   const weights = new Map([...program.weights].map(([name, { dims }]) => [name, dims]));
   return { program, blocks, trunk: await loadTrunk(backbones, card, { cut: program.cut, weights }) };
-}
-
-function valuesOf({ sizes }: TopProgram): number {
-  return [...sizes.values()].reduce((sum, { channels, height, width }) => sum + channels * height * width, 0);
 }

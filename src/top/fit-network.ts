@@ -3,7 +3,7 @@
  * falling along half a cosine. The loss of the head keeps its own penalty, so that a head fitted on the frozen features
  * starts at its optimum and only the top's gradient moves it; the top is pulled towards its start.
  */
-import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { AppError } from '../errors.js';
 import { shuffle } from '../numbers/random.js';
 import type { Engine } from '../heads/engine.js';
@@ -74,6 +74,7 @@ export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetw
   const head = new TopHead(options);
   const optimizer = tf.train.adam(options.learningRate);
   const parameters = network.parameters.map(({ variable }) => variable);
+  const variables = [...parameters, ...head.variables];
   const anchors = parameters.map((variable) => variable.clone() as Tensor);
   const order = train.slice();
   const batchSize = Math.min(options.batchSize, Math.max(1, train.length));
@@ -87,21 +88,19 @@ export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetw
       target[i * K + y[row]!] = 1;
       weights[i] = options.rowWeights[row]! / n;
     });
-    return tf.tidy(() => {
-      const pass = network.forward(batchOf(options, rows), n);
-      const { logits, inputs } = head.forward(pass.features);
-      const [truth, weight] = [tf.tensor2d(target, [n, K]), tf.tensor2d(weights, [n, 1])];
-      const logProbabilities = tf.logSoftmax(logits);
-      const error = tf.mul(tf.sub(tf.exp(logProbabilities), truth), weight) as Tensor2D;
-      const { gradients, ofFeatures } = head.backward(inputs, error);
-      const all = [...network.backward(pass, ofFeatures), ...gradients];
-      optimizer.applyGradients(
-        [...parameters, ...head.variables].map((variable, i) => ({ name: variable.name, tensor: all[i]! })),
-      );
-      const loss = tf.neg(tf.sum(tf.mul(tf.mul(truth, logProbabilities), weight))).dataSync()[0]!;
-      const hits = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.argMax(truth, 1)), 'float32')).dataSync()[0]!;
-      return { loss, hits };
+    const seen = { loss: 0, hits: 0 };
+    tf.tidy(() => {
+      const { grads } = tf.variableGrads(() => {
+        const logits = head.forward(network.forward(batchOf(options, rows), n));
+        const [truth, weight] = [tf.tensor2d(target, [n, K]), tf.tensor2d(weights, [n, 1])];
+        const loss = tf.neg(tf.sum(tf.mul(tf.mul(truth, logSoftmax(tf, logits)), weight)));
+        const hits = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.argMax(truth, 1)), 'float32'));
+        [seen.loss, seen.hits] = [loss.dataSync()[0]!, hits.dataSync()[0]!];
+        return tf.add(loss, head.penalty()) as Scalar;
+      }, variables);
+      optimizer.applyGradients(variables.map(({ name }) => ({ name, tensor: grads[name]! })));
     });
+    return seen;
   };
   const pullBack = (rate: number) => {
     const share = rate * options.pull;
@@ -183,8 +182,7 @@ export async function topLogits(options: {
   for (let start = 0; start < rows.length; start += LOOK) {
     const part = Int32Array.from({ length: Math.min(LOOK, rows.length - start) }, (_, i) => rows[start + i]!);
     const logits = tf.tidy(() => {
-      const { features } = network.forward(batchOf(options, part), part.length);
-      return head.forward(features).logits.dataSync() as Float32Array;
+      return head.forward(network.forward(batchOf(options, part), part.length)).dataSync() as Float32Array;
     });
     out.set(logits, start * head.classes);
     await new Promise((resolve) => setImmediate(resolve));
@@ -206,7 +204,7 @@ export async function topFeatures(options: {
   for (let start = 0; start < rows; start += LOOK) {
     const part = Int32Array.from({ length: Math.min(LOOK, rows - start) }, (_, i) => start + i);
     const features = engine.tf.tidy(
-      () => network.forward(batchOf(options, part), part.length).features.dataSync() as Float32Array,
+      () => network.forward(batchOf(options, part), part.length).dataSync() as Float32Array,
     );
     out.set(features, start * D);
     await new Promise((resolve) => setImmediate(resolve));
@@ -244,32 +242,25 @@ export class TopHead {
     }
   }
 
-  /** Logits `[N, K]`, and what each layer took. */
-  forward(features: Tensor2D): { logits: Tensor2D; inputs: Tensor2D[] } {
+  /** @returns logits `[N, K]` */
+  forward(features: Tensor2D): Tensor2D {
     const tf = this.#tf;
-    const inputs: Tensor2D[] = [];
     let values = tf.mul(tf.sub(features, this.#mean), this.#scale) as Tensor2D;
     for (const [i, { activation }] of this.#layers.entries()) {
-      inputs.push(values);
       values = tf.add(tf.matMul(values, this.variables[2 * i] as Tensor as Tensor2D), this.variables[2 * i + 1]!);
       if (activation === 'relu') values = tf.relu(values);
     }
-    return { logits: values, inputs };
+    return values;
   }
 
-  /** Gradients of `variables`, and of the features; `error` is that of the logits. */
-  backward(inputs: Tensor2D[], error: Tensor2D): { gradients: Tensor[]; ofFeatures: Tensor2D } {
+  /** λ/2 · |W|² of all layers. */
+  penalty(): Tensor {
     const tf = this.#tf;
-    const gradients: Tensor[] = [];
-    let back = error;
-    for (let i = this.#layers.length - 1; i >= 0; i -= 1) {
-      const kernel = this.variables[2 * i] as Tensor as Tensor2D;
-      const penalty = tf.mul(kernel, this.#weightDecay);
-      gradients.unshift(tf.add(tf.matMul(tf.transpose(inputs[i]!), back), penalty), tf.sum(back, 0));
-      back = tf.matMul(back, tf.transpose(kernel));
-      if (i > 0) back = tf.mul(back, tf.step(inputs[i]!)) as Tensor2D; // what a layer took is what a relu gave
-    }
-    return { gradients, ofFeatures: tf.mul(back, this.#scale) as Tensor2D };
+    const squares = this.#layers.map((_, i) => tf.sum(tf.square(this.variables[2 * i]!)));
+    return tf.mul(
+      squares.reduce((sum, square) => tf.add(sum, square)),
+      this.#weightDecay / 2,
+    );
   }
 
   layers(): DenseLayer[] {
@@ -283,6 +274,12 @@ export class TopHead {
   dispose(): void {
     this.#tf.dispose([...this.variables, this.#mean, this.#scale]);
   }
+}
+
+/** `[N, K]`, written out: the library's own has a gradient of its own, which wants kernels that are not there. */
+function logSoftmax(tf: Engine['tf'], logits: Tensor2D): Tensor {
+  const shifted = tf.sub(logits, tf.max(logits, 1, true));
+  return tf.sub(shifted, tf.log(tf.sum(tf.exp(shifted), 1, true)));
 }
 
 function batchOf(

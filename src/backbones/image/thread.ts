@@ -92,7 +92,7 @@ async function startTop(bytes: Uint8Array) {
   const { session } = await createSession(bytes);
   const tops = new Map<string, Record<string, Tensor>>();
   const inputs = [
-    { name: cut.tensor, dims: [cut.channels, cut.height, cut.width] },
+    { name: cut.tensor, dims: cut.dims },
     ...cut.pooled.map(({ name, dimensions }) => ({ name, dims: [dimensions] })),
   ].map((part) => ({ ...part, length: part.dims.reduce((product, d) => product * d, 1) }));
   const total = inputs.reduce((sum, { length }) => sum + length, 0);
