@@ -25,7 +25,7 @@ export class TopNetwork {
 
   constructor(engine: Engine, program: TopProgram, weights: Map<string, FloatConstant> = program.weights) {
     const { tf } = engine;
-    registerGradients(tf);
+    registerGradients(engine);
     this.#tf = tf;
     this.#program = program;
     for (const [name, { dims, values }] of weights) {

@@ -1,7 +1,7 @@
 /** Operators that move numbers, take some of them, or bring them together along axes. */
 import { intAttribute, intsAttribute } from '../../onnx/read-node.js';
 import type { Operator } from './contract.js';
-import { alike, asMap, axisAt, mapValue, plain, plainValue, valueOf } from './values.js';
+import { alike, asMap, axisAt, mapValue, plain, plainValue, valueIn } from './values.js';
 
 /** The same numbers under other dimensions, which the shapes of a pass tell. */
 const reshaped: Operator = {
@@ -22,7 +22,7 @@ function reduction(kind: 'mean' | 'sum' | 'max'): Operator {
       const places = [...axes].sort().join() === '2,3';
       const x = keep || places ? given : plainValue(plain(tf, given));
       const at = axes.map((axis) => axisAt(axis, rank, x.channelsLast));
-      return valueOf(tf[kind](x.tensor, at, keep), x.channelsLast && keep);
+      return valueIn(tf[kind](x.tensor, at, keep), x.channelsLast && keep);
     },
   };
 }
@@ -37,7 +37,7 @@ const Concat: Operator = {
     const values = node.input!.map((_, place) => step.needed(place));
     const { tensors, channelsLast } = alike(tf, values);
     const axis = axisAt(intAttribute(node, 'axis', 1), values[0]!.dims.length, channelsLast);
-    return valueOf(tensors.length === 1 ? tensors[0]! : tf.concat(tensors, axis), channelsLast);
+    return valueIn(tensors.length === 1 ? tensors[0]! : tf.concat(tensors, axis), channelsLast);
   },
 };
 
@@ -100,7 +100,7 @@ const Slice: Operator = {
     const order = x.channelsLast ? [0, 2, 3, 1] : x.dims.map((_, i) => i);
     const [from, to, by] = [begin, end, stride].map((list) => order.map((axis) => list![axis]!));
     if (by!.every((one) => one === 1)) {
-      return valueOf(
+      return valueIn(
         tf.slice(
           x.tensor,
           from!,
@@ -109,7 +109,7 @@ const Slice: Operator = {
         x.channelsLast,
       );
     }
-    return valueOf(tf.stridedSlice(x.tensor, from!, to!, by!), x.channelsLast);
+    return valueIn(tf.stridedSlice(x.tensor, from!, to!, by!), x.channelsLast);
   },
 };
 
@@ -121,7 +121,7 @@ const Split: Operator = {
     const from = axis < 0 ? axis + x.dims.length : axis;
     const sizes = step.outputs.map((dims) => dims[from]!);
     const at = axisAt(axis, x.dims.length, x.channelsLast);
-    return tf.split(x.tensor, sizes, at).map((part) => valueOf(part, x.channelsLast));
+    return tf.split(x.tensor, sizes, at).map((part) => valueIn(part, x.channelsLast));
   },
 };
 

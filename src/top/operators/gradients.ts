@@ -1,9 +1,10 @@
 /**
- * Gradients of what the operators call, for engines that come without: TensorFlow.js registers its own with its native
- * library only. They suit the WebAssembly engine, which has none for the kernels of a convolution, and on which a product of
- * transposed operands takes many times as long as transposing first.
+ * Gradients of what the operators call, for the WebAssembly engine. It comes with none; TensorFlow.js has some that need
+ * kernels which it lacks (those of a convolution's weights), or are slow on it: a product of transposed operands takes many
+ * times as long as transposing first. The native library has its own, and keeps them.
  */
 import type { GradConfig, NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Engine } from '../../heads/engine.js';
 import type { TensorFlow } from './contract.js';
 
 type Gradients = Record<string, () => Tensor>;
@@ -11,13 +12,19 @@ type GradFunc = (dy: Tensor, saved: Tensor[], attrs: Attributes) => Gradients;
 /** What a kernel was called with; each knows its own. */
 type Attributes = Record<string, unknown>;
 
-const known = new WeakSet<object>();
+let ours: GradConfig[] | undefined;
 
-/** Register what is missing, once. */
-export function registerGradients(tf: TensorFlow): void {
-  if (known.has(tf)) return;
-  known.add(tf);
-  for (const config of configs(tf)) if (!tf.getGradient(config.kernelName)) tf.registerGradient(config);
+/**
+ * See to it that the engine's gradients are those here. Other parts of the library bring their own when they are loaded, at
+ * any time: so whoever computes gradients asks anew.
+ */
+export function registerGradients({ tf, name }: Engine): void {
+  const native = !name.startsWith('tfjs-wasm');
+  ours ??= configs(tf);
+  for (const config of ours) {
+    const present = tf.getGradient(config.kernelName);
+    if (native ? present === undefined : present !== config) tf.registerGradient(config);
+  }
 }
 
 function configs(tf: TensorFlow): GradConfig[] {

@@ -4,7 +4,7 @@ import type { GraphNode } from '../../onnx/model-proto.js';
 import { floatAttribute, intAttribute, intsAttribute } from '../../onnx/read-node.js';
 import type { Described, Operator, TensorFlow } from './contract.js';
 import { biased, scaled } from './rows.js';
-import { alike, asMap, axisAt, mapValue, plain, plainValue, valueOf } from './values.js';
+import { alike, asMap, axisAt, mapValue, plain, plainValue, valueIn } from './values.js';
 import { padded, paddingOf } from './windows.js';
 
 /** Places of these inputs that are constants. */
@@ -137,7 +137,7 @@ const PRelu: Operator = {
     const { tf } = step;
     const { tensors, channelsLast } = alike(tf, [step.needed(0), step.needed(1)]);
     const [x, slope] = tensors as [Tensor, Tensor];
-    return valueOf(tf.sub(tf.relu(x), tf.mul(slope, tf.relu(tf.neg(x)))), channelsLast);
+    return valueIn(tf.sub(tf.relu(x), tf.mul(slope, tf.relu(tf.neg(x)))), channelsLast);
   },
 };
 

@@ -2,7 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { floatAttribute, textAttribute } from '../../onnx/read-node.js';
 import type { Described, Operator, Step, TensorFlow } from './contract.js';
-import { alike, valueOf } from './values.js';
+import { alike, valueIn } from './values.js';
 
 /** One tensor in, one of the same size out. */
 function unary(compute: (tf: TensorFlow, x: Tensor, step: Step) => Tensor): Operator {
@@ -27,7 +27,7 @@ function together(compute: (tf: TensorFlow, a: Tensor, b: Tensor) => Tensor): Op
       const { tf, node } = step;
       const values = node.input!.map((_, place) => step.needed(place));
       const { tensors, channelsLast } = alike(tf, values);
-      return valueOf(
+      return valueIn(
         tensors.slice(1).reduce((sum, each) => compute(tf, sum, each), tensors[0]!),
         channelsLast,
       );

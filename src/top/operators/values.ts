@@ -49,6 +49,6 @@ export function axisAt(axis: number, rank: number, channelsLast: boolean): numbe
 }
 
 /** The value that a tensor is, computed of values of this order. */
-export function valueOf(tensor: Tensor, channelsLast: boolean): Value {
+export function valueIn(tensor: Tensor, channelsLast: boolean): Value {
   return channelsLast ? mapValue(tensor) : plainValue(tensor);
 }

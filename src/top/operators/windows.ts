@@ -2,7 +2,7 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { floatAttribute, intAttribute, intsAttribute, textAttribute } from '../../onnx/read-node.js';
 import type { Operator, Step, TensorFlow } from './contract.js';
-import { asMap, axisAt, mapValue, valueOf } from './values.js';
+import { asMap, axisAt, mapValue, valueIn } from './values.js';
 
 /** Rows above and below, columns left and right. */
 export type Padding = [top: number, left: number, bottom: number, right: number];
@@ -115,7 +115,7 @@ const Pad: Operator = {
     for (let axis = 0; axis < rank; axis += 1) {
       around[axisAt(axis, rank, x.channelsLast)] = [pads[axis]!, pads[axis + rank]!];
     }
-    return valueOf(tf.pad(x.tensor, around, fill), x.channelsLast);
+    return valueIn(tf.pad(x.tensor, around, fill), x.channelsLast);
   },
 };
 
