@@ -950,6 +950,9 @@ export interface components {
                 short_side: number;
             };
             imagenet_top1?: number | null;
+            /** @description Blocks at its top that `trainable: top` can train at most */
+            trainable_blocks?: number;
+            trainable_limit?: string | null;
             default: boolean;
             /** @description Whether this server has it in memory */
             loaded: boolean;
@@ -1003,11 +1006,10 @@ export interface components {
             /** @description The part of the backbone that was trained; absent: none */
             top?: {
                 cut: {
-                    /** @description Map of the backbone at which it is cut, `[N, channels, height, width]` */
+                    /** @description Tensor of the backbone at which it is cut */
                     tensor: string;
-                    channels: number;
-                    height: number;
-                    width: number;
+                    /** @description Its dimensions for one image: `[channels, height, width]` of a map, `[places, channels]` of tokens */
+                    dims: number[];
                     /** @description Means of maps below the cut, which are features, too */
                     pooled: {
                         name: string;

@@ -1,7 +1,8 @@
 import { FIRST_KEY } from '../access/key-file.js';
 import { AppError } from '../errors.js';
-import type { BackboneCard, BackboneCatalog } from '../schemas/backbones.js';
+import type { BackboneCard, BackboneCatalog, ImageBackboneCard } from '../schemas/backbones.js';
 import type { PullInput } from '../schemas/jobs.js';
+import { blocksLimit, possibleBlocks } from '../top/trainable-blocks.js';
 import type { Caller } from './caller.js';
 import type { OperationsDependencies } from './dependencies.js';
 import type { Submitted } from './jobs.js';
@@ -15,6 +16,8 @@ export type InstalledBackbone = BackboneCard & {
   provider: string | null;
   /** What was tried before, and why it does not run there. */
   unavailable_providers: string[];
+  trainable_blocks?: number;
+  trainable_limit?: string | null;
 };
 
 /** Backbones: those that are installed, and those that can be pulled. */
@@ -36,8 +39,10 @@ export function backboneOperations({
       return {
         data: cards.map((card) => {
           const loaded = backbones.loaded(card);
+          const { top } = card as Partial<ImageBackboneCard>;
           return {
             ...card,
+            ...(top && { trainable_blocks: possibleBlocks(top), trainable_limit: blocksLimit(top) }),
             default: card.id === limits.DEFAULT_BACKBONE,
             loaded: loaded !== undefined,
             provider: loaded?.provider ?? null,

@@ -7,6 +7,7 @@ import type { JobQueue } from '../jobs/job-queue.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { Predictor } from '../prediction/predictor.js';
 import type { Registry } from '../registry/registry.js';
+import type { BackboneCard } from '../schemas/backbones.js';
 import type { Dataset } from '../schemas/datasets.js';
 import type { JobSettings } from '../schemas/jobs.js';
 
@@ -52,7 +53,7 @@ export interface OperationsDependencies {
   /** What is said of disks that are nearly full. */
   lowDisks: () => Promise<string[]>;
   /** Refuses settings that do not fit the data set. */
-  checkTraining: (dataset: Dataset, settings: JobSettings) => void;
+  checkTraining: (dataset: Dataset, settings: JobSettings, card: BackboneCard) => void;
   limits: Pick<
     Config,
     'DEFAULT_BACKBONE' | 'ALLOW_PULL' | 'MAX_MODELS' | 'MAX_PREDICT_EXAMPLES' | 'MAX_EVENT_STREAMS' | 'MAX_TENANT_BYTES'

@@ -33,8 +33,9 @@ export function trainOperations(
     const { tenant, by, requestId } = caller;
     refuseForeignModel(caller, settings.model);
     const { model, backbone: wanted = limits.DEFAULT_BACKBONE, ...rest } = settings;
-    const { id: backbone } = await backbones.card(wanted);
-    checkTraining(dataset, settings);
+    const card = await backbones.card(wanted);
+    const { id: backbone } = card;
+    checkTraining(dataset, settings, card);
     await registry.refuseMoreThan(limits.MAX_MODELS, tenant, model);
     await refuseBeyondQuota(dependencies, tenant);
     return jobs.submit({

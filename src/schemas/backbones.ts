@@ -25,6 +25,34 @@ export const BackboneCard = Type.Object({
 });
 export type BackboneCard = Static<typeof BackboneCard>;
 
+/** Where a backbone is cut in two: a frozen trunk that is shared, and a top whose weights are a model's own. */
+export const BackboneCut = Type.Object(
+  {
+    tensor: Type.String({ description: 'Tensor of the backbone at which it is cut' }),
+    dims: Type.Array(Type.Integer(), {
+      description: 'Its dimensions for one image: `[channels, height, width]` of a map, `[places, channels]` of tokens',
+    }),
+    pooled: Type.Array(Type.Object({ name: Type.String(), dimensions: Type.Integer() }, strict), {
+      description: 'Means of maps below the cut, which are features, too',
+    }),
+  },
+  strict,
+);
+export type BackboneCut = Static<typeof BackboneCut>;
+
+/** What of a backbone can be trained for one model, found when it was imported. */
+const TrainableBlocks = Type.Object({
+  blocks: Type.Array(
+    Type.Object({
+      cut: BackboneCut,
+      weights: Type.Integer({ description: 'Numbers behind the cut that are trained' }),
+      values: Type.Integer({ description: 'Numbers that one image has in all tensors behind the cut' }),
+    }),
+    { description: 'Behind the first cut lies one block, behind the next two, …' },
+  ),
+  limit: nullable(Type.String({ description: 'What is in the way of the next deeper cut' })),
+});
+
 const ofImages = {
   input: Type.Object({ name: Type.String(), width: Type.Integer(), height: Type.Integer() }),
   resize: Type.Union(
@@ -41,6 +69,7 @@ const ofImages = {
     description: 'Spatial maps [N, C, h, w] whose means, side by side, are the features; empty where unknown',
   }),
   imagenet_top1: nullable(Type.Number({ description: 'Published top-1 accuracy of the network, percent' })),
+  top: Type.Optional(TrainableBlocks),
 };
 
 /** A backbone of images. Pre-processing is part of its graph: the input is uint8 [N, H, W, 3], RGB. */
@@ -49,24 +78,18 @@ export type ImageBackboneCard = Static<typeof ImageBackboneCard>;
 
 /** A card as it is shown, with what its modality adds. */
 export const PublicBackboneCard = Type.Omit(
-  Type.Object({ ...BackboneCard.properties, ...Type.Partial(Type.Object(ofImages)).properties }),
-  ['file', 'maps'],
+  Type.Object({
+    ...BackboneCard.properties,
+    ...Type.Partial(Type.Object(ofImages)).properties,
+    trainable_blocks: Type.Optional(
+      Type.Integer({ description: 'Blocks at its top that `trainable: top` can train at most' }),
+    ),
+    trainable_limit: Type.Optional(
+      nullable(Type.String({ description: 'Why no more of them; null where the network has no more' })),
+    ),
+  }),
+  ['file', 'maps', 'top'],
 );
-
-/** Where a backbone is cut in two: a frozen trunk that is shared, and a top whose weights are a model's own. */
-export const BackboneCut = Type.Object(
-  {
-    tensor: Type.String({ description: 'Tensor of the backbone at which it is cut' }),
-    dims: Type.Array(Type.Integer(), {
-      description: 'Its dimensions for one image: `[channels, height, width]` of a map, `[places, channels]` of tokens',
-    }),
-    pooled: Type.Array(Type.Object({ name: Type.String(), dimensions: Type.Integer() }, strict), {
-      description: 'Means of maps below the cut, which are features, too',
-    }),
-  },
-  strict,
-);
-export type BackboneCut = Static<typeof BackboneCut>;
 
 /** What lies in `backbones/<id>/card.json` in storage. */
 export const InstalledBackbone = Type.Object({

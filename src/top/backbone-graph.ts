@@ -46,9 +46,9 @@ export async function inspectGraph(
 ): Promise<BackboneGraph> {
   const graph = model.graph!;
   const stage = `The backbone '${id}' does not run`;
-  const [two, three] = await Promise.all([2, 3].map((batch) => probeShapes(model, { input, batch, stage, pixels })));
+  const [one, two] = await Promise.all([1, 2].map((batch) => probeShapes(model, { input, batch, stage, pixels })));
   const index = indexGraph(graph, input, two!);
-  const dims = new Map([...two!].map(([tensor, shape]) => [tensor, dimensionsOf(shape, three!.get(tensor)!)]));
+  const dims = new Map([...two!].map(([tensor, shape]) => [tensor, dimensionsOf(one!.get(tensor)!, shape)]));
   const direct = floatConstants(graph);
   const computed = await computedConstants(model, { index, direct, input, stage, pixels });
   const floats = (tensor: string): FloatConstant | undefined => {
@@ -80,9 +80,9 @@ export function dimsFor(dims: readonly Dimension[], count: number): number[] {
   return dims.map((d) => (typeof d === 'number' ? d : d.each * count));
 }
 
-/** From those with two images and with three. */
-function dimensionsOf(two: number[], three: number[]): Dimension[] {
-  return two.map((d, i) => (three[i] === d ? d : { each: d / 2 }));
+/** From those with one image and with two. */
+function dimensionsOf(one: number[], two: number[]): Dimension[] {
+  return one.map((d, i) => (two[i] === d ? d : { each: d }));
 }
 
 /** What nodes read that depends on no pixel, and is no constant as it stands: it is computed once. */
@@ -115,6 +115,6 @@ export function untrainable(backbone: string, { opType, output }: GraphNode, rea
   return new AppError(
     'setting_conflict',
     `The top of backbone '${backbone}' cannot be trained down to there: ${opType} '${output?.[0]}' is in the way, ${reason}. Take fewer trainable_blocks, or trainable none.`,
-    { details: { backbone, operator: opType } },
+    { details: { backbone, operator: opType, reason: `${opType} '${output?.[0]}' is in the way: ${reason}.` } },
   );
 }

@@ -1,7 +1,7 @@
 /**
  * Trains a top together with its head, from where both are: softmax cross-entropy by Adam on mini-batches, the rate
  * falling along half a cosine. The loss of the head keeps its own penalty, so that a head fitted on the frozen features
- * starts at its optimum and only the top's gradient moves it; the top is pulled towards its start.
+ * starts at its optimum and only the top's gradient moves it.
  */
 import type { Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { AppError } from '../errors.js';
@@ -32,8 +32,6 @@ export interface FitNetworkOptions {
   learningRate: number;
   /** λ in mean loss + λ/2 · |W|² of the head */
   weightDecay: number;
-  /** Share of the way back to their start that the top's weights go per unit of learning rate. */
-  pull: number;
   batchSize: number;
   /** Epochs over which the rate falls, and after how many of them to stop at the latest. */
   schedule: number;
@@ -66,6 +64,8 @@ export interface FittedNetwork {
 
 /** Images in a pass that only looks. */
 const LOOK = 32;
+/** Numbers in all tensors of a pass; more images than fit go through one after another, and their gradients add up. */
+const PASS_VALUES = 80_000_000;
 
 /** Fit; the event loop is given back after each step. @throws AppError `training_diverged` */
 export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetwork> {
@@ -75,39 +75,46 @@ export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetw
   const optimizer = tf.train.adam(options.learningRate);
   const parameters = network.parameters.map(({ variable }) => variable);
   const variables = [...parameters, ...head.variables];
-  const anchors = parameters.map((variable) => variable.clone() as Tensor);
   const order = train.slice();
   const batchSize = Math.min(options.batchSize, Math.max(1, train.length));
   const perEpoch = Math.ceil(order.length / batchSize);
 
-  const step = (rows: Int32Array): { loss: number; hits: number } => {
-    const n = rows.length;
-    const target = new Float32Array(n * K);
-    const weights = new Float32Array(n);
+  /** Loss and hits of rows, and the gradients of what they add to the loss of a step of `n` rows. */
+  const passOf = (rows: Int32Array, n: number) => {
+    const target = new Float32Array(rows.length * K);
+    const weights = new Float32Array(rows.length);
     rows.forEach((row, i) => {
       target[i * K + y[row]!] = 1;
       weights[i] = options.rowWeights[row]! / n;
     });
     const seen = { loss: 0, hits: 0 };
-    tf.tidy(() => {
-      const { grads } = tf.variableGrads(() => {
-        const logits = head.forward(network.forward(batchOf(options, rows), n));
-        const [truth, weight] = [tf.tensor2d(target, [n, K]), tf.tensor2d(weights, [n, 1])];
-        const loss = tf.neg(tf.sum(tf.mul(tf.mul(truth, logSoftmax(tf, logits)), weight)));
-        const hits = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.argMax(truth, 1)), 'float32'));
-        [seen.loss, seen.hits] = [loss.dataSync()[0]!, hits.dataSync()[0]!];
-        return tf.add(loss, head.penalty()) as Scalar;
-      }, variables);
-      optimizer.applyGradients(variables.map(({ name }) => ({ name, tensor: grads[name]! })));
-    });
-    return seen;
+    const { grads } = tf.variableGrads(() => {
+      const logits = head.forward(network.forward(batchOf(options, rows), rows.length));
+      const [truth, weight] = [tf.tensor2d(target, [rows.length, K]), tf.tensor2d(weights, [rows.length, 1])];
+      const loss = tf.neg(tf.sum(tf.mul(tf.mul(truth, logSoftmax(tf, logits)), weight)));
+      const hits = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.argMax(truth, 1)), 'float32'));
+      [seen.loss, seen.hits] = [loss.dataSync()[0]!, hits.dataSync()[0]!];
+      return tf.add(loss, tf.mul(head.penalty(), rows.length / n)) as Scalar;
+    }, variables);
+    return { ...seen, gradients: variables.map(({ name }) => grads[name]!) };
   };
-  const pullBack = (rate: number) => {
-    const share = rate * options.pull;
-    if (share === 0) return;
-    for (const [i, variable] of parameters.entries()) {
-      tf.tidy(() => variable.assign(tf.add(variable, tf.mul(tf.sub(anchors[i]!, variable), share))));
+  const rowsAtOnce = Math.max(1, Math.floor(PASS_VALUES / network.values));
+  const step = (rows: Int32Array): { loss: number; hits: number } => {
+    const seen = { loss: 0, hits: 0 };
+    let sum: Tensor[] = [];
+    for (let start = 0; start < rows.length; start += rowsAtOnce) {
+      const more = tf.tidy(() => {
+        const { loss, hits, gradients } = passOf(rows.subarray(start, start + rowsAtOnce), rows.length);
+        seen.loss += loss;
+        seen.hits += hits;
+        return start === 0 ? gradients : gradients.map((each, i) => tf.add(sum[i]!, each));
+      });
+      tf.dispose(sum);
+      sum = more;
     }
+    optimizer.applyGradients(variables.map(({ name }, i) => ({ name, tensor: sum[i]! })));
+    tf.dispose(sum);
+    return seen;
   };
 
   let best: { epoch: number; loss: number; values: Float32Array[]; logits: Float32Array } = {
@@ -133,7 +140,6 @@ export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetw
         // Adam reads it in every step; its type only hides it.
         (optimizer as unknown as { learningRate: number }).learningRate = rate;
         const result = step(rows);
-        pullBack(rate);
         loss += result.loss * rows.length;
         hits += result.hits;
         options.onStep?.((epoch - 1 + (number + 1) / perEpoch) / options.epochs);
@@ -160,7 +166,6 @@ export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetw
     return { head: head.layers(), bestEpoch: best.epoch, validationLogits: best.logits };
   } finally {
     optimizer.dispose();
-    tf.dispose(anchors);
     head.dispose();
   }
 }
@@ -179,8 +184,9 @@ export async function topLogits(options: {
   const { engine, network, head, rows } = options;
   const { tf } = engine;
   const out = new Float32Array(rows.length * head.classes);
-  for (let start = 0; start < rows.length; start += LOOK) {
-    const part = Int32Array.from({ length: Math.min(LOOK, rows.length - start) }, (_, i) => rows[start + i]!);
+  const look = lookOf(network);
+  for (let start = 0; start < rows.length; start += look) {
+    const part = Int32Array.from({ length: Math.min(look, rows.length - start) }, (_, i) => rows[start + i]!);
     const logits = tf.tidy(() => {
       return head.forward(network.forward(batchOf(options, part), part.length)).dataSync() as Float32Array;
     });
@@ -201,8 +207,9 @@ export async function topFeatures(options: {
 }): Promise<Float32Array> {
   const { engine, network, rows, features: D } = options;
   const out = new Float32Array(rows * D);
-  for (let start = 0; start < rows; start += LOOK) {
-    const part = Int32Array.from({ length: Math.min(LOOK, rows - start) }, (_, i) => start + i);
+  const look = lookOf(network);
+  for (let start = 0; start < rows; start += look) {
+    const part = Int32Array.from({ length: Math.min(look, rows - start) }, (_, i) => start + i);
     const features = engine.tf.tidy(
       () => network.forward(batchOf(options, part), part.length).dataSync() as Float32Array,
     );
@@ -210,6 +217,10 @@ export async function topFeatures(options: {
     await new Promise((resolve) => setImmediate(resolve));
   }
   return out;
+}
+
+function lookOf({ values }: TopNetwork): number {
+  return Math.max(1, Math.min(LOOK, Math.floor(PASS_VALUES / values)));
 }
 
 /** A head as variables, behind the standardisation. */

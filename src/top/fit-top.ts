@@ -157,7 +157,6 @@ async function training(
       validation: Int32Array.from(held),
       rowWeights: options.rowWeights(examples),
       learningRate: settings.learning_rate,
-      pull: 0,
       batchSize: settings.batch_size,
       schedule: settings.epochs,
       epochs: run.epochs,

@@ -53,10 +53,9 @@ export class TopNetwork {
 
   /**
    * @param x float32 `[count, T]`, as the trunk answers
-   * @param onStep told what each node answers, in their order
    * @returns features `[count, D]`
    */
-  forward(x: Float32Array, count: number, onStep?: (step: TopStep, values: Value[]) => void): Tensor2D {
+  forward(x: Float32Array, count: number): Tensor2D {
     const tf = this.#tf;
     const { cut, steps, features } = this.#program;
     const values = new Map<string, Value>();
@@ -72,14 +71,13 @@ export class TopNetwork {
       const made = step.operator.run(this.#stepOf(step, values, count));
       const list = Array.isArray(made) ? made : [made];
       for (const [i, value] of list.entries()) values.set(step.node.output![i]!, value);
-      onStep?.(step, list);
     }
     return plain(tf, values.get(features)!) as Tensor2D;
   }
 
-  /** Give a weight other values, as the graph lays them out; not a kernel. */
-  assign(name: string, values: Tensor): void {
-    this.#weights.get(name)!.assign(values);
+  /** Numbers that one image has in all tensors of a pass. */
+  get values(): number {
+    return this.#program.values;
   }
 
   dispose(): void {

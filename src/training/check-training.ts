@@ -1,12 +1,19 @@
 import { AppError } from '../errors.js';
 import type { Dataset } from '../schemas/datasets.js';
+import type { BackboneCard, ImageBackboneCard } from '../schemas/backbones.js';
 import type { JobSettings } from '../schemas/jobs.js';
+import { refuseBlocks } from '../top/trainable-blocks.js';
 
 /**
  * Refuse what cannot become a model, before it waits in a queue: what a schema cannot see.
+ * @param card of the backbone
  * @throws AppError `too_few_classes`, `class_without_training_examples` or `setting_conflict`
  */
-export function checkTraining(dataset: Pick<Dataset, 'classes'>, settings: JobSettings): void {
+export function checkTraining(
+  dataset: Pick<Dataset, 'classes'>,
+  settings: JobSettings,
+  card: BackboneCard & Pick<Partial<ImageBackboneCard>, 'top'>,
+): void {
   const labels = dataset.classes.map(({ label }) => label);
   if (labels.length < 2) {
     throw new AppError(
@@ -20,6 +27,7 @@ export function checkTraining(dataset: Pick<Dataset, 'classes'>, settings: JobSe
     .map(({ label }) => label);
   if (untrained.length > 0) throw classWithoutTrainingExamples(untrained);
   checkSettings(settings, labels);
+  refuseBlocks(settings, card);
 }
 
 export function classWithoutTrainingExamples(labels: string[]): AppError {

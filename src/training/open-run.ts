@@ -13,7 +13,7 @@ export async function openRun(options: TrainingOptions): Promise<Run> {
   const { dataset: id, datasets, onProgress, onEvent, ...rest } = options;
   const { tenant, settings } = options;
   const dataset = await datasets.open(tenant, id);
-  checkTraining(dataset.manifest, settings);
+  checkTraining(dataset.manifest, settings, await options.backbones.card(settings.backbone));
   const wanted = settings.hyperparameters ?? {};
   const modality = await modalityOf(dataset.manifest, options);
   const { words } = modality;

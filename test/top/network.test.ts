@@ -124,7 +124,7 @@ async function fit(start = program.weights) {
   const network = new TopNetwork(engine, program, start);
   const losses: number[] = [];
   const { head } = await fitNetwork({
-    ...{ engine, network, y: classes, classes: 2, dimensions: T, weightDecay: 0.01, pull: 0.1, batchSize: 8 },
+    ...{ engine, network, y: classes, classes: 2, dimensions: T, weightDecay: 0.01, batchSize: 8 },
     head: [{ inputs: D, units: 2, kernel: new Float32Array(2 * D), bias: new Float32Array(2), activation: 'softmax' }],
     mean: new Float32Array(D),
     deviation: new Float32Array(D).fill(1),

@@ -9,9 +9,41 @@ const TWO = {
   ],
 };
 
-function check(settings: Partial<JobSettings>, dataset = TWO) {
-  return () => checkTraining(dataset, { model: 'pets', ...settings });
+const block = (tensor: string, weights = 1000) => ({
+  cut: { tensor, dims: [8, 4, 4], pooled: [] },
+  weights,
+  values: 1000,
+});
+const CARD = {
+  ...{ id: 'net', name: 'Net', modality: 'image', recipe: 'pixels-2', file: 'model.onnx', sha256: '0'.repeat(64) },
+  ...{ bytes: 1, features: { name: 'features', dimensions: 8 }, license: 'none', source: 'none' },
+  top: { blocks: [block('b'), block('a')], limit: null as string | null },
+};
+
+function check(settings: Partial<JobSettings>, dataset = TWO, card = CARD) {
+  return () => checkTraining(dataset, { model: 'pets', ...settings }, card);
 }
+
+t.test('blocks that cannot be trained are refused, with what can', (t) => {
+  const top = (trainable_blocks?: number) =>
+    ({ trainable: 'top', hyperparameters: trainable_blocks ? { trainable_blocks } : {} }) as const;
+  const of = (blocks: typeof CARD.top.blocks, limit: string | null = null) => ({ ...CARD, top: { blocks, limit } });
+  t.doesNotThrow(check(top()));
+  t.doesNotThrow(check(top(2)));
+  t.doesNotThrow(check({ hyperparameters: {} }, TWO, of([])));
+  const refused = (given: ReturnType<typeof check>, message: RegExp) =>
+    t.throws(given, { code: 'setting_conflict', message });
+  refused(check(top(3)), /At most 2 blocks .*'net'.*It has no more\. Lower trainable_blocks/);
+  const round = "Round 'x' is in the way: this operator is not known to the training.";
+  refused(check(top(3), TWO, of(CARD.top.blocks, round)), /At most 2 blocks .*Round 'x' is in the way/);
+  refused(check(top(), TWO, of([], round)), /No block .*Round 'x'.*trainable none/);
+  refused(check(top(), TWO, of([])), /No part of backbone 'net'/);
+  refused(
+    check(top(2), TWO, of([block('b'), block('a', 1e9)])),
+    /At most one block .*1000 million weights are too large/,
+  );
+  t.end();
+});
 
 t.test('settings that fit are taken', (t) => {
   t.doesNotThrow(check({}));

@@ -112,6 +112,9 @@ await t.test('settings that contradict each other are refused before the queue',
   ]) {
     isProblem(t, await post(body), 422, 'setting_conflict');
   }
-  const deep = train({ dataset: dataset.id, ...settings, hyperparameters: { trainable_blocks: 90 } });
-  await t.rejects(deep, { code: 'setting_conflict', message: /trainable_blocks/ });
+  const deep = await post({ trainable: 'top', hyperparameters: { trainable_blocks: 90 } });
+  t.match(
+    isProblem(t, deep, 422, 'setting_conflict').detail,
+    /At most \d+ blocks.*'rootstock_s'.*Lower trainable_blocks/,
+  );
 });

@@ -18,6 +18,8 @@ import { renameTensors } from '../../../onnx/rename-tensors.js';
 import { batchedReshapes, symbolicBatch } from '../../../onnx/symbolic-batch.js';
 import type { ImageBackboneCard } from '../../../schemas/backbones.js';
 import { BackboneId } from '../../../schemas/common.js';
+import { openGraph } from '../../../top/backbone-graph.js';
+import { describeTop } from '../../../top/trainable-blocks.js';
 import { RECIPE } from '../recipe.js';
 import { backboneGraph, backboneModel, FEATURES, type FeatureParts, IMAGES, reservedNames } from './backbone-graph.js';
 import { backboneReadme } from './backbone-readme.js';
@@ -114,6 +116,7 @@ export async function importBackbone(options: ImportOptions): Promise<ImportedBa
       options.source ?? `Imported from ${basename(file)}, sha256 ${createHash('sha256').update(bytes).digest('hex')}`,
     imagenet_top1: options.imagenetTop1 ?? null,
   };
+  card.top = describeTop(await openGraph(encoded, card));
   const presetReason = options.preset === undefined ? guess.reason : 'it was asked for';
   const found = { card, preset, presetReason, parts, classes: top.classes };
   const files = new Map<string, Uint8Array | string>([

@@ -60,7 +60,7 @@ export function guessPreset({ names, classes }: { names: string[]; classes: numb
   if (/(^|[^a-z])(tf|tflite|tensorflow|keras)([^a-z]|$)/.test(name)) {
     return { preset: 'tf', reason: 'the name says TensorFlow' };
   }
-  if (/mobilenet_?v1|xception|nasnet|inception_resnet|efficientnet-lite/.test(name)) {
+  if (/mobilenet_?v1|xception|(^|[^m])nasnet|inception_resnet|efficientnet-lite/.test(name)) {
     return { preset: 'tf', reason: 'the name is one of the networks that are published for TensorFlow' };
   }
   if (classes === 1001) return { preset: 'tf', reason: 'it has 1,001 classes, as only TensorFlow models have' };

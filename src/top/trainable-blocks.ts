@@ -1,0 +1,66 @@
+import { AppError } from '../errors.js';
+import type { ImageBackboneCard } from '../schemas/backbones.js';
+import type { JobSettings } from '../schemas/jobs.js';
+import type { BackboneGraph } from './backbone-graph.js';
+import { findCuts } from './find-cuts.js';
+import { notTrainable } from './load-trunk.js';
+
+export type TrainableBlocks = NonNullable<ImageBackboneCard['top']>;
+
+/** What most data sets gain from; more blocks take longer and learn the training photos by heart. */
+export const DEFAULT_BLOCKS = 2;
+/** Numbers of one image behind the cut. Forth and back they must fit the engine's memory, which holds at most 2 GiB. */
+const MAX_VALUES = 80_000_000;
+/** Trained numbers. Beside each lie its gradient and the two averages of Adam. */
+const MAX_WEIGHTS = 64_000_000;
+/** Blocks that a card lists. */
+const MAX_BLOCKS = 100;
+
+/** What of a backbone can be trained, for its card. */
+export function describeTop(graph: BackboneGraph): TrainableBlocks {
+  const { programs, limit } = findCuts(graph);
+  const blocks = programs.slice(0, MAX_BLOCKS).map(({ cut, values, trained, weights }) => ({
+    cut,
+    values,
+    weights: [...trained].reduce((sum, name) => sum + weights.get(name)!.values.length, 0),
+  }));
+  return { blocks, limit: limit?.details?.reason === undefined ? null : String(limit.details.reason) };
+}
+
+/** How many blocks the training has memory for. */
+export function possibleBlocks({ blocks }: TrainableBlocks): number {
+  const tooLarge = blocks.findIndex(({ values, weights }) => values > MAX_VALUES || weights > MAX_WEIGHTS);
+  return tooLarge < 0 ? blocks.length : tooLarge;
+}
+
+/** Why no more blocks can be trained; null where the network has no more. */
+export function blocksLimit(top: TrainableBlocks): string | null {
+  const next = top.blocks[possibleBlocks(top)];
+  if (!next) return top.limit;
+  const what =
+    next.weights > MAX_WEIGHTS ? `its ${Math.round(next.weights / 1e6)} million weights are` : 'its maps are';
+  return `Of the next block, ${what} too large for the memory of the training.`;
+}
+
+/**
+ * Refuse what of a backbone cannot be trained, as far as its card tells.
+ * @throws AppError `setting_conflict` that says what is possible
+ */
+export function refuseBlocks(
+  { trainable, hyperparameters }: Pick<JobSettings, 'trainable' | 'hyperparameters'>,
+  { id, top }: { id: string; top?: TrainableBlocks },
+): void {
+  if (trainable !== 'top' || !top) return;
+  const possible = possibleBlocks(top);
+  const wanted = hyperparameters?.trainable_blocks ?? 'auto';
+  if (possible > 0 && (wanted === 'auto' || wanted <= possible)) return;
+  const limit = blocksLimit(top);
+  if (possible === 0 && limit === null) throw notTrainable(id);
+  const most = possible === 1 ? 'One block' : `${possible} blocks`;
+  const much = possible === 0 ? 'No block' : `At most ${most.toLowerCase()}`;
+  throw new AppError(
+    'setting_conflict',
+    `${much} at the top of backbone '${id}' can be trained. ${limit === null ? 'It has no more.' : limit} ${possible === 0 ? 'Use trainable none, or another backbone.' : 'Lower trainable_blocks.'}`,
+    { details: { backbone: id, possible } },
+  );
+}
