@@ -45,10 +45,10 @@ Options of pull:
   --mirror URL         address instead of https://huggingface.co; by default BACKBONE_MIRROR
   --levels N           as for import
 Options of import:
-  --preset NAME        pre-processing: imagenet, tf, caffe, unit or raw; guessed by default
+  --preset NAME        pre-processing: imagenet, tf, clip, caffe, unit or raw; guessed by default
   --features TENSOR    tensor with the features; found by default
   --levels N           depths of the network that are pooled; 5 by default, 1 is the last alone
-  --size PIXELS        width and height where the file leaves them open; 224 by default
+  --input PIXELS       width and height where the file leaves them open, such as 336; 224 by default
   --stretch            stretch photos to the input instead of scaling and taking the centre
   --name, --license, --source TEXT, --top1 PERCENT    for the card
 Option of remove:
@@ -64,7 +64,7 @@ const OPTIONS = {
   preset: { type: 'string' },
   features: { type: 'string' },
   levels: { type: 'string' },
-  size: { type: 'string' },
+  input: { type: 'string' },
   stretch: { type: 'boolean' },
   name: { type: 'string' },
   license: { type: 'string' },
@@ -89,7 +89,7 @@ function fault(message: string): AppError {
   return new AppError('invalid_request', `${message.replace(/\.$/, '')}. Try: npm run backbones -- --help`);
 }
 
-function numberOf(values: Values, option: 'levels' | 'size' | 'top1'): number | undefined {
+function numberOf(values: Values, option: 'levels' | 'input' | 'top1'): number | undefined {
   const text = values[option];
   if (text === undefined) return undefined;
   const value = Number(text);
@@ -204,7 +204,7 @@ async function importFile(operands: string[], scene: Scene): Promise<void> {
     preset: values.preset,
     features: values.features,
     levels: numberOf(values, 'levels'),
-    size: numberOf(values, 'size'),
+    size: numberOf(values, 'input'),
     resize: values.stretch ? { mode: 'stretch' } : undefined,
     name: values.name,
     license: values.license,

@@ -12,8 +12,13 @@ import { namesReadBy, pruneGraph } from './prune-graph.js';
 export const TRUNK = 'graft_trunk/output';
 
 /** Length of the trunk's output for one image. */
-export function trunkDimensions({ dims, pooled }: BackboneCut): number {
-  return pooled.reduce((sum, { dimensions }) => sum + dimensions, valuesOf(dims));
+export function trunkDimensions(cut: BackboneCut): number {
+  return tensorsOf(cut).reduce((sum, { dims }) => sum + valuesOf(dims), 0);
+}
+
+/** What passes a cut: its tensor, then what goes beside. `dims` are those of one image. */
+export function tensorsOf({ tensor, dims, beside }: BackboneCut): { tensor: string; dims: number[] }[] {
+  return [{ tensor, dims }, ...beside];
 }
 
 /** Numbers in a tensor of these dimensions. */
@@ -21,12 +26,13 @@ export function valuesOf(dims: readonly number[]): number {
   return dims.reduce((product, d) => product * d, 1);
 }
 
-/** The nodes behind a cut that the features need, in order, and the tensors that they read and do not make. */
-export function topNodes(graph: Graph, { cut, features }: { cut: string; features: string }) {
-  const behind = new Set([cut]);
+/** The nodes behind the tensors of a cut that the features need, in order, and the tensors that they read and do not make. */
+export function topNodes(graph: Graph, { cut, features }: { cut: string[]; features: string }) {
+  const behind = new Set(cut);
   const nodes: GraphNode[] = [];
   const read = new Set<string>();
-  for (const node of pruneGraph(graph, [features]).node!) {
+  const below = graph.node!.filter(({ output }) => !output?.some((name) => behind.has(name)));
+  for (const node of pruneGraph({ ...graph, node: below }, [features]).node!) {
     const names = namesReadBy(node);
     if (!names.some((name) => behind.has(name))) continue;
     for (const name of node.output ?? []) behind.add(name);
@@ -38,15 +44,20 @@ export function topNodes(graph: Graph, { cut, features }: { cut: string; feature
 
 /** The backbone up to the cut: the same input, output `TRUNK`. */
 export function trunkModel(model: Model, cut: BackboneCut): Model {
-  const names = [cut.tensor, ...cut.pooled.map(({ name }) => name)];
-  const pruned = pruneGraph(model.graph!, names);
-  const flat = 'graft_trunk/map';
+  const tensors = tensorsOf(cut);
+  const pruned = pruneGraph(
+    model.graph!,
+    tensors.map(({ tensor }) => tensor),
+  );
+  const flats = tensors.map(({ tensor }, i) => ({ tensor, flat: `graft_trunk/${i}` }));
   const graph: Graph = {
     ...pruned,
     node: [
       ...pruned.node!,
-      buildNode('Flatten', { inputs: [cut.tensor], outputs: [flat], attributes: { axis: 1 } }),
-      buildNode('Concat', { inputs: [flat, ...names.slice(1)], outputs: [TRUNK], attributes: { axis: 1 } }),
+      ...flats.map(({ tensor, flat }) =>
+        buildNode('Flatten', { inputs: [tensor], outputs: [flat], attributes: { axis: 1 } }),
+      ),
+      buildNode('Concat', { inputs: flats.map(({ flat }) => flat), outputs: [TRUNK], attributes: { axis: 1 } }),
     ],
     output: [valueInfo(TRUNK, ELEMENT.float32, ['N', trunkDimensions(cut)])],
   };
@@ -62,8 +73,10 @@ export function topModel(
   model: Model,
   { cut, features, weights }: { cut: BackboneCut; features: string; weights: Map<string, number[]> },
 ): Model {
-  const { nodes, reads } = topNodes(model.graph!, { cut: cut.tensor, features });
-  const inputs = new Set([cut.tensor, ...cut.pooled.map(({ name }) => name), ...weights.keys()]);
+  const tensors = tensorsOf(cut);
+  const names = tensors.map(({ tensor }) => tensor);
+  const { nodes, reads } = topNodes(model.graph!, { cut: names, features });
+  const inputs = new Set([...names, ...weights.keys()]);
   const needed = pruneGraph(
     model.graph!,
     reads.filter((name) => !inputs.has(name)),
@@ -72,8 +85,7 @@ export function topModel(
     ...needed,
     node: [...needed.node!, ...nodes],
     input: [
-      valueInfo(cut.tensor, ELEMENT.float32, ['N', ...cut.dims]),
-      ...cut.pooled.map(({ name, dimensions }) => valueInfo(name, ELEMENT.float32, ['N', dimensions])),
+      ...tensors.map(({ tensor, dims }) => valueInfo(tensor, ELEMENT.float32, ['N', ...dims])),
       ...[...weights].map(([name, dims]) => valueInfo(name, ELEMENT.float32, dims)),
     ],
     output: model.graph!.output!.filter(({ name }) => name === features),

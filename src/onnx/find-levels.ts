@@ -3,11 +3,14 @@ import type { Layout } from './image-input.js';
 import type { GraphNode } from './model-proto.js';
 import { pruneGraph } from './prune-graph.js';
 import { intAttribute } from './read-node.js';
+import { tokenBlocks } from './find-tokens.js';
 
-/** A spatial map inside a network. */
+/** A spatial map inside a network, or tokens of which each has its place in the image. */
 export interface Level {
   name: string;
-  layout: Layout;
+  layout: Layout | 'tokens';
+  /** Of tokens: how many come before those of the patches. */
+  prefix?: number;
   channels: number;
   height: number;
   width: number;
@@ -28,10 +31,14 @@ const SMALL_SIDE = 32;
  * that follows, or in a convolution without activation that the next block reads (MobileNet v2, EfficientNet). Blocks in
  * a row with the same channels and size are a stage, and its last block is its end. A stage of one block counts only
  * where it is the last of its size (in DenseNet every block adds channels). In a network without blocks (VGG, MobileNet
- * v1) the last layer of each size counts. Ends of the top's own channels and size are left out.
+ * v1) the last layer of each size counts. Ends of the top's own channels and size are left out. A transformer's blocks are
+ * all alike: of them, as many as asked, evenly apart.
  */
 export function findLevels(index: GraphIndex, { top, count }: { top: string; count: number }): Level[] {
   if (count <= 0) return [];
+  const tokens = tokenBlocks(index, top);
+  // The top of a transformer is its last tokens, normalised or pooled.
+  if (tokens.length > 1) return evenly(tokens.slice(0, -1), count);
   const topMap = mapAt(top, index);
   const image = mapAt(index.graph.input?.[0]?.name ?? '', index);
   const largest = Math.max(SMALL_SIDE, Math.max(image?.height ?? 0, image?.width ?? 0) / 4);
@@ -60,6 +67,12 @@ export function findBlocks(
     else if (LAYERS.has(node.opType ?? '')) layers.push(map);
   }
   return { blocks, layers };
+}
+
+/** `count` of a list, the last one among them, as far from one another as can be. */
+function evenly<T>(list: T[], count: number): T[] {
+  const taken = Math.min(count, list.length);
+  return Array.from({ length: taken }, (_, i) => list[Math.round(((i + 1) * list.length) / taken) - 1]!);
 }
 
 /** The last block of each stage. */

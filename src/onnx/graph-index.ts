@@ -91,6 +91,7 @@ function layoutAfter(node: GraphNode, index: GraphIndex): Layout | undefined {
   if (NCHW.has(node.opType ?? '')) return 'nchw';
   const [first = ''] = imageInputsOf(node, index);
   const layout = layouts.get(first);
+  if (node.opType === 'Slice' || node.opType === 'Pad' || node.opType === 'Split') return layout;
   if (node.opType === 'Transpose') {
     const perm = intsAttribute(node, 'perm')?.join();
     if (layout !== 'nhwc' && perm === '0,2,3,1') return 'nhwc';

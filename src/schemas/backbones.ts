@@ -32,8 +32,9 @@ export const BackboneCut = Type.Object(
     dims: Type.Array(Type.Integer(), {
       description: 'Its dimensions for one image: `[channels, height, width]` of a map, `[places, channels]` of tokens',
     }),
-    pooled: Type.Array(Type.Object({ name: Type.String(), dimensions: Type.Integer() }, strict), {
-      description: 'Means of maps below the cut, which are features, too',
+    beside: Type.Array(Type.Object({ tensor: Type.String(), dims: Type.Array(Type.Integer()) }, strict), {
+      description:
+        'What goes past it: means of maps below the cut, which are features, too, or a map that a later block reads',
     }),
   },
   strict,

@@ -1,7 +1,7 @@
 import { AppError } from '../errors.js';
 import { topNodes } from '../onnx/cut-graph.js';
 import { findBlocks } from '../onnx/find-levels.js';
-import { imageInputsOf } from '../onnx/graph-index.js';
+import { joinsTokens } from '../onnx/find-tokens.js';
 import type { GraphNode } from '../onnx/model-proto.js';
 import type { BackboneCut } from '../schemas/backbones.js';
 import type { BackboneGraph } from './backbone-graph.js';
@@ -17,13 +17,34 @@ export interface Cuts {
 
 /**
  * The ends of blocks at which a backbone can be cut so that what lies behind can be trained: the image reaches the
- * features only through this one tensor, and through vectors that are features, too.
+ * features only through this one tensor, or this and another map, and through vectors that are features, too.
  */
 export function findCuts(graph: BackboneGraph): Cuts {
+  const ends = endsOf(graph).reverse();
+  const found = cutsAmong(
+    graph,
+    ends.map((end) => () => cutOf(graph, [end])),
+  );
+  if (found.programs.length > 0 || found.limit) return found;
+  // The cells of some networks, such as NASNet, read the two before them.
+  return cutsAmong(
+    graph,
+    ends.map((end, i) => () => {
+      for (const other of ends.slice(i + 1, i + 1 + CELLS_APART)) {
+        const cut = cutOf(graph, [end, other]);
+        if (cut) return cut;
+      }
+      return undefined;
+    }),
+  );
+}
+
+/** @param candidates deepest last */
+function cutsAmong(graph: BackboneGraph, candidates: (() => BackboneCut | undefined)[]): Cuts {
   const found: Cuts = { programs: [], limit: undefined };
   let layers = 0;
-  for (const end of endsOf(graph).reverse()) {
-    const cut = cutAt(graph, end);
+  for (const candidate of candidates) {
+    const cut = candidate();
     if (!cut) continue;
     try {
       const program = readTop(graph, cut);
@@ -49,6 +70,9 @@ function layersOf({ trained, weights }: TopProgram): number {
   ).length;
 }
 
+/** How many ends lie between the two that a cell reads, at most. */
+const CELLS_APART = 8;
+
 /** Where a cut is looked for, in the order of the graph. */
 function endsOf({ index, features }: BackboneGraph): string[] {
   const [, height = 0, width = 0] = index.shapes.get(index.graph.input?.[0]?.name ?? '') ?? [];
@@ -68,24 +92,16 @@ function isDense(node: GraphNode, index: BackboneGraph['index']): boolean {
   return ['Gemm', 'MatMul'].includes(node.opType ?? '') && index.shapes.get(x)?.length === 2;
 }
 
-/** Whether a node adds what a layer makes of tokens to the tokens: there a block of a transformer ends. */
-function joinsTokens(node: GraphNode, index: BackboneGraph['index']): boolean {
-  const inputs = imageInputsOf(node, index).map((name) => index.shapes.get(name)!);
-  return node.opType === 'Add' && inputs.length === 2 && inputs[0]!.length === 3 && `${inputs[0]}` === `${inputs[1]}`;
-}
-
-/** The cut at a tensor; undefined where something else than vectors goes past it. */
-function cutAt({ model, features, index, dims }: BackboneGraph, tensor: string): BackboneCut | undefined {
-  const { reads } = topNodes(model.graph!, { cut: tensor, features });
-  const pooled = reads
-    .filter((name) => index.shapes.has(name))
-    .map((name) => ({ name, own: dims.get(name)!.slice(1) as number[], rank: dims.get(name)!.length }));
-  const [count, ...own] = dims.get(tensor) ?? [];
-  const ofEachImage = typeof count === 'object' && count.each === 1 && own.every((d) => typeof d === 'number');
-  if (!ofEachImage || pooled.some(({ rank }) => rank !== 2)) return undefined;
-  return {
-    tensor,
-    dims: own as number[],
-    pooled: pooled.map(({ name, own: [dimensions] }) => ({ name, dimensions: dimensions! })),
-  };
+/** The cut at one tensor or two; undefined where more than vectors goes past. */
+function cutOf({ model, features, index, dims }: BackboneGraph, tensors: string[]): BackboneCut | undefined {
+  const { reads } = topNodes(model.graph!, { cut: tensors, features });
+  const past = reads.filter((name) => index.shapes.has(name));
+  const [first, ...beside] = [...tensors, ...past].map((name) => {
+    const [count, ...own] = dims.get(name) ?? [];
+    const ofEachImage = typeof count === 'object' && count.each === 1 && own.every((d) => typeof d === 'number');
+    return ofEachImage ? { tensor: name, dims: own as number[] } : { tensor: name, dims: [] };
+  });
+  const vectors = beside.slice(tensors.length - 1);
+  const possible = [first!, ...beside].every((each) => each.dims.length > 0);
+  return possible && vectors.every((each) => each.dims.length === 1) ? { ...first!, beside } : undefined;
 }

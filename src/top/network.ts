@@ -1,6 +1,6 @@
 import type { Tensor, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import type { Engine } from '../heads/engine.js';
-import { trunkDimensions, valuesOf } from '../onnx/cut-graph.js';
+import { tensorsOf, trunkDimensions, valuesOf } from '../onnx/cut-graph.js';
 import type { FloatConstant } from '../onnx/float-constant.js';
 import { dimsFor } from './backbone-graph.js';
 import type { Step, Value } from './operators/contract.js';
@@ -60,12 +60,12 @@ export class TopNetwork {
     const { cut, steps, features } = this.#program;
     const values = new Map<string, Value>();
     const input = tf.tensor2d(x, [count, trunkDimensions(cut)]);
-    let offset = valuesOf(cut.dims);
-    const whole = plainValue(tf.reshape(tf.slice(input, [0, 0], [count, offset]), [count, ...cut.dims]));
-    values.set(cut.tensor, cut.dims.length === 3 ? mapValue(asMap(tf, whole)) : whole);
-    for (const { name, dimensions } of cut.pooled) {
-      values.set(name, plainValue(tf.slice(input, [0, offset], [count, dimensions])));
-      offset += dimensions;
+    let offset = 0;
+    for (const { tensor, dims } of tensorsOf(cut)) {
+      const length = valuesOf(dims);
+      const whole = plainValue(tf.reshape(tf.slice(input, [0, offset], [count, length]), [count, ...dims]));
+      values.set(tensor, dims.length === 3 ? mapValue(asMap(tf, whole)) : whole);
+      offset += length;
     }
     for (const step of steps) {
       const made = step.operator.run(this.#stepOf(step, values, count));

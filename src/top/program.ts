@@ -7,7 +7,7 @@
  * This file: the ONNX nodes behind a cut, as steps that can be trained.
  */
 
-import { topNodes } from '../onnx/cut-graph.js';
+import { tensorsOf, topNodes } from '../onnx/cut-graph.js';
 import type { FloatConstant } from '../onnx/float-constant.js';
 import type { GraphNode } from '../onnx/model-proto.js';
 import type { BackboneCut } from '../schemas/backbones.js';
@@ -46,7 +46,7 @@ export interface TopProgram {
  */
 export function readTop(graph: BackboneGraph, cut: BackboneCut): TopProgram {
   const { id, model, features, index, dims } = graph;
-  const { nodes } = topNodes(model.graph!, { cut: cut.tensor, features });
+  const { nodes } = topNodes(model.graph!, { cut: tensorsOf(cut).map(({ tensor }) => tensor), features });
   const program: TopProgram = {
     cut,
     features,

@@ -67,7 +67,7 @@ for (const [id, file, count] of BACKBONES) {
   });
 }
 
-const CUT: BackboneCut = { tensor: 'x', dims: [3, 6, 6], pooled: [{ name: 'low', dimensions: 2 }] };
+const CUT: BackboneCut = { tensor: 'x', dims: [3, 6, 6], beside: [{ tensor: 'low', dims: [2] }] };
 
 /** Strides, uneven padding, groups, a residual, two branches, pooling, maps of two depths. */
 const everything = modelOf({
@@ -167,7 +167,7 @@ t.test('an operator that cannot be trained is named, with what to do', async (t)
     outputs: ['features'],
   });
   const odd = await inspectGraph(model, { id: 'odd', features: 'features', input: SMALL, pixels: false });
-  t.throws(() => readTop(odd, { ...CUT, pooled: [] }), {
+  t.throws(() => readTop(odd, { ...CUT, beside: [] }), {
     code: 'setting_conflict',
     message: /backbone 'odd'.*Round 's'.*trainable_blocks/,
   });
@@ -188,7 +188,7 @@ t.test('a cut goes where only one map passes, top first', async (t) => {
   t.same(
     programs
       .slice(0, 2)
-      .map(({ cut: { tensor, dims, pooled } }) => [tensor, dims[0], pooled.map(({ dimensions }) => dimensions)]),
+      .map(({ cut: { tensor, dims, beside } }) => [tensor, dims[0], beside.map((other) => other.dims[0])]),
     [
       ['map_3', 320, [160, 320]],
       ['map_2', 320, [160]],

@@ -2,41 +2,19 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import t, { type Test } from 'tap';
 import { loadEngine } from '../../src/heads/engine.js';
-import { buildNode, floatTensor, int64Tensor, valueInfo } from '../../src/onnx/build-node.js';
-import {
-  type Attribute,
-  ELEMENT,
-  encodeModel,
-  type GraphNode,
-  onnx,
-  type Tensor as Constant,
-} from '../../src/onnx/model-proto.js';
+import { floatTensor, int64Tensor, valueInfo } from '../../src/onnx/build-node.js';
+import { ELEMENT, encodeModel, type GraphNode, onnx, type Tensor as Constant } from '../../src/onnx/model-proto.js';
 import { inspectGraph } from '../../src/top/backbone-graph.js';
 import { TopNetwork } from '../../src/top/network.js';
 import { OPERATORS } from '../../src/top/operators/operators.js';
 import { readTop } from '../../src/top/program.js';
+import { type Attributes, nodeWith } from '../helpers/layers.js';
 import { modelOf, node, weights } from '../helpers/onnx-models.js';
 import { relativeDifference, runOnnx } from '../helpers/onnx-run.js';
 import { randomFrom } from '../helpers/photos.js';
 
 const engine = await loadEngine();
 const { tf } = engine;
-const { AttributeType } = onnx.AttributeProto;
-
-type Attributes = Record<string, number | number[] | string | { f: number }>;
-
-/** A node whose attributes may be decimal numbers and texts, too. */
-function made(opType: string, inputs: string[], outputs: string[], attributes: Attributes = {}): GraphNode {
-  const whole: Record<string, number | number[]> = {};
-  const others: Attribute[] = [];
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === 'string') others.push({ name, type: AttributeType.STRING, s: Buffer.from(value) });
-    else if (typeof value === 'object' && 'f' in value) others.push({ name, type: AttributeType.FLOAT, f: value.f });
-    else whole[name] = value as number;
-  }
-  const built = buildNode(opType, { inputs, outputs, attributes: whole });
-  return { ...built, attribute: [...built.attribute!, ...others] };
-}
 
 interface Case {
   nodes: GraphNode[];
@@ -48,14 +26,14 @@ interface Case {
 
 /** The operator alone, on a map of 4 channels and 6 × 5 places. */
 const one = (opType: string, attributes: Attributes = {}, constants: Constant[] = []): Case => ({
-  nodes: [made(opType, ['m', ...constants.map(({ name }) => name!)], ['y'], attributes)],
+  nodes: [nodeWith(opType, ['m', ...constants.map(({ name }) => name!)], ['y'], attributes)],
   constants,
 });
 /** The operator on tokens `[N, 30, 4]`, made of the map. */
 const onTokens = (nodes: GraphNode[], constants: Constant[] = [], opset = 17): Case => ({
   nodes: [
-    made('Reshape', ['m', 'flat'], ['rows']),
-    made('Transpose', ['rows'], ['tokens'], { perm: [0, 2, 1] }),
+    nodeWith('Reshape', ['m', 'flat'], ['rows']),
+    nodeWith('Transpose', ['rows'], ['tokens'], { perm: [0, 2, 1] }),
     ...nodes,
   ],
   constants: [int64Tensor('flat', [0, 4, -1]), ...constants],
@@ -100,71 +78,71 @@ const CASES: Record<string, Case> = {
   'AveragePool, cut windows': one('AveragePool', { kernel_shape: [2, 2], strides: [2, 2] }),
   'Pad, then AveragePool': {
     nodes: [
-      made('Pad', ['m', 'pads'], ['p'], { mode: 'constant' }),
-      made('AveragePool', ['p'], ['y'], { kernel_shape: [3, 3], strides: [1, 1] }),
+      nodeWith('Pad', ['m', 'pads'], ['p'], { mode: 'constant' }),
+      nodeWith('AveragePool', ['p'], ['y'], { kernel_shape: [3, 3], strides: [1, 1] }),
     ],
     constants: [int64Tensor('pads', [0, 0, 1, 1, 0, 0, 1, 1])],
   },
   LRN: one('LRN', { size: 3, alpha: { f: 0.3 }, beta: { f: 0.75 }, bias: { f: 1 } }),
   'Flatten and Gemm': {
-    nodes: [made('Flatten', ['m'], ['f'], { axis: 1 }), made('Gemm', ['f', 'w', 'b'], ['y'], { transB: 1 })],
+    nodes: [nodeWith('Flatten', ['m'], ['f'], { axis: 1 }), nodeWith('Gemm', ['f', 'w', 'b'], ['y'], { transB: 1 })],
     constants: [weights('w', 7, 120), weights('b', 7)],
   },
   'Reshape with channels last, and MatMul': {
     nodes: [
-      made('Transpose', ['m'], ['last'], { perm: [0, 2, 3, 1] }),
-      made('Reshape', ['last', 'flat'], ['f']),
-      made('MatMul', ['f', 'w'], ['p']),
-      made('Add', ['p', 'b'], ['y']),
+      nodeWith('Transpose', ['m'], ['last'], { perm: [0, 2, 3, 1] }),
+      nodeWith('Reshape', ['last', 'flat'], ['f']),
+      nodeWith('MatMul', ['f', 'w'], ['p']),
+      nodeWith('Add', ['p', 'b'], ['y']),
     ],
     constants: [int64Tensor('flat', [-1, 120]), weights('w', 120, 7), weights('b', 7)],
   },
   'GlobalAveragePool and Squeeze': {
-    nodes: [made('GlobalAveragePool', ['m'], ['p']), made('Squeeze', ['p', 'axes'], ['y'])],
+    nodes: [nodeWith('GlobalAveragePool', ['m'], ['p']), nodeWith('Squeeze', ['p', 'axes'], ['y'])],
     constants: [int64Tensor('axes', [2, 3])],
   },
   'ReduceMean with channels last': {
     nodes: [
-      made('Transpose', ['m'], ['last'], { perm: [0, 2, 3, 1] }),
-      made('ReduceMean', ['last'], ['y'], { axes: [1, 2], keepdims: 0 }),
+      nodeWith('Transpose', ['m'], ['last'], { perm: [0, 2, 3, 1] }),
+      nodeWith('ReduceMean', ['last'], ['y'], { axes: [1, 2], keepdims: 0 }),
     ],
   },
   'ReduceMean over rows of a map': one('ReduceMean', { axes: [2], keepdims: 0 }),
   ReduceMax: one('ReduceMax', { axes: [-1], keepdims: 1 }),
   'ReduceSum over channels': {
-    nodes: [made('ReduceSum', ['m', 'axes'], ['y'], { keepdims: 0 })],
+    nodes: [nodeWith('ReduceSum', ['m', 'axes'], ['y'], { keepdims: 0 })],
     constants: [int64Tensor('axes', [1])],
   },
   ReduceL2: onTokens([
-    made('ReduceL2', ['tokens'], ['length'], { axes: [-1], keepdims: 1 }),
-    made('Div', ['tokens', 'length'], ['y']),
+    nodeWith('ReduceL2', ['tokens'], ['length'], { axes: [-1], keepdims: 1 }),
+    nodeWith('Div', ['tokens', 'length'], ['y']),
   ]),
   'squeeze and excitation': {
     nodes: [
-      made('GlobalAveragePool', ['m'], ['p']),
-      made('Conv', ['p', 'w', 'b'], ['c'], { kernel_shape: [1, 1] }),
-      made('HardSigmoid', ['c'], ['s'], { alpha: { f: 1 / 6 } }),
-      made('Mul', ['m', 's'], ['y']),
+      nodeWith('GlobalAveragePool', ['m'], ['p']),
+      nodeWith('Conv', ['p', 'w', 'b'], ['c'], { kernel_shape: [1, 1] }),
+      nodeWith('HardSigmoid', ['c'], ['s'], { alpha: { f: 1 / 6 } }),
+      nodeWith('Mul', ['m', 's'], ['y']),
     ],
     constants: [weights('w', 4, 4, 1, 1), weights('b', 4)],
   },
   'squeeze and excitation, as Keras writes it': {
     nodes: [
-      made('GlobalAveragePool', ['m'], ['p']),
-      made('Squeeze', ['p', 'axes'], ['v']),
-      made('Reshape', ['v', 'shape'], ['r']),
-      made('Transpose', ['r'], ['t'], { perm: [0, 3, 1, 2] }),
-      made('Sigmoid', ['t'], ['s']),
-      made('Mul', ['s', 'm'], ['y']),
+      nodeWith('GlobalAveragePool', ['m'], ['p']),
+      nodeWith('Squeeze', ['p', 'axes'], ['v']),
+      nodeWith('Reshape', ['v', 'shape'], ['r']),
+      nodeWith('Transpose', ['r'], ['t'], { perm: [0, 3, 1, 2] }),
+      nodeWith('Sigmoid', ['t'], ['s']),
+      nodeWith('Mul', ['s', 'm'], ['y']),
     ],
     constants: [int64Tensor('axes', [2, 3]), int64Tensor('shape', [-1, 1, 1, 4])],
   },
   'a normalisation that is written out': {
     nodes: [
-      made('Sub', ['m', 'mean'], ['a']),
-      made('Div', ['a', 'd'], ['c']),
-      made('Mul', ['c', 's'], ['e']),
-      made('Add', ['e', 'b'], ['y']),
+      nodeWith('Sub', ['m', 'mean'], ['a']),
+      nodeWith('Div', ['a', 'd'], ['c']),
+      nodeWith('Mul', ['c', 's'], ['e']),
+      nodeWith('Add', ['e', 'b'], ['y']),
     ],
     constants: [
       ...[weights('mean', 1, 4, 1, 1), weights('s', 4, 1, 1), weights('b', 4, 1, 1)],
@@ -173,46 +151,46 @@ const CASES: Record<string, Case> = {
   },
   'LayerNormalization of a map, as ConvNeXt has it': {
     nodes: [
-      made('Transpose', ['m'], ['last'], { perm: [0, 2, 3, 1] }),
-      made('LayerNormalization', ['last', 's', 'b'], ['n'], { axis: -1 }),
-      made('MatMul', ['n', 'w'], ['p']),
-      made('Gelu', ['p'], ['g']),
-      made('Mul', ['g', 'gamma'], ['l']),
-      made('Transpose', ['l'], ['back'], { perm: [0, 3, 1, 2] }),
-      made('Add', ['back', 'm'], ['y']),
+      nodeWith('Transpose', ['m'], ['last'], { perm: [0, 2, 3, 1] }),
+      nodeWith('LayerNormalization', ['last', 's', 'b'], ['n'], { axis: -1 }),
+      nodeWith('MatMul', ['n', 'w'], ['p']),
+      nodeWith('Gelu', ['p'], ['g']),
+      nodeWith('Mul', ['g', 'gamma'], ['l']),
+      nodeWith('Transpose', ['l'], ['back'], { perm: [0, 3, 1, 2] }),
+      nodeWith('Add', ['back', 'm'], ['y']),
     ],
     constants: [weights('s', 4), weights('b', 4), weights('w', 4, 4), weights('gamma', 4)],
     opset: 20,
   },
   'LayerNormalization, written out': onTokens(
     [
-      made('ReduceMean', ['tokens'], ['mean'], { axes: [-1], keepdims: 1 }),
-      made('Sub', ['tokens', 'mean'], ['c']),
-      made('Pow', ['c', 'two'], ['square']),
-      made('ReduceMean', ['square'], ['v'], { axes: [-1], keepdims: 1 }),
-      made('Add', ['v', 'epsilon'], ['v2']),
-      made('Sqrt', ['v2'], ['deviation']),
-      made('Div', ['c', 'deviation'], ['n']),
-      made('Mul', ['n', 's'], ['y']),
+      nodeWith('ReduceMean', ['tokens'], ['mean'], { axes: [-1], keepdims: 1 }),
+      nodeWith('Sub', ['tokens', 'mean'], ['c']),
+      nodeWith('Pow', ['c', 'two'], ['square']),
+      nodeWith('ReduceMean', ['square'], ['v'], { axes: [-1], keepdims: 1 }),
+      nodeWith('Add', ['v', 'epsilon'], ['v2']),
+      nodeWith('Sqrt', ['v2'], ['deviation']),
+      nodeWith('Div', ['c', 'deviation'], ['n']),
+      nodeWith('Mul', ['n', 's'], ['y']),
     ],
     [scalar('two', 2), scalar('epsilon', 1e-5), weights('s', 4)],
   ),
   'attention of two heads': onTokens(
     [
-      made('MatMul', ['tokens', 'w'], ['qkv']),
-      made('Split', ['qkv', 'sizes'], ['q', 'k', 'v'], { axis: 2 }),
+      nodeWith('MatMul', ['tokens', 'w'], ['qkv']),
+      nodeWith('Split', ['qkv', 'sizes'], ['q', 'k', 'v'], { axis: 2 }),
       ...['q', 'k', 'v'].flatMap((name) => [
-        made('Reshape', [name, 'heads'], [`${name}_heads`]),
-        made('Transpose', [`${name}_heads`], [`${name}_first`], { perm: [0, 2, 1, 3] }),
+        nodeWith('Reshape', [name, 'heads'], [`${name}_heads`]),
+        nodeWith('Transpose', [`${name}_heads`], [`${name}_first`], { perm: [0, 2, 1, 3] }),
       ]),
-      made('Transpose', ['k_first'], ['k_turned'], { perm: [0, 1, 3, 2] }),
-      made('MatMul', ['q_first', 'k_turned'], ['alike']),
-      made('Mul', ['alike', 'scale'], ['scaled']),
-      made('Softmax', ['scaled'], ['attention'], { axis: -1 }),
-      made('MatMul', ['attention', 'v_first'], ['seen']),
-      made('Transpose', ['seen'], ['places'], { perm: [0, 2, 1, 3] }),
-      made('Reshape', ['places', 'whole'], ['together']),
-      made('Add', ['together', 'tokens'], ['y']),
+      nodeWith('Transpose', ['k_first'], ['k_turned'], { perm: [0, 1, 3, 2] }),
+      nodeWith('MatMul', ['q_first', 'k_turned'], ['alike']),
+      nodeWith('Mul', ['alike', 'scale'], ['scaled']),
+      nodeWith('Softmax', ['scaled'], ['attention'], { axis: -1 }),
+      nodeWith('MatMul', ['attention', 'v_first'], ['seen']),
+      nodeWith('Transpose', ['seen'], ['places'], { perm: [0, 2, 1, 3] }),
+      nodeWith('Reshape', ['places', 'whole'], ['together']),
+      nodeWith('Add', ['together', 'tokens'], ['y']),
     ],
     [
       ...[weights('w', 4, 12), int64Tensor('sizes', [4, 4, 4]), int64Tensor('heads', [0, -1, 2, 2])],
@@ -221,14 +199,14 @@ const CASES: Record<string, Case> = {
   ),
   'a class token': onTokens(
     [
-      made('Shape', ['tokens'], ['shape']),
-      made('Gather', ['shape', 'zero'], ['count'], { axis: 0 }),
-      made('Unsqueeze', ['count', 'zeros'], ['count_1']),
-      made('Concat', ['count_1', 'rest'], ['size'], { axis: 0 }),
-      made('Expand', ['class', 'size'], ['classes']),
-      made('Concat', ['classes', 'tokens'], ['all'], { axis: 1 }),
-      made('Add', ['all', 'positions'], ['placed']),
-      made('Gather', ['placed', 'zero'], ['y'], { axis: 1 }),
+      nodeWith('Shape', ['tokens'], ['shape']),
+      nodeWith('Gather', ['shape', 'zero'], ['count'], { axis: 0 }),
+      nodeWith('Unsqueeze', ['count', 'zeros'], ['count_1']),
+      nodeWith('Concat', ['count_1', 'rest'], ['size'], { axis: 0 }),
+      nodeWith('Expand', ['class', 'size'], ['classes']),
+      nodeWith('Concat', ['classes', 'tokens'], ['all'], { axis: 1 }),
+      nodeWith('Add', ['all', 'positions'], ['placed']),
+      nodeWith('Gather', ['placed', 'zero'], ['y'], { axis: 1 }),
     ],
     [
       ...[
@@ -240,11 +218,11 @@ const CASES: Record<string, Case> = {
   ),
   'channels that are shuffled': {
     nodes: [
-      made('Slice', ['m', 'from', 'to', 'axes'], ['half']),
-      made('Concat', ['half', 'm'], ['six'], { axis: 1 }),
-      made('Reshape', ['six', 'groups'], ['g']),
-      made('Transpose', ['g'], ['turned'], { perm: [0, 2, 1, 3, 4] }),
-      made('Reshape', ['turned', 'back'], ['y']),
+      nodeWith('Slice', ['m', 'from', 'to', 'axes'], ['half']),
+      nodeWith('Concat', ['half', 'm'], ['six'], { axis: 1 }),
+      nodeWith('Reshape', ['six', 'groups'], ['g']),
+      nodeWith('Transpose', ['g'], ['turned'], { perm: [0, 2, 1, 3, 4] }),
+      nodeWith('Reshape', ['turned', 'back'], ['y']),
     ],
     constants: [
       ...[int64Tensor('from', [2]), int64Tensor('to', [9_223_372]), int64Tensor('axes', [1])],
@@ -252,7 +230,7 @@ const CASES: Record<string, Case> = {
     ],
   },
   'Slice with steps, backwards counted': {
-    nodes: [made('Slice', ['m', 'from', 'to', 'axes', 'steps'], ['y'])],
+    nodes: [nodeWith('Slice', ['m', 'from', 'to', 'axes', 'steps'], ['y'])],
     constants: [
       ...[int64Tensor('from', [0, -5]), int64Tensor('to', [6, -1]), int64Tensor('axes', [2, 3])],
       int64Tensor('steps', [2, 2]),
@@ -266,30 +244,34 @@ const CASES: Record<string, Case> = {
   'Gelu, by tanh': { ...one('Gelu', { approximate: 'tanh' }), opset: 20 },
   HardSwish: { ...one('HardSwish'), opset: 14 },
   LeakyRelu: one('LeakyRelu', { alpha: { f: 0.1 } }),
-  'Log and Softplus': { nodes: [made('Softplus', ['m'], ['p']), made('Log', ['p'], ['y'])] },
+  'Log and Softplus': { nodes: [nodeWith('Softplus', ['m'], ['p']), nodeWith('Log', ['p'], ['y'])] },
   'Max and Min': {
-    nodes: [made('Max', ['m', 'a'], ['p']), made('Min', ['p', 'b'], ['y'])],
+    nodes: [nodeWith('Max', ['m', 'a'], ['p']), nodeWith('Min', ['p', 'b'], ['y'])],
     constants: [weights('a', 4, 1, 1), weights('b', 1, 1, 5)],
   },
   'Neg and Reciprocal': {
-    nodes: [made('Exp', ['m'], ['e']), made('Neg', ['e'], ['n']), made('Reciprocal', ['n'], ['y'])],
+    nodes: [nodeWith('Exp', ['m'], ['e']), nodeWith('Neg', ['e'], ['n']), nodeWith('Reciprocal', ['n'], ['y'])],
   },
   PRelu: one('PRelu', {}, [weights('slope', 4, 1, 1)]),
   'Pow, any power': {
-    nodes: [made('Exp', ['m'], ['e']), made('Pow', ['e', 'p'], ['y'])],
+    nodes: [nodeWith('Exp', ['m'], ['e']), nodeWith('Pow', ['e', 'p'], ['y'])],
     constants: [scalar('p', 1.5)],
   },
-  SiLU: { nodes: [made('Sigmoid', ['m'], ['s']), made('Mul', ['m', 's'], ['y'])] },
+  SiLU: { nodes: [nodeWith('Sigmoid', ['m'], ['s']), nodeWith('Mul', ['m', 's'], ['y'])] },
   'Sum, Cast, Dropout, Identity': {
     nodes: [
-      made('Cast', ['m'], ['c'], { to: ELEMENT.float32 }),
-      made('Dropout', ['c'], ['d']),
-      made('Identity', ['d'], ['i']),
-      made('Sum', ['m', 'd', 'i'], ['y']),
+      nodeWith('Cast', ['m'], ['c'], { to: ELEMENT.float32 }),
+      nodeWith('Dropout', ['c'], ['d']),
+      nodeWith('Identity', ['d'], ['i']),
+      nodeWith('Sum', ['m', 'd', 'i'], ['y']),
     ],
   },
   'Relu, where a channel is pooled, too': {
-    nodes: [made('Relu', ['m'], ['r']), made('GlobalAveragePool', ['r'], ['p']), made('Sub', ['r', 'p'], ['y'])],
+    nodes: [
+      nodeWith('Relu', ['m'], ['r']),
+      nodeWith('GlobalAveragePool', ['r'], ['p']),
+      nodeWith('Sub', ['r', 'p'], ['y']),
+    ],
   },
   Tanh: one('Tanh'),
 };
@@ -322,7 +304,7 @@ async function examine(t: Test, given: Case): Promise<void> {
   const [, height, width] = given.dims ?? [4, 6, 5];
   const input = { name: 'x', layout: 'nchw' as const, width, height, batch: undefined };
   const graph = await inspectGraph(model, { id: 'one', features: 'features', input, pixels: false });
-  const program = readTop(graph, { tensor: 'x', dims: [3, height, width], pooled: [] });
+  const program = readTop(graph, { tensor: 'x', dims: [3, height, width], beside: [] });
   const x = noise(2 * 3 * height * width, 1);
   const expected = await runOnnx(encodeModel(model), { data: x, dims: [2, 3, height, width] });
   const network = new TopNetwork(engine, program);

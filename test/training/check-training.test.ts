@@ -10,7 +10,7 @@ const TWO = {
 };
 
 const block = (tensor: string, weights = 1000) => ({
-  cut: { tensor, dims: [8, 4, 4], pooled: [] },
+  cut: { tensor, dims: [8, 4, 4], beside: [] },
   weights,
   values: 1000,
 });

@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { topModel, trunkModel } from '../../onnx/cut-graph.js';
+import { tensorsOf, topModel, trunkModel, valuesOf } from '../../onnx/cut-graph.js';
 import { decodeModel, encodeModel } from '../../onnx/model-proto.js';
 import { InferenceSession, Tensor } from '../../onnx/runtime.js';
 import type { FeatureMap } from './maps/class-activation-map.js';
@@ -91,10 +91,7 @@ async function startTop(bytes: Uint8Array) {
   const { cut, features } = top!;
   const { session } = await createSession(bytes);
   const tops = new Map<string, Record<string, Tensor>>();
-  const inputs = [
-    { name: cut.tensor, dims: cut.dims },
-    ...cut.pooled.map(({ name, dimensions }) => ({ name, dims: [dimensions] })),
-  ].map((part) => ({ ...part, length: part.dims.reduce((product, d) => product * d, 1) }));
+  const inputs = tensorsOf(cut).map(({ tensor, dims }) => ({ name: tensor, dims, length: valuesOf(dims) }));
   const total = inputs.reduce((sum, { length }) => sum + length, 0);
   return (message: TopRequest | WeightsMessage) => {
     const { key } = message;

@@ -12,9 +12,12 @@ export function backboneReadme({
   const { input, resize, features } = card;
   const rows = parts.levels.map(
     ({ name, channels, height, width }, i) =>
-      `| ${parts.vector ? '' : `\`map_${i + 1}\` `}| ${channels} | ${height}×${width} | mean of \`${name}\` |`,
+      `| \`map_${i + 1}\` | ${channels} | ${height}×${width} | mean of \`${name}\` |`,
   );
-  if (parts.vector) rows.push(`| | ${parts.vector.dimensions} | | \`${parts.vector.name}\` |`);
+  if (parts.vector) {
+    const what = parts.vector.firstToken ? 'first token of ' : '';
+    rows.push(`| \`map_${rows.length + 1}\` | ${parts.vector.dimensions} | 1×1 | ${what}\`${parts.vector.name}\` |`);
+  }
   return `# ${card.name}
 
 A frozen backbone for Graft: \`${card.file}\`, ${card.bytes} bytes, sha256 \`${card.sha256}\`.

@@ -1,5 +1,6 @@
 import { invalid } from '../../../onnx/check-model.js';
-import type { ImageInput, Layout } from '../../../onnx/image-input.js';
+import type { Level } from '../../../onnx/find-levels.js';
+import type { ImageInput } from '../../../onnx/image-input.js';
 import type { Model } from '../../../onnx/model-proto.js';
 import { dimsOfInput } from '../../../onnx/probe-shapes.js';
 import { pruneGraph } from '../../../onnx/prune-graph.js';
@@ -61,8 +62,8 @@ export async function compareBackbone({
   );
   for (const [i, outputs] of untouched.entries()) {
     const expected = [
-      ...parts.levels.flatMap(({ name, layout }) => means(outputs[name]!, layout)),
-      ...(parts.vector ? firstOf(outputs[parts.vector.name]!) : []),
+      ...parts.levels.flatMap((level) => means(outputs[level.name]!, level)),
+      ...(parts.vector ? firstOf(outputs[parts.vector.name]!).slice(0, parts.vector.dimensions) : []),
     ];
     const scale = Math.max(...expected.map(Math.abs), Number.MIN_VALUE);
     if (!expected.every((value, d) => Math.abs(value - rows[i]![d]!) <= TOLERANCE * scale)) {
@@ -90,14 +91,14 @@ function testPicture({ height, width }: ImageInput, seed: number): Uint8Array {
   });
 }
 
-/** The means of the first map of a batch, one per channel. */
-function means({ data, dims }: RunOutput, layout: Layout): number[] {
-  const [, a = 0, b = 0, c = 0] = dims;
-  const channels = layout === 'nchw' ? a : c;
-  const area = (a * b * c) / channels;
+/** The means of a level of the first image of a batch, one per channel. */
+function means({ data }: RunOutput, { layout, channels, height, width, prefix = 0 }: Level): number[] {
+  const area = height * width;
+  const at = (place: number, channel: number) =>
+    layout === 'nchw' ? channel * area + place : (prefix + place) * channels + channel;
   return Array.from({ length: channels }, (_, channel) => {
     let sum = 0;
-    for (let i = 0; i < area; i++) sum += Number(data[layout === 'nchw' ? channel * area + i : i * channels + channel]);
+    for (let i = 0; i < area; i++) sum += Number(data[at(i, channel)]);
     return sum / area;
   });
 }

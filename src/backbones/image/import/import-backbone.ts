@@ -9,7 +9,7 @@ import { Value } from '@sinclair/typebox/value';
 import { AppError, isErrno } from '../../../errors.js';
 import { checkModel, invalid } from '../../../onnx/check-model.js';
 import { checkWire } from '../../../onnx/check-wire.js';
-import { findLevels, type Level, mapAt } from '../../../onnx/find-levels.js';
+import { findLevels } from '../../../onnx/find-levels.js';
 import { type GraphIndex, indexGraph } from '../../../onnx/graph-index.js';
 import { type ImageInput, imageInputOf } from '../../../onnx/image-input.js';
 import { decodeModel, encodeModel, type Graph, type Model } from '../../../onnx/model-proto.js';
@@ -110,7 +110,7 @@ export async function importBackbone(options: ImportOptions): Promise<ImportedBa
       name: FEATURES,
       dimensions: parts.levels.reduce((sum, { channels }) => sum + channels, parts.vector?.dimensions ?? 0),
     },
-    maps: parts.vector ? [] : parts.levels.map(({ channels }, i) => ({ name: `map_${i + 1}`, channels })),
+    maps: mapsOf(parts).map((channels, i) => ({ name: `map_${i + 1}`, channels })),
     license: options.license ?? 'unknown',
     source:
       options.source ?? `Imported from ${basename(file)}, sha256 ${createHash('sha256').update(bytes).digest('hex')}`,
@@ -124,6 +124,12 @@ export async function importBackbone(options: ImportOptions): Promise<ImportedBa
     ['README.md', backboneReadme(found)],
   ]);
   return { ...found, files };
+}
+
+/** Channels of the maps whose means are the features; none where no map has more than one place. */
+function mapsOf({ levels, vector }: FeatureParts): number[] {
+  if (levels.length === 0) return [];
+  return [...levels.map(({ channels }) => channels), ...(vector ? [vector.dimensions] : [])];
 }
 
 function checkOptions({ id, preset, levels = 1, size = 1 }: ImportOptions): void {
@@ -176,12 +182,7 @@ function withoutConstants(graph: Graph, input: ImageInput): Graph {
   return { ...graph, input: graph.input!.filter(({ name }) => name === input.name), valueInfo: [] };
 }
 
-function featureParts(index: GraphIndex, top: TopFeatures, count: number): FeatureParts {
-  const topLevel: Level | undefined = top.map && mapAt(top.map.name, index);
-  const map = topLevel && { ...topLevel, layout: top.map!.layout };
-  const below = findLevels(index, { top: map?.name ?? top.tensor, count: count - 1 });
-  if (map) return { levels: [...below, map], vector: undefined };
-  const dims = index.shapes.get(top.tensor)!;
-  const dimensions = dims.slice(1).reduce((product, d) => product * d, 1);
-  return { levels: below, vector: { name: top.tensor, dimensions } };
+function featureParts(index: GraphIndex, { level, vector }: TopFeatures, count: number): FeatureParts {
+  const below = findLevels(index, { top: level?.name ?? vector!.name, count: count - 1 });
+  return { levels: level ? [...below, level] : below, vector };
 }

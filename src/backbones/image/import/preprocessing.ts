@@ -25,6 +25,13 @@ export const PRESETS = {
     bgr: false,
     words: '(x/255 − mean) / deviation of ImageNet',
   },
+  /** OpenAI's CLIP and what is trained like it. */
+  clip: {
+    mean: times255([0.48145466, 0.4578275, 0.40821073]),
+    scale: times255([0.26862954, 0.26130258, 0.27577711]),
+    bgr: false,
+    words: '(x/255 − mean) / deviation of CLIP',
+  },
   /** TensorFlow: −1 to 1. */
   tf: { mean: [127.5, 127.5, 127.5], scale: [127.5, 127.5, 127.5], bgr: false, words: 'x/127.5 − 1' },
   /** Caffe: blue first, minus the mean of ImageNet. */
@@ -57,6 +64,8 @@ export function guessPreset({ names, classes }: { names: string[]; classes: numb
 } {
   const name = names.join(' ').toLowerCase();
   if (/caffe|bvlc|googlenet-\d/.test(name)) return { preset: 'caffe', reason: 'the name is one of the Caffe models' };
+  if (/siglip/.test(name)) return { preset: 'tf', reason: 'the name says SigLIP' };
+  if (/clip/.test(name)) return { preset: 'clip', reason: 'the name says CLIP' };
   if (/(^|[^a-z])(tf|tflite|tensorflow|keras)([^a-z]|$)/.test(name)) {
     return { preset: 'tf', reason: 'the name says TensorFlow' };
   }
@@ -64,7 +73,11 @@ export function guessPreset({ names, classes }: { names: string[]; classes: numb
     return { preset: 'tf', reason: 'the name is one of the networks that are published for TensorFlow' };
   }
   if (classes === 1001) return { preset: 'tf', reason: 'it has 1,001 classes, as only TensorFlow models have' };
-  if (/resnet|squeezenet|vgg|densenet|mobilenet|efficientnet|convnext|alexnet|inception|regnet|shufflenet/.test(name)) {
+  if (
+    /resnet|squeezenet|vgg|densenet|mobilenet|efficientnet|convnext|alexnet|inception|regnet|shufflenet|dino|deit|swin/.test(
+      name,
+    )
+  ) {
     return { preset: 'imagenet', reason: 'it is usual for this network' };
   }
   return { preset: 'imagenet', reason: 'nothing tells what the network wants; say so with --preset if you know' };
