@@ -34,10 +34,11 @@ export async function probeShapes(
 /** The values of tensors that depend on no pixel, by name. @throws AppError `backbone_invalid` */
 export async function probeValues(
   model: Model,
-  { input, names, stage, pixels }: { input: ImageInput; names: string[]; stage: string; pixels: boolean },
+  options: { input: ImageInput; names: string[]; batch: number; stage: string; pixels: boolean },
 ): Promise<Map<string, RunOutput>> {
+  const { input, names, batch, stage, pixels } = options;
   const pruned = { ...pruneGraph(model.graph!, names), output: names.map((name) => ({ name })) };
-  const [results] = await runModel({ ...model, graph: pruned }, { inputs: [blank(input, 2, pixels)], stage });
+  const [results] = await runModel({ ...model, graph: pruned }, { inputs: [blank(input, batch, pixels)], stage });
   return new Map(names.map((name) => [name, results![name]!]));
 }
 

@@ -11,6 +11,9 @@ import type { ImageBackboneCard } from '../schemas/backbones.js';
 /** A dimension of a tensor: a number, or so many for each image. */
 export type Dimension = number | { each: number };
 
+/** A constant; `each`: it is repeated along its first axis, once for each image. */
+export type Constant = FloatConstant & { each?: boolean };
+
 /** The graph of a backbone, and what can be known of its tensors. */
 export interface BackboneGraph {
   id: string;
@@ -21,7 +24,7 @@ export interface BackboneGraph {
   /** Of every tensor that depends on the image. */
   dims: Map<string, Dimension[]>;
   /** A tensor of decimal numbers that is the same for every image. */
-  floats: (name: string) => FloatConstant | undefined;
+  floats: (name: string) => Constant | undefined;
   /** Numbers of a small tensor that is the same for every image, whole or not. */
   numbers: (name: string) => number[] | undefined;
   /** Dimensions of a tensor that is the same for every image. */
@@ -51,11 +54,12 @@ export async function inspectGraph(
   const dims = new Map([...two!].map(([tensor, shape]) => [tensor, dimensionsOf(one!.get(tensor)!, shape)]));
   const direct = floatConstants(graph);
   const computed = await computedConstants(model, { index, direct, input, stage, pixels });
-  const floats = (tensor: string): FloatConstant | undefined => {
+  const floats = (tensor: string): Constant | undefined => {
     const known = direct(tensor);
     if (known) return known;
-    const { type, dims: own, data } = computed.get(tensor) ?? {};
-    return type === 'float32' ? { dims: [...own!], values: Float32Array.from(data!, Number) } : undefined;
+    const { type, dims: own, data, each } = computed.get(tensor) ?? {};
+    if (type !== 'float32') return undefined;
+    return { dims: [...own!], values: Float32Array.from(data!, Number), ...(each && { each }) };
   };
   return {
     id,
@@ -107,7 +111,14 @@ async function computedConstants(
     }
   }
   if (names.size === 0) return new Map<string, never>();
-  return probeValues(model, { ...how, names: [...names] });
+  const [one, two] = await Promise.all([1, 2].map((batch) => probeValues(model, { ...how, batch, names: [...names] })));
+  // One that is repeated for each image, such as a class token, is kept once.
+  return new Map(
+    [...one!].map(([name, { type, dims, data }]) => {
+      const each = dims[0] !== two!.get(name)!.dims[0];
+      return [name, { type, dims, data, each }];
+    }),
+  );
 }
 
 /** The error about a node that the training cannot go through. */

@@ -91,7 +91,10 @@ export class TopNetwork {
       const made = values.get(name);
       if (made) return made;
       const constant = this.#weights.get(name) ?? this.#constants.get(name);
-      return constant && { tensor: constant, dims: constant.shape, channelsLast: false };
+      if (!constant) return undefined;
+      const { each } = this.#program.constants.get(name) ?? {};
+      const repeats = constant.shape.map((_, axis) => (axis === 0 ? count : 1));
+      return plainValue(each ? this.#tf.tile(constant, repeats) : constant);
     };
     return {
       tf: this.#tf,

@@ -11,7 +11,7 @@ import { tensorsOf, topNodes } from '../onnx/cut-graph.js';
 import type { FloatConstant } from '../onnx/float-constant.js';
 import type { GraphNode } from '../onnx/model-proto.js';
 import type { BackboneCut } from '../schemas/backbones.js';
-import { type BackboneGraph, type Dimension, dimsFor, untrainable } from './backbone-graph.js';
+import { type BackboneGraph, type Constant, type Dimension, dimsFor, untrainable } from './backbone-graph.js';
 import type { Described, Operator } from './operators/contract.js';
 import { OPERATORS } from './operators/operators.js';
 
@@ -34,7 +34,7 @@ export interface TopProgram {
   /** Those of the weights that are kernels of a convolution, which the engine lays out in another order. */
   kernels: Set<string>;
   /** Other constants of the steps. */
-  constants: Map<string, FloatConstant>;
+  constants: Map<string, Constant>;
   numbers: (name: string) => number[] | undefined;
   /** Numbers that one image has in all of its tensors together. */
   values: number;

@@ -1,4 +1,5 @@
 /** Narrow replicas of known networks: their blocks and how these are joined, with a few channels. */
+import { int64Tensor } from '../../src/onnx/build-node.js';
 import { type Idiom, Layers, type MapOf } from './layers.js';
 
 export interface Replica {
@@ -320,6 +321,93 @@ const convnext: Build = (net) => {
   return { features: { name: net.node('Reshape', [even, net.integers(-1, 16)]), length: 16 } };
 };
 
+interface Transformer {
+  /** Tokens between the class token and the patches (Darcet et al., 2024). */
+  registers?: number;
+  /** What the classifier reads. */
+  head: 'class' | 'mean' | 'attention' | 'projection';
+}
+
+/** Dosovitskiy et al., 2021; DINOv2 with registers; CLIP with a projection; SigLIP with attention pooling. */
+const transformer =
+  ({ registers = 0, head }: Transformer): Build =>
+  (net) => {
+    const [width, heads, depth] = [16, 2, 4];
+    const patches = net.conv(net.input, width, {
+      ...{ kernel: 16, stride: 16, padding: 'valid', normalised: false, activation: 'none' },
+    });
+    const count = patches.side ** 2;
+    const flat = net.node('Reshape', [patches.name, net.integers(0, width, count)]);
+    let x = net.node('Transpose', [flat], { perm: [0, 2, 1] });
+    const prefix = head === 'mean' || head === 'attention' ? 0 : 1 + registers;
+    if (prefix > 0) {
+      const size = net.node(
+        'Concat',
+        [net.node('Slice', [net.node('Shape', [x]), net.integers(0), net.integers(1)]), net.integers(prefix, width)],
+        { axis: 0 },
+      );
+      const tokens = net.random([1, prefix, width], { deviation: 0.5 });
+      x = net.node('Concat', [net.node('Expand', [tokens, size]), x], { axis: 1 });
+    }
+    x = net.node('Add', [x, net.random([1, prefix + count, width], { deviation: 0.5 })]);
+    const norm = (from: string) => {
+      const inputs = [from, net.random([width], { deviation: 0.1, mean: 1 }), net.random([width], { deviation: 0.1 })];
+      return net.node('LayerNormalization', inputs, { axis: -1 });
+    };
+    const dense = (from: string, inputs: number, units: number) => {
+      const w = net.random([inputs, units], { deviation: 1 / Math.sqrt(inputs) });
+      return net.node('Add', [net.node('MatMul', [from, w]), net.random([units], { deviation: 0.1 })]);
+    };
+    const attention = (queries: string, keys: string) => {
+      const inHeads = (from: string) => {
+        const apart = net.node('Reshape', [dense(from, width, width), net.integers(0, -1, heads, width / heads)]);
+        return net.node('Transpose', [apart], { perm: [0, 2, 1, 3] });
+      };
+      const turned = net.node('Transpose', [inHeads(keys)], { perm: [0, 1, 3, 2] });
+      const alike = net.node('Mul', [
+        net.node('MatMul', [inHeads(queries), turned]),
+        net.number(1 / Math.sqrt(width / heads)),
+      ]);
+      const seen = net.node('MatMul', [net.node('Softmax', [alike], { axis: -1 }), inHeads(keys)]);
+      const together = net.node('Reshape', [
+        net.node('Transpose', [seen], { perm: [0, 2, 1, 3] }),
+        net.integers(0, -1, width),
+      ]);
+      return dense(together, width, width);
+    };
+    for (let i = 0; i < depth; i += 1) {
+      const before = norm(x);
+      x = net.node('Add', [attention(before, before), x]);
+      x = net.node('Add', [dense(net.activated(dense(norm(x), width, 2 * width), 'gelu'), 2 * width, width), x]);
+    }
+    x = norm(x);
+    if (head === 'mean')
+      return { features: { name: net.node('ReduceMean', [x], { axes: [1], keepdims: 0 }), length: width } };
+    if (head === 'attention') {
+      const size = net.node(
+        'Concat',
+        [net.node('Slice', [net.node('Shape', [x]), net.integers(0), net.integers(1)]), net.integers(1, width)],
+        { axis: 0 },
+      );
+      const probe = net.node('Expand', [net.random([1, 1, width], { deviation: 1 }), size]);
+      const pooledTokens = net.node('Squeeze', [attention(probe, x), net.integers(1)]);
+      return { features: { name: pooledTokens, length: width }, hidden: true };
+    }
+    const first = net.node('Gather', [x, net.constant({ ...int64Tensor('first_token', [0]), dims: [] })], { axis: 1 });
+    if (head === 'class') return { features: { name: first, length: width }, hidden: true };
+    const projected = net.node('MatMul', [first, net.random([width, 12], { deviation: 0.25 })]);
+    return { features: { name: projected, length: 12 }, hidden: true };
+  };
+
+/** Transformers, as PyTorch exports them. */
+export const TRANSFORMERS: Record<string, Build> = {
+  vit: transformer({ head: 'class' }),
+  vit_registers: transformer({ head: 'class', registers: 4 }),
+  vit_mean: transformer({ head: 'mean' }),
+  siglip: transformer({ head: 'attention' }),
+  clip: transformer({ head: 'projection' }),
+};
+
 /** The twelve that the literature of transfer learning names. */
 export const TWELVE: Record<string, Build> = {
   alexnet,
@@ -347,8 +435,10 @@ const SIDE = 96;
 
 /** A replica as a file, as this exporter would write it. */
 export function replica(name: string, idiom: Idiom): Replica {
-  const build = { ...TWELVE, ...OTHERS }[name]!;
+  const build = { ...TWELVE, ...OTHERS, ...TRANSFORMERS }[name]!;
   const net = new Layers({ idiom, side: SIDE, seed: name.length });
   const { features, hidden = false } = build(net);
-  return { file: net.classifier(features), last: features.length, hidden };
+  // A network of this kind comes without a classifier: its projection is what it is for.
+  const file = name === 'clip' ? net.file([features.name]) : net.classifier(features);
+  return { file, last: features.length, hidden };
 }

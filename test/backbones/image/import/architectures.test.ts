@@ -17,7 +17,7 @@ import { pruneGraph } from '../../../../src/onnx/prune-graph.js';
 import { openGraph } from '../../../../src/top/backbone-graph.js';
 import { TopNetwork } from '../../../../src/top/network.js';
 import { readTop } from '../../../../src/top/program.js';
-import { OTHERS, replica, TWELVE } from '../../../helpers/architectures.js';
+import { OTHERS, replica, TRANSFORMERS, TWELVE } from '../../../helpers/architectures.js';
 import { importInto } from '../../../helpers/backbones.js';
 import { imageAppForTest } from '../../../helpers/image-app.js';
 import { relativeDifference, runOnnx } from '../../../helpers/onnx-run.js';
@@ -28,7 +28,10 @@ const PHOTOS = 16;
 const folder = t.testdir({ files: {}, models: {} });
 const models = join(folder, 'models');
 const IDIOMS = ['torch', 'keras'] as const;
-const ALL = IDIOMS.flatMap((idiom) => Object.keys({ ...TWELVE, ...OTHERS }).map((name) => ({ name, idiom })));
+const ALL = [
+  ...IDIOMS.flatMap((idiom) => Object.keys({ ...TWELVE, ...OTHERS }).map((name) => ({ name, idiom }))),
+  ...Object.keys(TRANSFORMERS).map((name) => ({ name, idiom: 'torch' as const })),
+];
 const engine = await loadEngine();
 
 const files = await photos(['birch', 'cloud'], PHOTOS / 2, { size: 128 });
@@ -47,9 +50,10 @@ for (const { name, idiom } of ALL) {
       const preset = idiom === 'torch' ? 'imagenet' : 'tf';
       const imported = await importInto(models, { file: path, id: `${name}_${idiom}`, preset });
       const { card, parts, classes } = imported;
-      t.equal(classes, 10, 'the classifier is found');
+      t.equal(classes, name === 'clip' ? undefined : 10, 'the classifier is found');
       t.equal(hidden ? parts.vector?.dimensions : parts.levels.at(-1)?.channels, last, 'its features are');
       t.ok(parts.levels.length >= 3, `${parts.levels.length} depths are pooled`);
+      if (name in TRANSFORMERS) t.ok(parts.levels.every(({ layout, height }) => layout === 'tokens' && height === 6));
       if (!hidden) t.equal(parts.vector, undefined, 'all of them are means of maps');
 
       const backbone = imported.files.get(card.file) as Uint8Array;
@@ -63,7 +67,7 @@ for (const { name, idiom } of ALL) {
       t.ok(alive > 0.5, `${(100 * alive).toFixed(0)} % of them tell the photos apart`);
 
       t.ok(card.top!.blocks.length > 0, `${card.top!.blocks.length} blocks can be trained`);
-      t.equal(card.top!.limit, null, 'down to the first map');
+      t.equal(card.top!.limit, null, 'down to the first map, or the first tokens');
       const graph = await openGraph(backbone, card);
       for (const { cut } of [card.top!.blocks[0]!, card.top!.blocks.at(-1)!]) {
         const network = new TopNetwork(engine, readTop(graph, cut));
@@ -122,12 +126,16 @@ async function ownFeatures(
   const dims = layout === 'nchw' ? [PHOTOS, 3, SIDE, SIDE] : [PHOTOS, SIDE, SIDE, 3];
   const outputs = await runOnnx(encodeModel({ ...model, graph }), { data, dims });
   const rows = Array.from({ length: PHOTOS }, (_, n) => [
-    ...levels.flatMap(({ name, channels }) => {
-      const { data: map } = outputs[name]!;
-      const area = map.length / PHOTOS / channels;
+    ...levels.flatMap(({ name, channels, height, width, layout, prefix = 0 }) => {
+      const { data } = outputs[name]!;
+      const area = height * width;
+      const map = data.subarray((n * data.length) / PHOTOS, ((n + 1) * data.length) / PHOTOS);
       return Array.from({ length: channels }, (_, c) => {
-        const from = (n * channels + c) * area;
-        return map.subarray(from, from + area).reduce((sum, value) => sum + value, 0) / area;
+        let sum = 0;
+        for (let place = 0; place < area; place += 1) {
+          sum += map[layout === 'tokens' ? (prefix + place) * channels + c : c * area + place]!;
+        }
+        return sum / area;
       });
     }),
     ...(vector ? outputs[vector.name]!.data.subarray(n * vector.dimensions, (n + 1) * vector.dimensions) : []),
