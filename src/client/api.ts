@@ -86,12 +86,14 @@ export interface components {
                 batch_size?: "auto" | number;
                 /** @description Step size of Adam. Default: `auto` */
                 learning_rate?: "auto" | number;
+                /** @description How the step size changes: not at all; along half a cosine to 0; to a fifth after two epochs without a better validation loss. auto: constant for a head, cosine for the top of a backbone. Default: `auto` */
+                learning_rate_schedule?: "auto" | ("constant" | "cosine" | "plateau");
                 /** @description L2 penalty λ in mean loss + λ/2 · |W|²; auto: chosen on validation. Default: `auto` */
                 weight_decay?: "auto" | number;
-                /** @description Share of hidden units left out per step (`mlp`). Default: `auto` */
+                /** @description Share of the units of each hidden layer that is left out per step (`mlp`). Default: `auto` */
                 dropout?: "auto" | number;
-                /** @description Width of the hidden layer (`mlp`). Default: `auto` */
-                hidden_units?: "auto" | number;
+                /** @description Width of the hidden layer, or of several, one after another (`mlp`); auto: 256. Default: `auto` */
+                hidden_units?: "auto" | (number | number[]);
                 /** @description Epochs without a better validation loss before stopping; 0: never. Default: `auto` */
                 early_stopping?: "auto" | number;
                 /** @description none, balanced (every class counts the same) or a weight per label; auto: none. Default: `auto` */
@@ -370,20 +372,25 @@ export interface components {
                      */
                     learning_rate?: "auto" | number;
                     /**
+                     * @description How the step size changes: not at all; along half a cosine to 0; to a fifth after two epochs without a better validation loss. auto: constant for a head, cosine for the top of a backbone
+                     * @default auto
+                     */
+                    learning_rate_schedule?: "auto" | ("constant" | "cosine" | "plateau");
+                    /**
                      * @description L2 penalty λ in mean loss + λ/2 · |W|²; auto: chosen on validation
                      * @default auto
                      */
                     weight_decay?: "auto" | number;
                     /**
-                     * @description Share of hidden units left out per step (`mlp`)
+                     * @description Share of the units of each hidden layer that is left out per step (`mlp`)
                      * @default auto
                      */
                     dropout?: "auto" | number;
                     /**
-                     * @description Width of the hidden layer (`mlp`)
+                     * @description Width of the hidden layer, or of several, one after another (`mlp`); auto: 256
                      * @default auto
                      */
-                    hidden_units?: "auto" | number;
+                    hidden_units?: "auto" | (number | number[]);
                     /**
                      * @description Epochs without a better validation loss before stopping; 0: never
                      * @default auto
@@ -1010,10 +1017,10 @@ export interface components {
                     tensor: string;
                     /** @description Its dimensions for one image: `[channels, height, width]` of a map, `[places, channels]` of tokens */
                     dims: number[];
-                    /** @description Means of maps below the cut, which are features, too */
-                    pooled: {
-                        name: string;
-                        dimensions: number;
+                    /** @description What goes past it: means of maps below the cut, which are features, too, or a map that a later block reads */
+                    beside: {
+                        tensor: string;
+                        dims: number[];
                     }[];
                 };
                 /** @description Blocks behind the cut */

@@ -1,4 +1,4 @@
-import type { Optimizer, Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import type { Optimizer, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import type { Features } from '../numbers/features.js';
 import { gaussianFrom } from '../numbers/random.js';
 import { usualSquaredLength } from '../numbers/standardise.js';
@@ -17,8 +17,8 @@ export interface NetworkOptions {
   train: Int32Array;
   /** `[N]` */
   rowWeights: Float32Array;
-  /** 0: a softmax layer alone. */
-  hiddenUnits: number;
+  /** Of each hidden layer; none: a softmax layer alone. */
+  hiddenUnits: readonly number[];
   dropout: number;
   learningRate: number;
   /** λ in mean loss + λ/2 · |W|² */
@@ -41,12 +41,12 @@ export class PerceptronNetwork {
   readonly #tf: Engine['tf'];
   readonly #options: NetworkOptions;
   readonly #batches: DenseBatches;
-  readonly #hidden: Layer | undefined;
-  readonly #output: Layer;
+  /** The hidden ones in order, then that of the scores. */
+  readonly #layers: Layer[];
   readonly #optimizer: Optimizer;
 
   constructor(options: NetworkOptions) {
-    const { engine, features, classes: K, hiddenUnits: H, random } = options;
+    const { engine, features, classes: K, hiddenUnits, random } = options;
     this.#tf = engine.tf;
     this.#options = options;
     this.#batches = denseBatches(features, options.train);
@@ -58,15 +58,22 @@ export class PerceptronNetwork {
       );
     const zeros = (columns: number) => this.#variable(new Float32Array(columns), [1, columns]);
     const D = this.#batches.columns;
-    // He initialisation for the relu layer, small weights for the softmax layer.
-    this.#hidden = H > 0 ? { w: initial(D, H, Math.sqrt(2 / usualSquaredLength(features))), b: zeros(H) } : undefined;
-    this.#output = { w: initial(H || D, K, 0.01), b: zeros(K) };
+    // He initialisation for the relu layers, small weights for the softmax layer.
+    const lengths = [usualSquaredLength(features), ...hiddenUnits];
+    const inputs = [D, ...hiddenUnits];
+    this.#layers = [
+      ...hiddenUnits.map((units, i) => ({
+        w: initial(inputs[i]!, units, Math.sqrt(2 / lengths[i]!)),
+        b: zeros(units),
+      })),
+      { w: initial(inputs.at(-1)!, K, 0.01), b: zeros(K) },
+    ];
     this.#optimizer = engine.tf.train.adam(options.learningRate);
   }
 
   /** One step on a batch. @returns mean loss before it, and how many rows were classified rightly */
   step(rows: Int32Array): { loss: number; hits: number } {
-    const [tf, hidden, output] = [this.#tf, this.#hidden, this.#output];
+    const tf = this.#tf;
     const { y, classes: K, weightDecay, dropout } = this.#options;
     const n = rows.length;
     const oneHot = new Float32Array(n * K);
@@ -75,22 +82,22 @@ export class PerceptronNetwork {
       oneHot[i * K + y[row]!] = 1;
       weights[i] = this.#options.rowWeights[row]! / n;
     });
-    const masked = hidden !== undefined && dropout > 0;
     const [loss, hits] = tf.tidy(() => {
-      const input = this.#input(rows);
       const target = tf.tensor2d(oneHot, [n, K]);
       const weight = tf.tensor2d(weights, [n, 1]);
-      const { kept, logits } = this.#forward(input, masked ? this.#mask(n) : undefined);
+      const { inputs, logits } = this.#forward(this.#input(rows), dropout);
       const logProbabilities = tf.logSoftmax(logits);
-      const error = tf.mul(tf.sub(tf.exp(logProbabilities), target), weight) as Tensor2D; // [n, K]
-      const penalty = (gradient: Tensor2D, w: Variable) => tf.add(gradient, tf.mul(w, weightDecay));
-      const gradients = [penalty(tf.matMul(tf.transpose(kept) as Tensor2D, error), output.w), tf.sum(error, 0, true)];
-      if (hidden) {
-        const back = tf.matMul(error, tf.transpose(output.w) as Tensor2D); // [n, H]
-        // kept > 0 exactly where the unit was active and not dropped; the mask's scale applies there again.
-        const gate = tf.mul(tf.cast(tf.greater(kept, 0), 'float32'), masked ? 1 / (1 - dropout) : 1);
-        const inner = tf.mul(back, gate) as Tensor2D;
-        gradients.unshift(penalty(tf.matMul(tf.transpose(input) as Tensor2D, inner), hidden.w), tf.sum(inner, 0, true));
+      let back = tf.mul(tf.sub(tf.exp(logProbabilities), target), weight) as Tensor2D; // [n, K]
+      const gradients: Tensor[] = [];
+      for (let i = this.#layers.length - 1; i >= 0; i -= 1) {
+        const { w } = this.#layers[i]!;
+        const taken = inputs[i]!;
+        const slope = tf.matMul(tf.transpose(taken) as Tensor2D, back);
+        gradients.unshift(tf.add(slope, tf.mul(w, weightDecay)), tf.sum(back, 0, true));
+        if (i === 0) break;
+        // Positive exactly where the unit was active and not dropped; the mask's scale applies there again.
+        const gate = tf.mul(tf.cast(tf.greater(taken, 0), 'float32'), 1 / (1 - dropout));
+        back = tf.mul(tf.matMul(back, tf.transpose(w) as Tensor2D), gate);
       }
       this.#optimizer.applyGradients(
         this.#variables.map((variable, i) => ({ name: variable.name, tensor: gradients[i]! })),
@@ -110,7 +117,7 @@ export class PerceptronNetwork {
     for (let start = 0; start < rows.length; start += look) {
       const part = rows.subarray(start, start + look);
       out.set(
-        this.#tf.tidy(() => this.#forward(this.#input(part)).logits.dataSync() as Float32Array),
+        this.#tf.tidy(() => this.#forward(this.#input(part), 0).logits.dataSync() as Float32Array),
         start * K,
       );
     }
@@ -124,14 +131,22 @@ export class PerceptronNetwork {
   }
 
   layers(values: Float32Array[]): DenseLayer[] {
-    const { features, hiddenUnits: H, classes: K } = this.#options;
-    const D = features.columns;
-    const first = (units: number) => this.#batches.spread(values[0]!, units);
-    if (!this.#hidden) return [{ inputs: D, units: K, kernel: first(K), bias: values[1]!, activation: 'softmax' }];
-    return [
-      { inputs: D, units: H, kernel: first(H), bias: values[1]!, activation: 'relu' },
-      { inputs: H, units: K, kernel: values[2]!, bias: values[3]!, activation: 'softmax' },
-    ];
+    const { features, hiddenUnits, classes: K } = this.#options;
+    const inputs = [features.columns, ...hiddenUnits];
+    const all = [...hiddenUnits, K];
+    return all.map((units, i) => ({
+      inputs: inputs[i]!,
+      units,
+      kernel: i === 0 ? this.#batches.spread(values[0]!, units) : values[2 * i]!,
+      bias: values[2 * i + 1]!,
+      activation: i === all.length - 1 ? 'softmax' : 'relu',
+    }));
+  }
+
+  /** Of the steps to come. */
+  set learningRate(rate: number) {
+    // Adam reads it in every step; its type only hides it.
+    (this.#optimizer as unknown as { learningRate: number }).learningRate = rate;
   }
 
   dispose(): void {
@@ -140,33 +155,44 @@ export class PerceptronNetwork {
   }
 
   get #variables(): Variable[] {
-    const [hidden, output] = [this.#hidden, this.#output];
-    return [...(hidden ? [hidden.w, hidden.b] : []), output.w, output.b];
+    return this.#layers.flatMap(({ w, b }) => [w, b]);
   }
 
   #input(rows: Int32Array): Tensor2D {
     return this.#tf.tensor2d(this.#batches.read(rows), [rows.length, this.#batches.columns]);
   }
 
-  #forward(input: Tensor2D, mask?: Tensor2D): { kept: Tensor2D; logits: Tensor2D } {
-    const [tf, hidden, output] = [this.#tf, this.#hidden, this.#output];
-    const active = hidden && (tf.relu(tf.add(tf.matMul(input, hidden.w as Tensor2D), hidden.b)) as Tensor2D);
-    const kept = (active && mask ? (tf.mul(active, mask) as Tensor2D) : active) ?? input;
-    return { kept, logits: tf.add(tf.matMul(kept, output.w as Tensor2D), output.b) as Tensor2D };
-  }
-
-  /** Which units are kept, `[n, H]`; those are scaled up, so that the sum stays what it was. */
-  #mask(n: number): Tensor2D {
-    const { dropout, hiddenUnits: H, random } = this.#options;
-    const [keep, scale] = [1 - dropout, 1 / (1 - dropout)];
-    return this.#tf.tensor2d(
-      Float32Array.from({ length: n * H }, () => (random() < keep ? scale : 0)),
-      [n, H],
-    );
+  /** Scores, and what each layer took. */
+  #forward(input: Tensor2D, dropout: number): { inputs: Tensor2D[]; logits: Tensor2D } {
+    const tf = this.#tf;
+    const inputs: Tensor2D[] = [];
+    let values = input;
+    for (const [i, { w, b }] of this.#layers.entries()) {
+      inputs.push(values);
+      values = tf.add(tf.matMul(values, w as Tensor2D), b) as Tensor2D;
+      if (i === this.#layers.length - 1) break;
+      values = tf.relu(values);
+      if (dropout > 0) values = tf.mul(values, dropoutMask(tf, values.shape, dropout, this.#options.random));
+    }
+    return { inputs, logits: values };
   }
 
   /** A variable is not disposed of by `tidy`; the tensor it starts from must be. */
   #variable(values: Float32Array, shape: [number, number]): Variable {
     return this.#tf.tidy(() => this.#tf.variable(this.#tf.tensor2d(values, shape)) as never);
   }
+}
+
+/** Which units are kept, `[n, units]`; those are scaled up, so that the sum stays what it was. */
+export function dropoutMask(
+  tf: Engine['tf'],
+  [n, units]: [number, number],
+  dropout: number,
+  random: () => number,
+): Tensor2D {
+  const [keep, scale] = [1 - dropout, 1 / (1 - dropout)];
+  return tf.tensor2d(
+    Float32Array.from({ length: n * units }, () => (random() < keep ? scale : 0)),
+    [n, units],
+  );
 }

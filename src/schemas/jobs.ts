@@ -44,6 +44,8 @@ export const Augmentation = Type.Object(
 );
 export type Augmentation = Static<typeof Augmentation>;
 
+const Units = Type.Integer({ minimum: 1, maximum: 4096 });
+
 export const Hyperparameters = Type.Object(
   {
     optimizer: auto(literals('lbfgs', 'adam'), 'auto: L-BFGS for `linear`, Adam for `mlp` or when a rate is given'),
@@ -53,12 +55,22 @@ export const Hyperparameters = Type.Object(
     ),
     batch_size: auto(Type.Integer({ minimum: 1, maximum: 65_536 }), 'Examples per step of Adam'),
     learning_rate: auto(Type.Number({ exclusiveMinimum: 0, maximum: 10 }), 'Step size of Adam'),
+    learning_rate_schedule: auto(
+      literals('constant', 'cosine', 'plateau'),
+      'How the step size changes: not at all; along half a cosine to 0; to a fifth after two epochs without a better validation loss. auto: constant for a head, cosine for the top of a backbone',
+    ),
     weight_decay: auto(
       Type.Number({ minimum: 0, maximum: 1000 }),
       'L2 penalty λ in mean loss + λ/2 · |W|²; auto: chosen on validation',
     ),
-    dropout: auto(Type.Number({ minimum: 0, maximum: 0.95 }), 'Share of hidden units left out per step (`mlp`)'),
-    hidden_units: auto(Type.Integer({ minimum: 1, maximum: 4096 }), 'Width of the hidden layer (`mlp`)'),
+    dropout: auto(
+      Type.Number({ minimum: 0, maximum: 0.95 }),
+      'Share of the units of each hidden layer that is left out per step (`mlp`)',
+    ),
+    hidden_units: auto(
+      Type.Union([Units, Type.Array(Units, { minItems: 1, maxItems: 4 })]),
+      'Width of the hidden layer, or of several, one after another (`mlp`); auto: 256',
+    ),
     early_stopping: auto(
       Type.Integer({ minimum: 0, maximum: 1000 }),
       'Epochs without a better validation loss before stopping; 0: never',

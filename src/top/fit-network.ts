@@ -1,6 +1,5 @@
 /**
- * Trains a top together with its head, from where both are: softmax cross-entropy by Adam on mini-batches, the rate
- * falling along half a cosine. The loss of the head keeps its own penalty, so that a head fitted on the frozen features
+ * Trains a top together with its head, from where both are: softmax cross-entropy by Adam on mini-batches. The loss of the head keeps its own penalty, so that a head fitted on the frozen features
  * starts at its optimum and only the top's gradient moves it.
  */
 import type { Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
@@ -8,6 +7,8 @@ import { AppError } from '../errors.js';
 import { shuffle } from '../numbers/random.js';
 import type { Engine } from '../heads/engine.js';
 import type { DenseLayer } from '../heads/head.js';
+import { type LearningRateSchedule, LearningRates } from '../heads/learning-rates.js';
+import { dropoutMask } from '../heads/perceptron-network.js';
 import type { TopNetwork } from './network.js';
 
 export interface FitNetworkOptions {
@@ -30,6 +31,11 @@ export interface FitNetworkOptions {
   /** `[rows]` */
   rowWeights: Float32Array;
   learningRate: number;
+  learningRateSchedule: LearningRateSchedule;
+  /** Rates of the epochs of an earlier fit, where the schedule is `plateau`. */
+  rates?: readonly number[];
+  /** Share of the units of each hidden layer of the head that is left out per step. */
+  dropout: number;
   /** λ in mean loss + λ/2 · |W|² of the head */
   weightDecay: number;
   batchSize: number;
@@ -60,6 +66,8 @@ export interface FittedNetwork {
   bestEpoch: number;
   /** Scores of the validation rows in that epoch. */
   validationLogits: Float32Array;
+  /** Of each epoch, where the schedule is `plateau`. */
+  rates: number[];
 }
 
 /** Images in a pass that only looks. */
@@ -89,7 +97,8 @@ export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetw
     });
     const seen = { loss: 0, hits: 0 };
     const { grads } = tf.variableGrads(() => {
-      const logits = head.forward(network.forward(batchOf(options, rows), rows.length));
+      const features = network.forward(batchOf(options, rows), rows.length);
+      const logits = head.forward(features, { dropout: options.dropout, random });
       const [truth, weight] = [tf.tensor2d(target, [rows.length, K]), tf.tensor2d(weights, [rows.length, 1])];
       const loss = tf.neg(tf.sum(tf.mul(tf.mul(truth, logSoftmax(tf, logits)), weight)));
       const hits = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.argMax(truth, 1)), 'float32'));
@@ -117,6 +126,12 @@ export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetw
     return seen;
   };
 
+  const rates = new LearningRates({
+    rate: options.learningRate,
+    schedule: options.learningRateSchedule,
+    epochs: options.schedule,
+    ...(options.rates && { given: options.rates }),
+  });
   let best: { epoch: number; loss: number; values: Float32Array[]; logits: Float32Array } = {
     epoch: 0,
     loss: Number.POSITIVE_INFINITY,
@@ -135,10 +150,8 @@ export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetw
       let [loss, hits] = [0, 0];
       for (let number = 0; number < perEpoch; number += 1) {
         const rows = order.subarray(number * batchSize, (number + 1) * batchSize);
-        const done = (epoch - 1 + number / perEpoch) / options.schedule;
-        const rate = options.learningRate * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, done)));
         // Adam reads it in every step; its type only hides it.
-        (optimizer as unknown as { learningRate: number }).learningRate = rate;
+        (optimizer as unknown as { learningRate: number }).learningRate = rates.at(epoch, number / perEpoch);
         const result = step(rows);
         loss += result.loss * rows.length;
         hits += result.hits;
@@ -156,14 +169,16 @@ export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetw
         validationLogits,
       });
       const chooses = validation.length > 0 && options.patience > 0;
-      const judged = chooses ? options.judge(validationLogits) : Number.NEGATIVE_INFINITY;
+      const validationLoss = validation.length > 0 ? options.judge(validationLogits) : undefined;
+      rates.observe(validationLoss);
+      const judged = chooses ? validationLoss! : Number.NEGATIVE_INFINITY;
       if (judged < best.loss || !chooses) await remember(epoch, judged, validationLogits);
       if (chooses && epoch - best.epoch >= options.patience) break;
     }
     for (const [i, variable] of [...parameters, ...head.variables].entries()) {
       tf.tidy(() => variable.assign(tf.tensor(best.values[i]!, variable.shape as [number])));
     }
-    return { head: head.layers(), bestEpoch: best.epoch, validationLogits: best.logits };
+    return { head: head.layers(), bestEpoch: best.epoch, validationLogits: best.logits, rates: rates.taken };
   } finally {
     optimizer.dispose();
     head.dispose();
@@ -253,13 +268,15 @@ export class TopHead {
     }
   }
 
-  /** @returns logits `[N, K]` */
-  forward(features: Tensor2D): Tensor2D {
+  /** @param left which units are left out while it is trained @returns logits `[N, K]` */
+  forward(features: Tensor2D, left = { dropout: 0, random: Math.random }): Tensor2D {
     const tf = this.#tf;
     let values = tf.mul(tf.sub(features, this.#mean), this.#scale) as Tensor2D;
     for (const [i, { activation }] of this.#layers.entries()) {
       values = tf.add(tf.matMul(values, this.variables[2 * i] as Tensor as Tensor2D), this.variables[2 * i + 1]!);
-      if (activation === 'relu') values = tf.relu(values);
+      if (activation === 'softmax') continue;
+      values = tf.relu(values);
+      if (left.dropout > 0) values = tf.mul(values, dropoutMask(tf, values.shape, left.dropout, left.random));
     }
     return values;
   }

@@ -7,6 +7,7 @@
 
 import type { Engine } from '../heads/engine.js';
 import type { DenseLayer } from '../heads/head.js';
+import type { LearningRateSchedule } from '../heads/learning-rates.js';
 import { curveRow } from '../numbers/curve-row.js';
 import { seededRandom } from '../numbers/random.js';
 import { fitTemperature, logLoss, type Scored } from '../numbers/scores.js';
@@ -41,6 +42,8 @@ export interface TopOptions {
   headOn: (examples: number[]) => Promise<DenseLayer[]>;
   /** λ of the head. */
   weightDecay: number;
+  /** Of the units of the head's hidden layers. */
+  dropout: number;
   /** Of every row, in a fit on these examples. */
   rowWeights: (examples: number[]) => Float32Array;
   /** The user's, of the training of the top. */
@@ -75,9 +78,16 @@ export interface TopSettings {
   batch_size: number;
   learning_rate: number;
   early_stopping: number;
+  learning_rate_schedule: LearningRateSchedule;
 }
 
-const DEFAULTS: TopSettings = { epochs: 8, batch_size: 32, learning_rate: 1e-4, early_stopping: 3 };
+const DEFAULTS: TopSettings = {
+  epochs: 8,
+  batch_size: 32,
+  learning_rate: 1e-4,
+  early_stopping: 3,
+  learning_rate_schedule: 'cosine',
+};
 /** Epochs where nothing can be held out to choose them. */
 const BLIND_EPOCHS = 3;
 
@@ -105,6 +115,7 @@ export async function fitTop(options: TopOptions): Promise<FittedTop> {
       examples,
       held: [],
       epochs: watched.epochs,
+      rates: watched.rates,
       onStep: (share) => options.onProgress(0.5 + share / 2),
       onEpoch: () => undefined,
     });
@@ -122,18 +133,21 @@ export async function fitTop(options: TopOptions): Promise<FittedTop> {
 /** What the user set, else the defaults. */
 function settingsOf(wanted: Hyperparameters): TopSettings {
   const names = Object.keys(DEFAULTS) as (keyof TopSettings)[];
-  const entries = names.map((name) => [name, typeof wanted[name] === 'number' ? wanted[name] : DEFAULTS[name]]);
+  const entries = names.map((name) => [
+    name,
+    wanted[name] === undefined || wanted[name] === 'auto' ? DEFAULTS[name] : wanted[name],
+  ]);
   return Object.fromEntries(entries) as TopSettings;
 }
 
 async function training(
   options: TopOptions,
   settings: TopSettings,
-  run: { examples: number[]; held: number[]; epochs: number } & Pick<
+  run: { examples: number[]; held: number[]; epochs: number; rates?: readonly number[] } & Pick<
     Parameters<typeof fitNetwork>[0],
     'onEpoch' | 'onStep'
   >,
-): Promise<TrainedTop & { epochs: number; validationLogits: Float32Array }> {
+): Promise<TrainedTop & { epochs: number; validationLogits: Float32Array; rates: number[] }> {
   const { engine, program, read, y, classes, trunkDimensions: dimensions } = options;
   const { examples, held } = run;
   const layers = await options.headOn(examples);
@@ -157,6 +171,9 @@ async function training(
       validation: Int32Array.from(held),
       rowWeights: options.rowWeights(examples),
       learningRate: settings.learning_rate,
+      learningRateSchedule: settings.learning_rate_schedule,
+      ...(run.rates && { rates: run.rates }),
+      dropout: layers.length > 1 ? options.dropout : 0,
       batchSize: settings.batch_size,
       schedule: settings.epochs,
       epochs: run.epochs,
@@ -181,7 +198,8 @@ async function training(
         head.dispose();
       }
     };
-    return { layers: fit.head, weights, score, epochs: fit.bestEpoch, validationLogits: fit.validationLogits };
+    const { bestEpoch: epochs, validationLogits, rates } = fit;
+    return { layers: fit.head, weights, score, epochs, validationLogits, rates };
   } finally {
     network.dispose();
   }

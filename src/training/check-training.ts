@@ -62,7 +62,7 @@ function checkSettings(settings: JobSettings, labels: string[]): void {
       throw conflict('optimizer lbfgs fits the linear head only, which has no hidden_units and no dropout.');
     }
     if (settings.head === 'mlp') throw conflict('optimizer lbfgs fits the linear head only; use adam for mlp.');
-    if (isSet(wanted.learning_rate) || isSet(wanted.batch_size)) {
+    if (isSet(wanted.learning_rate) || isSet(wanted.batch_size) || isSet(wanted.learning_rate_schedule)) {
       throw conflict('optimizer lbfgs has no learning_rate and no batch_size; leave them out or use adam.');
     }
   }
@@ -70,8 +70,8 @@ function checkSettings(settings: JobSettings, labels: string[]): void {
     throw conflict('hidden_units and dropout belong to the mlp head; leave them out or use head mlp.');
   }
   if (settings.head === 'prototype') {
-    const fitted = ['optimizer', 'epochs', 'batch_size', 'learning_rate', 'weight_decay', 'early_stopping'] as const;
-    const unused = [...fitted, 'dropout', 'hidden_units', 'class_weights'] as const;
+    const fitted = ['optimizer', 'epochs', 'batch_size', 'learning_rate', 'learning_rate_schedule'] as const;
+    const unused = [...fitted, 'weight_decay', 'early_stopping', 'dropout', 'hidden_units', 'class_weights'] as const;
     const given = unused.find((name) => isSet(wanted[name]) && wanted[name] !== 'none');
     if (given) throw conflict(`The prototype head is not fitted in steps and has no ${given}; leave it out.`);
   }

@@ -60,8 +60,8 @@ async function modalityOf({ modality }: Dataset, { backbones, settings }: Traini
 
 /** Without what steers the training of the top: the head is fitted first, and as always. */
 function ofHead(wanted: Hyperparameters): Hyperparameters {
-  const { optimizer: _a, epochs: _b, batch_size: _c, learning_rate: _d, early_stopping: _e, ...rest } = wanted;
-  return rest;
+  const steering = ['optimizer', 'epochs', 'batch_size', 'learning_rate', 'learning_rate_schedule', 'early_stopping'];
+  return Object.fromEntries(Object.entries(wanted).filter(([name]) => !steering.includes(name)));
 }
 
 function augmentationOf({ augmentation }: Hyperparameters): Augmentation | undefined {

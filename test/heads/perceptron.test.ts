@@ -25,7 +25,8 @@ function fit(options: Partial<PerceptronOptions> = {}) {
     train: Int32Array.from({ length: 80 }, (_, i) => i),
     validation: Int32Array.from({ length: 40 }, (_, i) => 80 + i),
     rowWeights: new Float32Array(N).fill(1),
-    hiddenUnits: 16,
+    hiddenUnits: [16],
+    schedule: 'constant' as const,
     dropout: 0,
     learningRate: 0.02,
     weightDecay: 0,
@@ -46,9 +47,33 @@ const HELD = Array.from({ length: 40 }, (_, i) => 80 + i);
 t.test('with a hidden layer it learns what no line can part; without one it does not', async (t) => {
   t.equal(hits((await fit()).layers, HELD), 40);
   t.ok(hits((await fit({ dropout: 0.2 })).layers, HELD) >= 38, 'also with dropout');
-  const linear = await fit({ hiddenUnits: 0 });
+  const linear = await fit({ hiddenUnits: [] });
   t.equal(linear.layers.length, 1);
   t.ok(hits(linear.layers, HELD) < 34);
+});
+
+t.test('hidden layers follow one another, each with its own width and dropout', async (t) => {
+  const { layers } = await fit({ hiddenUnits: [12, 7, 5], dropout: 0.1, epochs: 60 });
+  t.same(
+    layers.map(({ inputs, units, activation }) => [inputs, units, activation]),
+    [
+      [2, 12, 'relu'],
+      [12, 7, 'relu'],
+      [7, 5, 'relu'],
+      [5, 2, 'softmax'],
+    ],
+  );
+  t.ok(hits(layers, HELD) >= 38);
+});
+
+t.test('a fit on other examples takes the rates that a plateau gave', async (t) => {
+  const wrong = y.map((value, i) => (i < 80 ? value : 1 - value));
+  const { rates } = await fit({ y: wrong, schedule: 'plateau', epochs: 12 });
+  t.equal(rates.length, 12);
+  t.equal(rates[0], 0.02);
+  t.ok(rates.at(-1)! < 0.02 / 20, `${rates}`);
+  const again = await fit({ schedule: 'plateau', epochs: 12, rates, validation: new Int32Array(0) });
+  t.same(again.rates, rates);
 });
 
 t.test('the same seed gives the same bits, another seed others', async (t) => {

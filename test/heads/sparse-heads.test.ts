@@ -129,7 +129,8 @@ function perceptron(features: Features, change: Partial<PerceptronOptions> = {})
     train: Int32Array.from({ length: 70 }, (_, i) => i),
     validation: Int32Array.from({ length: 20 }, (_, i) => 70 + i),
     rowWeights: new Float32Array(90).fill(1),
-    hiddenUnits: 8,
+    hiddenUnits: [8],
+    schedule: 'constant' as const,
     dropout: 0.2,
     learningRate: 0.01,
     weightDecay: 1e-3,
@@ -145,8 +146,8 @@ t.test('a perceptron of the same seed: the same layers, without columns that do 
   const { features, y } = SMALL;
   // Sparse rows of the usual length begin with smaller weights than dense ones, so the softmax layer alone is compared.
   const [one, other] = [
-    await perceptron(features, { hiddenUnits: 0 }),
-    await perceptron(denseOf(features), { hiddenUnits: 0 }),
+    await perceptron(features, { hiddenUnits: [] }),
+    await perceptron(denseOf(features), { hiddenUnits: [] }),
   ];
   const used = new Set(features.indices.subarray(0, features.offsets[70]));
   t.ok(used.size < 60);
@@ -155,7 +156,7 @@ t.test('a perceptron of the same seed: the same layers, without columns that do 
     Float32Array.from([...y.keys()].flatMap((row) => few.map((c) => denseOf(features).values[row * 60 + c]!))),
     few.length,
   );
-  const same = await perceptron(only, { hiddenUnits: 0 });
+  const same = await perceptron(only, { hiddenUnits: [] });
   t.same(
     few.flatMap((column) => [...one.layers[0]!.kernel.subarray(column * 3, column * 3 + 3)]),
     [...same.layers[0]!.kernel],

@@ -132,7 +132,16 @@ async function fit(start = program.weights) {
     train: Int32Array.from(classes.keys()),
     validation: new Int32Array(0),
     rowWeights: new Float32Array(ROWS).fill(1),
-    ...{ learningRate: 0.02, schedule: 12, epochs: 12, patience: 0, judge: () => 0, random: randomFrom(4) },
+    ...{
+      learningRate: 0.02,
+      learningRateSchedule: 'cosine' as const,
+      dropout: 0,
+      schedule: 12,
+      epochs: 12,
+      patience: 0,
+      judge: () => 0,
+      random: randomFrom(4),
+    },
     onEpoch: ({ trainLoss }) => losses.push(trainLoss),
   });
   const trained = network.weights();

@@ -30,18 +30,20 @@ export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<F
     early_stopping: isSet(wanted.early_stopping) ? wanted.early_stopping : 8,
     dropout: kind === 'mlp' ? (isSet(wanted.dropout) ? wanted.dropout : 0.5) : 0,
     hidden_units: kind === 'mlp' ? (isSet(wanted.hidden_units) ? wanted.hidden_units : 256) : 0,
+    learning_rate_schedule: isSet(wanted.learning_rate_schedule) ? wanted.learning_rate_schedule : 'constant',
   };
   const shared = {
     engine,
     features,
     y,
     classes: K,
-    hiddenUnits: settings.hidden_units,
+    hiddenUnits: [settings.hidden_units].flat().filter((units) => units > 0),
     dropout: settings.dropout,
     learningRate: settings.learning_rate,
     weightDecay: settings.weight_decay,
     batchSize: settings.batch_size,
-  };
+    schedule: settings.learning_rate_schedule,
+  } as const;
   const heldRows = Int32Array.from(held);
   const truth = heldRows.map((row) => y[row]!);
   const curves: Curve[] = [];
@@ -80,6 +82,7 @@ export async function fitByAdam(options: HeadOptions, kind: HeadKind): Promise<F
         rowWeights: rowWeights(options, options.finalFit),
         epochs: watched.bestEpoch,
         patience: 0,
+        rates: watched.rates,
         random: seededRandom(seed, `${kind} final`),
         onEpoch: ({ epoch }) => options.onProgress(0.5 + (0.5 * epoch) / watched.bestEpoch),
       });

@@ -42,7 +42,7 @@ async function fitLinear(options: HeadOptions): Promise<FittedHead> {
   const { hyperparameters: wanted } = options;
   const optimizer = isSet(wanted.optimizer)
     ? wanted.optimizer
-    : isSet(wanted.learning_rate) || isSet(wanted.batch_size)
+    : isSet(wanted.learning_rate) || isSet(wanted.batch_size) || isSet(wanted.learning_rate_schedule)
       ? 'adam'
       : 'lbfgs';
   return optimizer === 'adam' ? fitByAdam(options, 'linear') : fitByLbfgs(options);

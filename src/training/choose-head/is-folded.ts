@@ -9,6 +9,6 @@ export function isFolded({
 }: Omit<JobSettings, 'model'>): boolean {
   if (trainable === 'top' || head === 'mlp') return false;
   if (head === 'prototype' || wanted.optimizer === 'lbfgs') return true;
-  const { optimizer, learning_rate, batch_size, hidden_units, dropout } = wanted;
-  return ![optimizer, learning_rate, batch_size, hidden_units, dropout].some(isSet);
+  const { optimizer, learning_rate, learning_rate_schedule, batch_size, hidden_units, dropout } = wanted;
+  return ![optimizer, learning_rate, learning_rate_schedule, batch_size, hidden_units, dropout].some(isSet);
 }

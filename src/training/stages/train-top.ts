@@ -52,6 +52,7 @@ export async function trainTop(
     deviation,
     headOn: start.headOn,
     weightDecay: Number(start.fitted.settings.weight_decay),
+    dropout: Number(start.fitted.settings.dropout ?? 0),
     rowWeights: (examples) => rowWeights(request, examples),
     hyperparameters: settings.hyperparameters ?? {},
     seed,
