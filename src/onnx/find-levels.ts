@@ -1,20 +1,9 @@
-import { type GraphIndex, imageInputsOf, mapSize } from './graph-index.js';
-import type { Layout } from './image-input.js';
+import { type GraphIndex, imageInputsOf } from './graph-index.js';
+import { type Level, mapAt } from './level.js';
 import type { GraphNode } from './model-proto.js';
 import { pruneGraph } from './prune-graph.js';
 import { intAttribute } from './read-node.js';
 import { tokenBlocks } from './find-tokens.js';
-
-/** A spatial map inside a network, or tokens of which each has its place in the image. */
-export interface Level {
-  name: string;
-  layout: Layout | 'tokens';
-  /** Of tokens: how many come before those of the patches. */
-  prefix?: number;
-  channels: number;
-  height: number;
-  width: number;
-}
 
 /** What may follow the end of a block and still belong to it. */
 const AFTER_JOIN = new Set(['BatchNormalization', 'Clip', 'HardSwish', 'LeakyRelu', 'PRelu', 'Relu']);
@@ -101,12 +90,6 @@ function isLinearBottleneck(node: GraphNode, name: string, index: GraphIndex): b
   if (conv?.opType !== 'Conv' || intAttribute(conv, 'group', 1) !== 1) return false;
   const readers = index.readers.get(name)?.map(({ opType }) => opType) ?? [];
   return readers.includes('Conv') && readers.every((opType) => opType === 'Conv' || opType === 'Add');
-}
-
-/** A tensor as a map; undefined where it is not known to be one. */
-export function mapAt(name: string, index: GraphIndex): Level | undefined {
-  const size = mapSize(name, index);
-  return size && { name, layout: index.layouts.get(name)!, ...size };
 }
 
 /** Follow the only reader of a block's end while it activates or normalises it. */

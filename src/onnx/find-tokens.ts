@@ -1,4 +1,4 @@
-import type { Level } from './find-levels.js';
+import type { Level } from './level.js';
 import { type GraphIndex, imageInputsOf, mapSize } from './graph-index.js';
 import type { GraphNode } from './model-proto.js';
 

@@ -1,5 +1,5 @@
 import { buildNode, int64Tensor, valueInfo } from '../../../onnx/build-node.js';
-import type { Level } from '../../../onnx/find-levels.js';
+import type { Level } from '../../../onnx/level.js';
 import type { ImageInput } from '../../../onnx/image-input.js';
 import { ELEMENT, type Graph, type GraphNode, type Model, type Tensor } from '../../../onnx/model-proto.js';
 import { pruneGraph } from '../../../onnx/prune-graph.js';

@@ -1,5 +1,5 @@
 import { invalid } from '../../../onnx/check-model.js';
-import type { Level } from '../../../onnx/find-levels.js';
+import type { Level } from '../../../onnx/level.js';
 import type { ImageInput } from '../../../onnx/image-input.js';
 import type { Model } from '../../../onnx/model-proto.js';
 import { dimsOfInput } from '../../../onnx/probe-shapes.js';

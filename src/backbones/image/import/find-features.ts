@@ -1,5 +1,5 @@
 import { invalid } from '../../../onnx/check-model.js';
-import { type Level, mapAt } from '../../../onnx/find-levels.js';
+import { type Level, mapAt } from '../../../onnx/level.js';
 import { tokenBlocks, tokensAt } from '../../../onnx/find-tokens.js';
 import { averagedBy, type GraphIndex, imageInputsOf, mapSize } from '../../../onnx/graph-index.js';
 import type { GraphNode } from '../../../onnx/model-proto.js';
