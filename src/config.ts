@@ -127,9 +127,9 @@ const backbones = {
     },
   ),
   DEFAULT_BACKBONE: Type.String({
-    description: 'Backbone of a job that names none.',
-    default: 'rootstock_s',
-    minLength: 1,
+    description:
+      'Backbone of a job that names none. Where it is empty: the one that the first start or `backbones pull ID --default` chose, else `rootstock_s`.',
+    default: '',
   }),
   EXECUTION_PROVIDER: Type.Union(
     (['auto', 'cpu', 'cuda', 'webgpu'] as const).map((provider) => Type.Literal(provider)),

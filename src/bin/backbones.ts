@@ -9,6 +9,7 @@ import { Value } from '@sinclair/typebox/value';
 import { isInstalled, pullBackbone } from '../backbones/catalog/pull-backbone.js';
 import { importBackbone } from '../backbones/image/import/import-backbone.js';
 import type { ImportedBackbone } from '../backbones/image/import/imported-backbone.js';
+import { DefaultBackbone } from '../backbones/default-backbone.js';
 import type { BackboneSource } from '../backbones/source.js';
 import { type Config, loadConfig } from '../config.js';
 import { AppError } from '../errors.js';
@@ -42,6 +43,7 @@ const USAGE = `Usage:
 
 Options of pull:
   --from FILE|URL      the file, where it was fetched by other means, or another address of it
+  --default            jobs that name no backbone use it from now on
   --mirror URL         address instead of https://huggingface.co; by default BACKBONE_MIRROR
   --levels N           as for import
 Options of import:
@@ -70,6 +72,7 @@ const OPTIONS = {
   license: { type: 'string' },
   source: { type: 'string' },
   top1: { type: 'string' },
+  default: { type: 'boolean' },
   force: { type: 'boolean' },
   'models-dir': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -191,6 +194,15 @@ async function pull(operands: string[], scene: Scene): Promise<void> {
     },
   });
   screen.line(imported === undefined ? `${id} is here already.` : describe(imported));
+  if (!values.default) return;
+  await standardOf(config, scene.storage).choose(id);
+  screen.line(`Jobs that name no backbone use ${id} from now on.`);
+  if (config.DEFAULT_BACKBONE)
+    screen.line(`But for servers with DEFAULT_BACKBONE=${config.DEFAULT_BACKBONE}: that goes first.`);
+}
+
+function standardOf(config: Config, storage: Storage): DefaultBackbone {
+  return new DefaultBackbone({ storage, setting: config.DEFAULT_BACKBONE });
 }
 
 async function importFile(operands: string[], scene: Scene): Promise<void> {
@@ -219,7 +231,10 @@ async function remove(operands: string[], { values, config, storage, ...owners }
   if (operands.length !== 1) throw fault('remove takes the id of one backbone');
   const id = operands[0]!;
   const stores = { storage, registry: new Registry({ storage }), jobs: new JobStore({ storage }) };
-  await removeBackbone({ ...owners, ...stores }, { id, defaultBackbone: config.DEFAULT_BACKBONE, force: values.force });
+  await removeBackbone(
+    { ...owners, ...stores },
+    { id, defaultBackbone: await standardOf(config, storage).id(), force: values.force },
+  );
   console.log(`Removed ${id}.`);
 }
 
@@ -234,7 +249,7 @@ function describe({ card, preset, presetReason, parts, classes }: ImportedBackbo
     `  pre-processing   ${preset}: ${presetReason}`,
     `  classifier       ${classes === undefined ? 'none was found behind the features' : `of ${classes} classes, cut off`}`,
     `  sha256           ${card.sha256}`,
-    `Use it: "backbone": "${card.id}" in a job, or DEFAULT_BACKBONE=${card.id}.`,
+    `Use it: "backbone": "${card.id}" in a job.`,
   ].join('\n');
 }
 

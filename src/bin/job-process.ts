@@ -100,7 +100,7 @@ async function intake({ tenant, by, input }: JobRecord, config: Config): Promise
 }
 
 async function pull({ input }: JobRecord, config: Config): Promise<JobOutput> {
-  const { backbone: id } = input as unknown as PullInput;
+  const { backbone: id, default: byDefault } = input as unknown as PullInput;
   const { storage } = await openStorage(config);
   const owners = backbonesOf(config, storage);
   const [{ pullBackbone }, { installBackbone }] = await Promise.all([
@@ -125,5 +125,11 @@ async function pull({ input }: JobRecord, config: Config): Promise<JobOutput> {
       arriving((done / total) * 0.95);
     },
   });
-  return pulled(await owners.source.card(id));
+  const card = await owners.source.card(id);
+  if (byDefault) {
+    const { DefaultBackbone } = await import('../backbones/default-backbone.js');
+    await new DefaultBackbone({ storage, setting: config.DEFAULT_BACKBONE }).choose(id);
+    note('importing', `Jobs that name no backbone use ${id} from now on`);
+  }
+  return pulled(card);
 }

@@ -30,6 +30,7 @@ import { RateLimits } from '../redis/rate-limits.js';
 import { Registry } from '../registry/registry.js';
 import { freeBytes, lowDisks } from '../storage/disk-space.js';
 import { type OpenedStorage, openStorage } from '../storage/open-storage.js';
+import { DefaultBackbone } from '../backbones/default-backbone.js';
 import { checkTraining } from '../training/check-training.js';
 import { backbonesOptions, catalogOf, datasetsOptions } from './composition.js';
 
@@ -73,6 +74,7 @@ async function main(config: Config): Promise<void> {
     },
   });
   addGauges(metrics, { predictor, backbones, queue, config });
+  const defaultBackbone = new DefaultBackbone({ storage, setting: config.DEFAULT_BACKBONE });
   const operations = createOperations({
     datasets: new Datasets(datasetsOptions(config, opened)),
     jobs: new Jobs({ store: new JobStore({ storage }), queue, live, log, maxOpen: config.MAX_OPEN_JOBS }),
@@ -82,6 +84,7 @@ async function main(config: Config): Promise<void> {
     predictor,
     artifacts: new Artifacts({ registry, backbones }),
     checkTraining,
+    defaultBackbone,
     lowDisks: () => lowDisks({ 'the data folder': config.DATA_DIR, 'the cache': config.CACHE_DIR }),
     catalog: once(() => catalogOf(config)),
     drawnPhotos: once(drawnPhotos),
@@ -117,11 +120,12 @@ async function main(config: Config): Promise<void> {
   process.on('SIGINT', () => void stop());
   process.on('disconnect', () => void stop());
 
-  await backbones.load(config.DEFAULT_BACKBONE);
+  const standard = await defaultBackbone.id();
+  await backbones.load(standard);
   const url = await listen(app, config);
-  log.info({ url, backbone: config.DEFAULT_BACKBONE }, 'server is ready');
+  log.info({ url, backbone: standard }, 'server is ready');
   if (firstKey !== undefined && !process.send) process.stdout.write(`${firstKeyWords(url, firstKey)}\n`);
-  process.send?.({ type: 'ready', url, firstKey });
+  process.send?.({ type: 'ready', url, firstKey, backbone: standard });
 }
 
 /**

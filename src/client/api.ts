@@ -650,6 +650,11 @@ export interface components {
         PullBackbone: {
             /** @description A network of the catalog */
             id: string;
+            /**
+             * @description Jobs that name no backbone use it from then on, on every server
+             * @default false
+             */
+            default?: boolean;
         };
         Report: {
             /**

@@ -408,9 +408,10 @@ class Backbones {
     return this.#transport.json('/v1/backbones/catalog', options);
   }
 
-  /** Fetch a network of the catalog, as a job of kind `pull`. */
-  pull(id: string, options: CallOptions = {}): Promise<Job> {
-    return this.#transport.json('/v1/backbones/pull', { ...options, method: 'POST', json: { id } });
+  /** Fetch a network of the catalog, as a job of kind `pull`. `byDefault`: jobs that name none use it from then on. */
+  pull(id: string, { byDefault, ...options }: CallOptions & { byDefault?: boolean } = {}): Promise<Job> {
+    const json = { id, ...(byDefault && { default: true }) };
+    return this.#transport.json('/v1/backbones/pull', { ...options, method: 'POST', json });
   }
 }
 

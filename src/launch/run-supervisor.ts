@@ -4,7 +4,7 @@
  *
  * This file: the supervisor as a program.
  */
-import { loadConfig } from '../config.js';
+import { type Config, loadConfig } from '../config.js';
 import { AppError } from '../errors.js';
 import { prepareDataFolder } from '../storage/data-folder.js';
 import { createPaint } from '../terminal/paint.js';
@@ -19,6 +19,8 @@ export interface RunSupervisorOptions {
   env: NodeJS.ProcessEnv;
   entries: Record<Part, string>;
   backoffMs?: number;
+  /** What is done before the first process starts; must not fail. */
+  prepare?: (config: Config) => Promise<void>;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface RunSupervisorOptions {
  * In a terminal logs are lines for people, and at the start only what went wrong; elsewhere they are JSON, all of it.
  * @returns the exit code: 0 when it was stopped, 1 when it could not run; 130 when a second Ctrl-C ended it.
  */
-export async function runSupervisor({ env, entries, backoffMs }: RunSupervisorOptions): Promise<number> {
+export async function runSupervisor({ env, entries, backoffMs, prepare }: RunSupervisorOptions): Promise<number> {
   process.umask(0o077); // what it writes is its user's alone
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}); // the terminal may be gone
   const isTTY = process.stdout.isTTY === true;
@@ -38,6 +40,7 @@ export async function runSupervisor({ env, entries, backoffMs }: RunSupervisorOp
   try {
     const config = loadConfig(env);
     await prepareDataFolder(config.DATA_DIR);
+    await prepare?.(config);
     const graft = supervise({
       config,
       env,

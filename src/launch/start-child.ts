@@ -8,6 +8,8 @@ export interface ReadyMessage {
   url?: string;
   /** Of a server that made its first key. */
   firstKey?: string;
+  /** Of jobs that name none. */
+  backbone?: string;
 }
 
 export interface ChildOptions {

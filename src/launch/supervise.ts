@@ -30,6 +30,8 @@ export interface Started {
   url: string;
   /** The key that it made because there was none. */
   firstKey?: string | undefined;
+  /** Of jobs that name none. */
+  backbone?: string | undefined;
 }
 
 export interface Supervision {
@@ -76,10 +78,10 @@ export function supervise(options: SuperviseOptions): Supervision {
   };
   signal.addEventListener('abort', terminate);
 
-  const onReady = (part: Part, { url, firstKey = server.firstKey }: ReadyMessage) => {
+  const onReady = (part: Part, { url, firstKey = server.firstKey, backbone }: ReadyMessage) => {
     started.add(part);
     if (url !== undefined) {
-      server = { url, firstKey };
+      server = { url, firstKey, backbone };
       env.PORT = new URL(url).port; // with PORT=0 a server that is started again takes the same one
     }
     if (started.size === parts.length) tellAddress(server);

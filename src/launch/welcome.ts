@@ -8,11 +8,14 @@ export function welcome({
   config,
   url,
   firstKey,
+  backbone,
   paint,
 }: {
   config: Config;
   url: string;
   firstKey?: string | undefined;
+  /** That of jobs which name none. */
+  backbone?: string | undefined;
   paint: Paint;
 }): string {
   const hasKeys = config.API_KEYS.length > 0 || existsSync(config.KEYS_FILE);
@@ -27,10 +30,14 @@ ${firstKey === undefined ? '' : `\n${firstKeyWords(url, firstKey, config.BASE_PA
             (a folder per class in the archive; no photos at hand: npm run demo)
   API       ${here}/docs
   Data      ${config.DATA_DIR}${insideClone(config)}
-  Stronger  ${command('backbones')} pull mobilenet_v2   (${GAIN})
-  Stop      Ctrl-C; a job that is running goes on at the next start
+${stronger(backbone)}  Stop      Ctrl-C; a job that is running goes on at the next start
 
 `;
+}
+
+function stronger(backbone: string | undefined): string {
+  if (backbone !== 'rootstock_s') return '';
+  return `  Stronger  ${command('backbones')} pull mobilenet_v2 --default   (${GAIN})\n`;
 }
 
 /** Measured by `npm run bench:accuracy`, on photos of clothing. */

@@ -20,7 +20,18 @@ export interface CheckOptions {
 }
 
 /** What may lie at the top: what is stored, the caches, the Redis of `npm start`, and what was put aside. */
-const AT_THE_TOP = ['.tmp', 'backbones', 'cache', 'key-uses', 'keys.json', 'pending', 'quarantine', 'redis', 'tenants'];
+const AT_THE_TOP = [
+  '.tmp',
+  'backbones',
+  'cache',
+  'default-backbone.json',
+  'key-uses',
+  'keys.json',
+  'pending',
+  'quarantine',
+  'redis',
+  'tenants',
+];
 const OF_A_TENANT = ['datasets', 'idempotency', 'jobs', 'models', 'uploads'];
 
 /**

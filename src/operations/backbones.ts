@@ -26,7 +26,8 @@ export function backboneOperations({
   catalog,
   jobs,
   limits,
-}: Pick<OperationsDependencies, 'backbones' | 'catalog' | 'jobs' | 'limits'>) {
+  defaultBackbone,
+}: Pick<OperationsDependencies, 'backbones' | 'catalog' | 'jobs' | 'limits' | 'defaultBackbone'>) {
   /** A backbone is everybody's: unless the setting says so, only whoever started the service may add one. */
   const mayPull = ({ by, name }: Caller): boolean => {
     if (limits.ALLOW_PULL !== 'auto') return limits.ALLOW_PULL === 'true';
@@ -35,7 +36,7 @@ export function backboneOperations({
 
   return {
     async list(): Promise<{ data: InstalledBackbone[]; has_more: boolean }> {
-      const cards = await backbones.list();
+      const [cards, standard] = await Promise.all([backbones.list(), defaultBackbone.id()]);
       return {
         data: cards.map((card) => {
           const loaded = backbones.loaded(card);
@@ -43,7 +44,7 @@ export function backboneOperations({
           return {
             ...card,
             ...(top && { trainable_blocks: possibleBlocks(top), trainable_limit: blocksLimit(top) }),
-            default: card.id === limits.DEFAULT_BACKBONE,
+            default: card.id === standard,
             loaded: loaded !== undefined,
             provider: loaded?.provider ?? null,
             unavailable_providers: loaded?.unavailableProviders ?? [],
@@ -73,10 +74,13 @@ export function backboneOperations({
     async pull({
       caller,
       id,
+      byDefault = false,
       idempotencyKey,
     }: {
       caller: Caller;
       id: string;
+      /** Jobs that name none use it once it is here. */
+      byDefault?: boolean | undefined;
       idempotencyKey?: string | undefined;
     }): Promise<Submitted> {
       if (!mayPull(caller)) {
@@ -90,8 +94,8 @@ export function backboneOperations({
       findNetwork(await catalog(), id);
       const { tenant, by, requestId } = caller;
       const running = await jobs.findOpen(tenant, { kind: 'pull', backbone: id });
-      if (running) return { job: running, replayed: true };
-      const input: PullInput = { backbone: id };
+      if (running && !byDefault) return { job: running, replayed: true };
+      const input: PullInput = { backbone: id, ...(byDefault && { default: true }) };
       return jobs.submit({
         kind: 'pull',
         tenant,

@@ -1,6 +1,7 @@
 import type { Artifacts } from '../artifacts/artifacts.js';
 import type { Backbones } from '../backbones/backbones.js';
 import type { Catalog } from '../backbones/catalog/catalog.js';
+import type { DefaultBackbone } from '../backbones/default-backbone.js';
 import type { Config } from '../config.js';
 import type { Datasets } from '../datasets/datasets.js';
 import type { JobQueue } from '../jobs/job-queue.js';
@@ -53,9 +54,7 @@ export interface OperationsDependencies {
   /** What is said of disks that are nearly full. */
   lowDisks: () => Promise<string[]>;
   /** Refuses settings that do not fit the data set. */
+  defaultBackbone: Pick<DefaultBackbone, 'id'>;
   checkTraining: (dataset: Dataset, settings: JobSettings, card: BackboneCard) => void;
-  limits: Pick<
-    Config,
-    'DEFAULT_BACKBONE' | 'ALLOW_PULL' | 'MAX_MODELS' | 'MAX_PREDICT_EXAMPLES' | 'MAX_EVENT_STREAMS' | 'MAX_TENANT_BYTES'
-  >;
+  limits: Pick<Config, 'ALLOW_PULL' | 'MAX_MODELS' | 'MAX_PREDICT_EXAMPLES' | 'MAX_EVENT_STREAMS' | 'MAX_TENANT_BYTES'>;
 }

@@ -58,7 +58,7 @@ async function refuseInUse(
   { storage, registry, jobs }: { storage: Storage; registry: Registry; jobs: JobStore },
   { id, sha256, isDefault }: { id: string; sha256: string | undefined; isDefault: boolean },
 ): Promise<void> {
-  const users: string[] = isDefault ? ['the setting DEFAULT_BACKBONE'] : [];
+  const users: string[] = isDefault ? ['jobs that name none: it is the default'] : [];
   // Jobs first: one that ends in between has published its version when versions are looked at.
   for (const pending of await jobs.pending()) {
     const record = await jobs.record(pending.tenant, pending.id);

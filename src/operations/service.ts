@@ -12,9 +12,10 @@ export interface Readiness {
 export function serviceOperations({
   backbones,
   queue,
-  limits,
+  defaultBackbone,
   lowDisks,
-}: Pick<OperationsDependencies, 'backbones' | 'queue' | 'limits' | 'lowDisks'>) {
+}: Pick<OperationsDependencies, 'backbones' | 'queue' | 'defaultBackbone' | 'lowDisks'>) {
+  const loadDefault = async () => backbones.load(await defaultBackbone.id());
   return {
     /**
      * Whether requests may be sent here. Predictions need the default backbone. Without Redis they go on, and new jobs are
@@ -22,7 +23,7 @@ export function serviceOperations({
      */
     async readiness(): Promise<Readiness> {
       const [fault, policy, low] = await Promise.all([
-        backbones.load(limits.DEFAULT_BACKBONE).then(
+        loadDefault().then(
           () => undefined,
           (error: Error) => error,
         ),

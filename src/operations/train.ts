@@ -22,18 +22,18 @@ interface Common {
 export function trainOperations(
   dependencies: Pick<
     OperationsDependencies,
-    'datasets' | 'jobs' | 'registry' | 'backbones' | 'checkTraining' | 'limits'
+    'datasets' | 'jobs' | 'registry' | 'backbones' | 'defaultBackbone' | 'checkTraining' | 'limits'
   >,
 ) {
-  const { datasets, jobs, registry, backbones, checkTraining, limits } = dependencies;
+  const { datasets, jobs, registry, backbones, defaultBackbone, checkTraining, limits } = dependencies;
   const submit = async (
     { caller, idempotencyKey }: Common,
     { dataset, settings, content = dataset.id }: { dataset: Dataset; settings: JobSettings; content?: string },
   ): Promise<Submitted> => {
     const { tenant, by, requestId } = caller;
     refuseForeignModel(caller, settings.model);
-    const { model, backbone: wanted = limits.DEFAULT_BACKBONE, ...rest } = settings;
-    const card = await backbones.card(wanted);
+    const { model, backbone: wanted, ...rest } = settings;
+    const card = await backbones.card(wanted ?? (await defaultBackbone.id()));
     const { id: backbone } = card;
     checkTraining(dataset, settings, card);
     await registry.refuseMoreThan(limits.MAX_MODELS, tenant, model);

@@ -146,6 +146,11 @@ export const BackboneCatalog = Type.Object(
 export type BackboneCatalog = Static<typeof BackboneCatalog>;
 
 export const PullBackbone = Type.Object(
-  { id: Type.Unsafe<string>({ ...BackboneId, description: 'A network of the catalog' }) },
+  {
+    id: Type.Unsafe<string>({ ...BackboneId, description: 'A network of the catalog' }),
+    default: Type.Optional(
+      Type.Boolean({ default: false, description: 'Jobs that name no backbone use it from then on, on every server' }),
+    ),
+  },
   strict,
 );

@@ -231,6 +231,8 @@ export interface IntakeInput {
 /** What a job of kind `pull` works on: a network of the catalog. */
 export interface PullInput {
   backbone: string;
+  /** Jobs that name none use it from then on. */
+  default?: boolean;
 }
 
 /** What a job works on, as it is stored. A field that a public job has goes by the same name; the rest is the kind's own. */

@@ -32,6 +32,7 @@ import { Predictor } from '../../src/prediction/predictor.js';
 import { Registry } from '../../src/registry/registry.js';
 import type { VersionManifest } from '../../src/schemas/versions.js';
 import type { Storage } from '../../src/storage/contract.js';
+import { DefaultBackbone } from '../../src/backbones/default-backbone.js';
 import { checkTraining } from '../../src/training/check-training.js';
 import { zip } from './archives.js';
 import type { Answer } from './http.js';
@@ -113,6 +114,7 @@ export async function appForTest(t: Pick<Test, 'teardown'>, options: AppForTest 
       predictor,
       artifacts: new Artifacts({ registry, backbones }),
       checkTraining,
+      defaultBackbone: new DefaultBackbone({ storage, setting: config.DEFAULT_BACKBONE }),
       lowDisks: async () => [],
       catalog: () => catalogOf(config),
       drawnPhotos: async () => zip(lightFiles(['a', 'b'], 5)),

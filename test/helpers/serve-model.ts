@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { EMBEDDED_BACKBONE } from '../../src/backbones/default-backbone.js';
 import { EmbeddedBackbones } from '../../src/backbones/embedded.js';
 import { loadConfig } from '../../src/config.js';
 import { writeTfjsLayers } from '../../src/heads/tfjs-layers.js';
@@ -19,8 +20,8 @@ export interface ServeModel {
  * takes the place of a data set and a job.
  */
 export async function serveModel({ dataDir, model, tenant = 'default' }: ServeModel): Promise<VersionManifest> {
-  const { MODELS_DIR, DEFAULT_BACKBONE } = loadConfig({});
-  const card = await new EmbeddedBackbones({ folder: MODELS_DIR }).card(DEFAULT_BACKBONE);
+  const { MODELS_DIR } = loadConfig({});
+  const card = await new EmbeddedBackbones({ folder: MODELS_DIR }).card(EMBEDDED_BACKBONE);
   const { dimensions } = card.features;
   const labels = ['left', 'right'];
   const random = randomFrom(1);

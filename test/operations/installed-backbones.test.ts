@@ -67,7 +67,7 @@ t.test('the default backbone is kept, for no server starts without it', async (t
   const { stores } = await scene(t);
   await t.rejects(removeBackbone(stores, { id: 'tiny', defaultBackbone: 'tiny' }), {
     code: 'backbone_in_use',
-    message: /DEFAULT_BACKBONE/,
+    message: /jobs that name none/,
   });
   await removeBackbone(stores, { id: 'tiny', defaultBackbone: 'rootstock_s' });
 });

@@ -60,9 +60,9 @@ export function backboneRoutes({ backbones }: Operations, { config }: DialectCon
       },
       async (request, reply) => {
         const body = await readJsonBody(request, config.MAX_JSON_BYTES, 'MAX_JSON_BYTES');
-        const { id } = checkPull(body, 'body');
+        const { id, default: byDefault } = checkPull(body, 'body');
         const idempotencyKey = request.headers['idempotency-key'];
-        const { job, replayed } = await backbones.pull({ caller: request.caller, id, idempotencyKey });
+        const { job, replayed } = await backbones.pull({ caller: request.caller, id, byDefault, idempotencyKey });
         if (replayed) reply.header('idempotency-replayed', 'true');
         return reply
           .status(202)

@@ -102,8 +102,9 @@ function CatalogEntry({
   onStarted: () => void;
 }) {
   const { id, name, bytes: size, license, imagenet_top1, input_px, note } = network;
+  const [byDefault, setByDefault] = useState(false);
   const pull = useAction(async () => {
-    await graft.value.backbones.pull(id);
+    await graft.value.backbones.pull(id, { byDefault });
     onStarted();
   });
   return (
@@ -122,9 +123,19 @@ function CatalogEntry({
           <span class="badge">{w.installed}</span>
         ) : (
           allowed && (
-            <button type="button" class="small" disabled={running || pull.busy} onClick={() => void pull.run()}>
-              {running ? w.pulling : w.pull}
-            </button>
+            <span class="row">
+              <label class="small">
+                <input
+                  type="checkbox"
+                  checked={byDefault}
+                  onChange={({ currentTarget }) => setByDefault(currentTarget.checked)}
+                />{' '}
+                {w.asStandard}
+              </label>
+              <button type="button" class="small" disabled={running || pull.busy} onClick={() => void pull.run()}>
+                {running ? w.pulling : w.pull}
+              </button>
+            </span>
           )
         )}
       </span>

@@ -331,6 +331,7 @@ export const en = {
   imagenet: (share: string) => `${share} % on ImageNet`,
   installed: 'installed',
   pull: 'Pull',
+  asStandard: 'as the standard',
   pulling: 'is being pulled',
   pullFailed: 'It could not be pulled: see why',
   watch: 'Watch',
