@@ -22,6 +22,6 @@ export function strongerBackbone(
   }
   return {
     backbone: USUAL,
-    sentence: `Fetch a stronger backbone, npm run backbones -- pull ${USUAL}, and train with it: ${GAIN}.`,
+    sentence: `Fetch a stronger backbone, npm run backbones -- pull ${USUAL} --default, and train with it: ${GAIN}.`,
   };
 }
