@@ -128,7 +128,7 @@ const PLANNED: string[] = [];
 const SIDE_BY_SIDE = ['training/stages'];
 
 /** Sets a variable of the process for a library that reads nothing else, and writes one into an example; they say why. */
-const ENVIRONMENT_EXCEPTIONS = ['onnx/no-telemetry', 'page/core/calls'];
+const ENVIRONMENT_EXCEPTIONS = ['onnx/runtime-environment', 'page/core/calls'];
 /** Where output is made; others are given something to write to, or log. */
 const PRINTING = ['bin', 'launch', 'launch/setup'];
 /** Passes on what the process of a job says; and writes it into an example. */

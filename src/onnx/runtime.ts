@@ -1,4 +1,4 @@
-import './no-telemetry.js'; // first: what is imported next reads it
+import './runtime-environment.js'; // first: what is imported next reads it
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
 export { InferenceSession, Tensor };

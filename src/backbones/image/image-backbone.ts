@@ -9,6 +9,7 @@ import { decodeImage } from './pixels.js';
 import { sessionPool } from './pool.js';
 import { RECIPE } from './recipe.js';
 import { type Session, startSession } from './session.js';
+import { GPU_BATCH_SIZE } from './thread-messages.js';
 import type { Variation } from './variations.js';
 
 /** uint8 `[height, width, 3]`, RGB */
@@ -24,7 +25,7 @@ const MAX_SESSIONS = 8;
  * of a training.
  */
 const CPU_BATCH = { predicting: 2, extracting: 4 };
-const GPU_BATCH = { predicting: 32, extracting: 32 };
+const GPU_BATCH = { predicting: GPU_BATCH_SIZE, extracting: GPU_BATCH_SIZE };
 
 /** @throws AppError `backbone_invalid` */
 export async function openImageBackbone(options: ImageOpenOptions): Promise<Backbone<Pixels>> {

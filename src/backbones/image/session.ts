@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import '../../onnx/no-telemetry.js'; // here, because a thread changes only a copy of the environment
+import '../../onnx/runtime-environment.js'; // here, because a thread changes only a copy of the environment
 import type { AppError } from '../../errors.js';
 import type { OwnWeights } from '../trunk.js';
 import { unusable } from '../unusable.js';

@@ -3,6 +3,12 @@ import type { BackboneCut, ImageBackboneCard } from '../../schemas/backbones.js'
 import type { OwnWeights } from '../trunk.js';
 import type { FeatureMap } from './maps/class-activation-map.js';
 
+/**
+ * Images in every pass on a GPU; what is missing is filled up. ONNX Runtime plans each convolution anew whenever the number of
+ * images is another than before: with whatever number came, one prediction in a hundred took two seconds.
+ */
+export const GPU_BATCH_SIZE = 32;
+
 export interface ThreadData {
   file: string;
   card: Pick<ImageBackboneCard, 'sha256' | 'input' | 'features' | 'maps'>;

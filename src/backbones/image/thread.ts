@@ -13,7 +13,14 @@ import { tensorsOf, topModel, trunkModel, valuesOf } from '../../onnx/cut-graph.
 import { decodeModel, encodeModel } from '../../onnx/model-proto.js';
 import { InferenceSession, Tensor } from '../../onnx/runtime.js';
 import type { FeatureMap } from './maps/class-activation-map.js';
-import type { EmbedRequest, ThreadData, ThreadMessage, TopRequest, WeightsMessage } from './thread-messages.js';
+import {
+  type EmbedRequest,
+  GPU_BATCH_SIZE,
+  type ThreadData,
+  type ThreadMessage,
+  type TopRequest,
+  type WeightsMessage,
+} from './thread-messages.js';
 
 const { file, card, threads, providers, top } = workerData as ThreadData;
 const port = parentPort!;
@@ -32,16 +39,24 @@ try {
   if (!session.inputNames.includes(input.name) || !session.outputNames.includes(features.name)) {
     throw new Error(`${file} has no input '${input.name}' or no output '${features.name}'`);
   }
+  const sizeOf = (count: number) => (provider === 'cpu' ? count : Math.max(count, GPU_BATCH_SIZE));
+  const feedsOf = (pixels: Uint8Array, size: number) => {
+    const whole = filled(pixels, size * input.height * input.width * 3);
+    return { [input.name]: new Tensor('uint8', whole, [size, input.height, input.width, 3]) };
+  };
+  // The first pass of a size is slow there.
+  if (provider !== 'cpu') await session.run(feedsOf(new Uint8Array(0), GPU_BATCH_SIZE), [features.name]);
   const embed = ({ id, pixels, count, maps: wanted }: EmbedRequest) => {
-    const images = new Tensor('uint8', pixels, [count, input.height, input.width, 3]);
-    const feeds = { [input.name]: images };
+    const size = sizeOf(count);
+    const feeds = feedsOf(pixels, size);
     if (wanted) {
       readMaps(session, feeds).then(
         (read) => say({ kind: 'maps', id, maps: read }),
         (error: Error) => say({ kind: 'failed', id, reason: error.message }),
       );
     } else {
-      answer(id, session.run(feeds, [features.name]), { name: features.name, dims: [count, features.dimensions] });
+      const dims: [number, number] = [size, features.dimensions];
+      answer(id, session.run(feeds, [features.name]), { name: features.name, dims, count });
     }
   };
   port.on('message', (message: EmbedRequest | TopRequest | WeightsMessage) => {
@@ -62,21 +77,32 @@ async function readMaps(session: InferenceSession, feeds: Record<string, Tensor>
   return card.maps.map(({ name, channels }) => {
     const { dims, data } = outputs[name]!;
     const [count, depth, height, width] = dims as [number, number, number, number];
-    if (dims.length !== 4 || count !== 1 || depth !== channels) throw new Error(`its ${name} has the shape [${dims}]`);
-    return { channels, height, width, values: data as Float32Array };
+    if (dims.length !== 4 || count < 1 || depth !== channels) throw new Error(`its ${name} has the shape [${dims}]`);
+    // Of a batch that was filled up, the first image's.
+    return { channels, height, width, values: (data as Float32Array).slice(0, channels * height * width) };
   });
+}
+
+/** The same bytes, and zeros up to a length. */
+function filled(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length === length) return bytes;
+  const whole = new Uint8Array(length);
+  whole.set(bytes);
+  return whole;
 }
 
 /** Say what a run gives, or why it gave nothing. */
 function answer(
   id: number,
   run: Promise<InferenceSession.OnnxValueMapType>,
-  { name, dims }: { name: string; dims: [number, number] },
+  { name, dims, count = dims[0] }: { name: string; dims: [number, number]; count?: number },
 ): void {
   run.then(
     (outputs) => {
       const output = outputs[name] as Tensor;
-      if (output.dims.join() === dims.join()) say({ kind: 'features', id, features: output.data as Float32Array });
+      const all = output.data as Float32Array;
+      const features = count === dims[0] ? all : all.slice(0, count * dims[1]);
+      if (output.dims.join() === dims.join()) say({ kind: 'features', id, features });
       else say({ kind: 'failed', id, reason: `it answered features of shape [${output.dims}]` });
     },
     (error: Error) => say({ kind: 'failed', id, reason: error.message }),
@@ -89,7 +115,7 @@ function answer(
  */
 async function startTop(bytes: Uint8Array) {
   const { cut, features } = top!;
-  const { session } = await createSession(bytes);
+  const { session, provider } = await createSession(bytes);
   const tops = new Map<string, Record<string, Tensor>>();
   const inputs = tensorsOf(cut).map(({ tensor, dims }) => ({ name: tensor, dims, length: valuesOf(dims) }));
   const total = inputs.reduce((sum, { length }) => sum + length, 0);
@@ -104,17 +130,18 @@ async function startTop(bytes: Uint8Array) {
       return;
     }
     const { id, rows, count } = message;
+    const size = provider === 'cpu' ? count : Math.max(count, GPU_BATCH_SIZE);
     const feeds: Record<string, Tensor> = { ...tops.get(key) };
     let offset = 0;
     for (const { name, dims, length } of inputs) {
-      const part = new Float32Array(count * length);
+      const part = new Float32Array(size * length);
       for (let n = 0; n < count; n += 1) {
         part.set(rows.subarray(n * total + offset, n * total + offset + length), n * length);
       }
-      feeds[name] = new Tensor('float32', part, [count, ...dims]);
+      feeds[name] = new Tensor('float32', part, [size, ...dims]);
       offset += length;
     }
-    answer(id, session.run(feeds, [features.name]), { name: features.name, dims: [count, features.dimensions] });
+    answer(id, session.run(feeds, [features.name]), { name: features.name, dims: [size, features.dimensions], count });
   };
 }
 
