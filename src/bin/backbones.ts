@@ -9,7 +9,10 @@ import { Value } from '@sinclair/typebox/value';
 import { isInstalled, pullBackbone } from '../backbones/catalog/pull-backbone.js';
 import { importBackbone } from '../backbones/image/import/import-backbone.js';
 import type { ImportedBackbone } from '../backbones/image/import/imported-backbone.js';
+import { Backbones } from '../backbones/backbones.js';
 import { DefaultBackbone } from '../backbones/default-backbone.js';
+import { FeatureCache } from '../backbones/feature-cache.js';
+import { Datasets } from '../datasets/datasets.js';
 import type { BackboneSource } from '../backbones/source.js';
 import { type Config, loadConfig } from '../config.js';
 import { AppError } from '../errors.js';
@@ -31,12 +34,13 @@ import { createPaint } from '../terminal/paint.js';
 import { createScreen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
 import { backbonesOf } from './backbones-of.js';
-import { catalogOf } from './composition.js';
+import { backbonesOptions, catalogOf, datasetsOptions } from './composition.js';
 
 const USAGE = `Usage:
   npm run backbones -- catalog                              the public networks that can be pulled
   npm run backbones -- pull ID [options]                    fetch one of them, check it and make it a backbone
   npm run backbones -- import FILE.onnx --id ID [options]   make a backbone of an ONNX image network
+  npm run backbones -- recommend DATASET [--tenant TENANT]  which of them suits a data set: each is tried on 200 examples
   npm run backbones -- list                                 the backbones that are here
   npm run backbones -- verify [ID …]                        compare their files with their checksums
   npm run backbones -- remove ID [--force]                  delete one
@@ -74,6 +78,7 @@ const OPTIONS = {
   top1: { type: 'string' },
   default: { type: 'boolean' },
   force: { type: 'boolean' },
+  tenant: { type: 'string', default: 'default' },
   'models-dir': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -114,6 +119,7 @@ async function run(args: string[]): Promise<void> {
   if (command === 'catalog') await printCatalog(scene);
   else if (command === 'pull') await pull(operands, scene);
   else if (command === 'import') await importFile(operands, scene);
+  else if (command === 'recommend') await recommend(operands, scene);
   else if (command === 'list') await list(scene);
   else if (command === 'verify') await verify(operands, scene);
   else if (command === 'remove') await remove(operands, scene);
@@ -203,6 +209,42 @@ async function pull(operands: string[], scene: Scene): Promise<void> {
 
 function standardOf(config: Config, storage: Storage): DefaultBackbone {
   return new DefaultBackbone({ storage, setting: config.DEFAULT_BACKBONE });
+}
+
+async function recommend(operands: string[], { values, config, storage }: Scene): Promise<void> {
+  if (operands.length !== 1) throw fault('recommend takes the id of one data set');
+  const { recommendBackbone } = await import('../training/recommend.js');
+  const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
+  const opened = await openStorage(config);
+  const { data, sentence } = await recommendBackbone({
+    tenant: values.tenant,
+    dataset: operands[0]!,
+    datasets: new Datasets(datasetsOptions(config, opened)),
+    backbones: new Backbones(backbonesOptions(config, storage)),
+    cache,
+    standard: await standardOf(config, storage).id(),
+    onProgress: () => undefined,
+    onEvent: ({ message }) => screen.line(message),
+  });
+  await cache.close();
+  printTable(
+    screen,
+    [
+      { title: 'backbone' },
+      { title: 'right', align: 'right' },
+      { title: '95 % interval', align: 'right' },
+      { title: 'a second', align: 'right' },
+      { title: 'features', align: 'right' },
+    ],
+    data.map(({ backbone, accuracy, accuracy_interval: [low, high], examples_per_second: speed, features }) => [
+      backbone,
+      `${(100 * accuracy).toFixed(1)} %`,
+      `${(100 * low!).toFixed(0)}–${(100 * high!).toFixed(0)} %`,
+      speed.toFixed(0),
+      `${features}`,
+    ]),
+  );
+  screen.line(sentence);
 }
 
 async function importFile(operands: string[], scene: Scene): Promise<void> {

@@ -10,7 +10,7 @@ import type { JobMessage, RunMessage } from '../jobs/job-messages.js';
 import type { JobRecord } from '../jobs/job-store.js';
 import { standBack } from '../jobs/stand-back.js';
 import { Registry } from '../registry/registry.js';
-import type { IntakeInput, JobOutput, PullInput, TrainInput } from '../schemas/jobs.js';
+import type { IntakeInput, JobOutput, PullInput, RecommendInput, TrainInput } from '../schemas/jobs.js';
 import { openStorage } from '../storage/open-storage.js';
 import { backbonesOf } from './backbones-of.js';
 import { backbonesOptions, catalogOf, datasetsOptions } from './composition.js';
@@ -30,7 +30,12 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.once('message', (message: unknown) => void run((message as RunMessage).record));
 
 /** What the process of a job does, by the kind of the job. */
-const KINDS: Record<string, (record: JobRecord, config: Config) => Promise<JobOutput>> = { train, intake, pull };
+const KINDS: Record<string, (record: JobRecord, config: Config) => Promise<JobOutput>> = {
+  train,
+  intake,
+  pull,
+  recommend,
+};
 
 async function run(record: JobRecord): Promise<void> {
   try {
@@ -73,6 +78,28 @@ async function train({ tenant, id, input }: JobRecord, config: Config): Promise<
   });
   await cache.close();
   return { ...published(manifest), ...(warnings.length > 0 && { warnings }) };
+}
+
+async function recommend({ tenant, input }: JobRecord, config: Config): Promise<JobOutput> {
+  const { dataset } = input as unknown as RecommendInput;
+  const opened = await openStorage(config);
+  const [{ recommendBackbone }, { DefaultBackbone }] = await Promise.all([
+    import('../training/recommend.js'),
+    import('../backbones/default-backbone.js'),
+  ]);
+  const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
+  const recommended = await recommendBackbone({
+    tenant,
+    dataset,
+    datasets: new Datasets(datasetsOptions(config, opened)),
+    backbones: new Backbones(backbonesOptions(config, opened.storage)),
+    cache,
+    standard: await new DefaultBackbone({ storage: opened.storage, setting: config.DEFAULT_BACKBONE }).id(),
+    onProgress: tellProgress('trying'),
+    onEvent: (event) => tell({ type: 'event', event }),
+  });
+  await cache.close();
+  return recommended;
 }
 
 /** Progress is told at most so often. */

@@ -64,6 +64,8 @@ async function main(): Promise<void> {
       train: trainingRules(registry),
       intake: intakeRules(datasets),
       pull: pullRules(backbonesOf(config, storage).source),
+      // It leaves nothing but its answer: a second attempt begins anew.
+      recommend: { cleanUp: async () => undefined, finished: async () => undefined },
     },
   });
 

@@ -304,7 +304,7 @@ export interface components {
         Job: {
             /** @description Id of a job */
             id: string;
-            /** @description What the job does: `train`, `intake` of an upload, or `pull` of a backbone; later releases add others */
+            /** @description What the job does: `train`, `intake` of an upload, or `pull` of a backbone, or `recommend` of one for a data set; later releases add others */
             kind: string;
             /** @description Who did it: 16 hexadecimal digits that stand for an API key, `local` without keys */
             by: string;
@@ -1209,7 +1209,7 @@ export interface operations {
                 /** @description The last row of the page before: Id of a job */
                 after?: string;
                 status?: "queued" | "running" | "succeeded" | "failed" | "cancelled";
-                /** @description What the job does: `train`, `intake` of an upload, or `pull` of a backbone; later releases add others */
+                /** @description What the job does: `train`, `intake` of an upload, or `pull` of a backbone, or `recommend` of one for a data set; later releases add others */
                 kind?: string;
                 /**
                  * @description Name of a model: lower-case letters, digits, `.`, `_` and `-`, at most 64
@@ -1786,6 +1786,19 @@ export interface operations {
         parameters: {
             query?: never;
             header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
+    recommendBackbone: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again answer with the same data set or job */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -408,6 +408,11 @@ class Backbones {
     return this.#transport.json('/v1/backbones/catalog', options);
   }
 
+  /** Which installed backbone suits a data set: a job of kind `recommend`, whose `output` says. */
+  recommend(dataset: string, options: CallOptions = {}): Promise<Job> {
+    return this.#transport.json('/v1/backbones/recommend', { ...options, method: 'POST', json: { dataset } });
+  }
+
   /** Fetch a network of the catalog, as a job of kind `pull`. `byDefault`: jobs that name none use it from then on. */
   pull(id: string, { byDefault, ...options }: CallOptions & { byDefault?: boolean } = {}): Promise<Job> {
     const json = { id, ...(byDefault && { default: true }) };

@@ -215,8 +215,12 @@ export class Jobs {
   }
 
   /** A job that has not ended, of this kind and on this backbone; undefined: there is none. */
-  async findOpen(tenant: string, { kind, backbone }: { kind: string; backbone: string }): Promise<Job | undefined> {
-    const isSo = (record: JobRecord) => record.kind === kind && record.input.backbone === backbone;
+  async findOpen(
+    tenant: string,
+    { kind, ...input }: { kind: string; backbone?: string; dataset?: string },
+  ): Promise<Job | undefined> {
+    const isSo = (record: JobRecord) =>
+      record.kind === kind && Object.entries(input).every(([field, value]) => record.input[field] === value);
     const found = await this.#store.findOpen(tenant, isSo);
     return found && this.get(tenant, found.id);
   }

@@ -1,9 +1,10 @@
 import { FIRST_KEY } from '../access/key-file.js';
 import { AppError } from '../errors.js';
 import type { BackboneCard, BackboneCatalog, ImageBackboneCard } from '../schemas/backbones.js';
-import type { PullInput } from '../schemas/jobs.js';
+import type { PullInput, RecommendInput } from '../schemas/jobs.js';
 import { blocksLimit, possibleBlocks } from '../top/trainable-blocks.js';
 import type { Caller } from './caller.js';
+import { ownDataset } from './datasets.js';
 import type { OperationsDependencies } from './dependencies.js';
 import type { Submitted } from './jobs.js';
 
@@ -21,13 +22,13 @@ export type InstalledBackbone = BackboneCard & {
 };
 
 /** Backbones: those that are installed, and those that can be pulled. */
-export function backboneOperations({
-  backbones,
-  catalog,
-  jobs,
-  limits,
-  defaultBackbone,
-}: Pick<OperationsDependencies, 'backbones' | 'catalog' | 'jobs' | 'limits' | 'defaultBackbone'>) {
+export function backboneOperations(
+  dependencies: Pick<
+    OperationsDependencies,
+    'backbones' | 'catalog' | 'datasets' | 'defaultBackbone' | 'jobs' | 'limits' | 'checkTraining'
+  >,
+) {
+  const { backbones, catalog, datasets, defaultBackbone, jobs, limits, checkTraining } = dependencies;
   /** A backbone is everybody's: unless the setting says so, only whoever started the service may add one. */
   const mayPull = ({ by, name }: Caller): boolean => {
     if (limits.ALLOW_PULL !== 'auto') return limits.ALLOW_PULL === 'true';
@@ -102,6 +103,36 @@ export function backboneOperations({
         by,
         requestId,
         input: { ...input },
+        ...(idempotencyKey !== undefined && { idempotencyKey }),
+      });
+    },
+
+    /**
+     * Have a worker try each installed backbone on a few examples of a data set. One that is being tried already is the answer.
+     * @throws AppError `dataset_not_found`, `too_few_classes`, `class_without_training_examples`; and as `Jobs.submit`
+     */
+    async recommend({
+      caller,
+      dataset: id,
+      idempotencyKey,
+    }: {
+      caller: Caller;
+      dataset: string;
+      idempotencyKey?: string | undefined;
+    }): Promise<Submitted> {
+      const dataset = await ownDataset({ datasets }, caller, id);
+      checkTraining(dataset, { model: 'none' }, await backbones.card(await defaultBackbone.id()));
+      const { tenant, by, requestId } = caller;
+      const running = await jobs.findOpen(tenant, { kind: 'recommend', dataset: id });
+      if (running) return { job: running, replayed: true };
+      const input: RecommendInput = { dataset: id };
+      return jobs.submit({
+        kind: 'recommend',
+        tenant,
+        by,
+        requestId,
+        input: { ...input },
+        needs: { datasets: [id] },
         ...(idempotencyKey !== undefined && { idempotencyKey }),
       });
     },

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { BackboneId, nullable, Sha256, strict } from './common.js';
+import { AccuracyInterval, BackboneId, DatasetId, nullable, Sha256, strict } from './common.js';
 
 /** What every backbone says of itself; a modality adds what content it takes. */
 export const BackboneCard = Type.Object({
@@ -144,6 +144,33 @@ export const BackboneCatalog = Type.Object(
   strict,
 );
 export type BackboneCatalog = Static<typeof BackboneCatalog>;
+
+/** How an installed backbone did on a few examples of a data set. */
+export const TriedBackbone = Type.Object(
+  {
+    backbone: BackboneId,
+    accuracy: Type.Number({ description: 'Of a linear head, by cross-validation' }),
+    accuracy_interval: AccuracyInterval,
+    examples_per_second: Type.Number({ description: 'From content to features, on the machine of the job' }),
+    features: Type.Integer(),
+  },
+  strict,
+);
+export type TriedBackbone = Static<typeof TriedBackbone>;
+
+/** What a job of kind `recommend` brings. */
+export const Recommendation = Type.Object(
+  {
+    data: Type.Array(TriedBackbone, { description: 'The most accurate first' }),
+    examples: Type.Integer({ description: 'That were tried, at most 200' }),
+    backbone: BackboneId,
+    sentence: Type.String({ description: 'What to take, and why' }),
+  },
+  strict,
+);
+export type Recommendation = Static<typeof Recommendation>;
+
+export const RecommendBackbone = Type.Object({ dataset: DatasetId }, strict);
 
 export const PullBackbone = Type.Object(
   {

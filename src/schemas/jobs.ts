@@ -163,7 +163,8 @@ export type JobPhase = Static<typeof JobPhase>;
 /** What a job does. A text, not an enum: readers of one release meet jobs of the next. */
 export const JobKind = Type.String({
   pattern: '^[a-z][a-z_]{0,31}$',
-  description: 'What the job does: `train`, `intake` of an upload, or `pull` of a backbone; later releases add others',
+  description:
+    'What the job does: `train`, `intake` of an upload, or `pull` of a backbone, or `recommend` of one for a data set; later releases add others',
 });
 export type JobKind = Static<typeof JobKind>;
 
@@ -235,6 +236,11 @@ export interface PullInput {
   default?: boolean;
 }
 
+/** What a job of kind `recommend` works on. */
+export interface RecommendInput {
+  dataset: string;
+}
+
 /** What a job works on, as it is stored. A field that a public job has goes by the same name; the rest is the kind's own. */
 export interface JobInput {
   dataset?: string;
@@ -263,7 +269,7 @@ export const Job = Type.Object(
     phase: nullable(
       Type.String({
         description:
-          'Of `train`: extracting, training, evaluating, publishing; of `intake`: unpacking; of `pull`: downloading, importing',
+          'Of `train`: extracting, training, evaluating, publishing; of `intake`: unpacking; of `pull`: downloading, importing; of `recommend`: trying',
       }),
     ),
     progress: Type.Number({ minimum: 0, maximum: 1 }),
@@ -289,7 +295,7 @@ export const Job = Type.Object(
     output: nullable(
       Type.Record(Type.String(), Type.Unknown(), {
         description:
-          'What the job brought beside the fields above: of `train` its warnings and how it compares with the version before, of `intake` how the archive was understood, of `pull` what the backbone is',
+          'What the job brought beside the fields above: of `train` its warnings and how it compares with the version before, of `intake` how the archive was understood, of `pull` what the backbone is, of `recommend` how each backbone did and which to take',
       }),
     ),
     cancel_requested: Type.Boolean(),

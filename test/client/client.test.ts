@@ -228,6 +228,7 @@ t.test('every operation of the service has a method, which asks the right path',
     listBackbones: () => backbones.list(),
     listBackboneCatalog: () => backbones.catalog(),
     pullBackbone: () => backbones.pull('mobilenet_v2'),
+    recommendBackbone: () => backbones.recommend('ds_00000000000000000000000000'),
   };
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { operationId }]) => ({ path, method, operationId })),

@@ -50,6 +50,7 @@ t.test('every route is described, with its bodies and its problems', async (t) =
       'get /v1/backbones/catalog',
       'get /v1/datasets/{id}/examples/{sha256}',
       'post /v1/backbones/pull',
+      'post /v1/backbones/recommend',
       'post /v1/datasets/drawn',
       'get /v1/datasets',
       'get /v1/datasets/{id}',

@@ -44,6 +44,7 @@ const ROUTES: [method: SendOptions['method'], path: string, body?: Buffer | stri
   ['POST', '/v1/models/m/aliases/a/predict', content(0)],
   ['GET', '/v1/backbones'],
   ['GET', '/v1/backbones/catalog'],
+  ['POST', '/v1/backbones/recommend', `{"dataset":"ds_${ZEROS}"}`, JSON_TYPE],
   ['POST', '/v1/backbones/pull', '{"id":"mobilenet_v2"}', JSON_TYPE],
   ['POST', '/v1/datasets/drawn'],
   ['GET', `/v1/datasets/ds_${'0'.repeat(26)}/examples/${'0'.repeat(64)}`],

@@ -59,6 +59,7 @@ const ASKS: Record<string, Scope | 'public'> = {
   listBackbones: 'read',
   listBackboneCatalog: 'operator',
   pullBackbone: 'operator',
+  recommendBackbone: 'train',
 };
 
 interface Operation {

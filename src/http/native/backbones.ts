@@ -1,6 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply } from 'fastify';
+import type { Submitted } from '../../operations/jobs.js';
 import type { Operations } from '../../operations/operations.js';
-import { BackboneCatalog, PullBackbone, ServedBackbone } from '../../schemas/backbones.js';
+import { BackboneCatalog, PullBackbone, RecommendBackbone, ServedBackbone } from '../../schemas/backbones.js';
 import { Job } from '../../schemas/jobs.js';
 import { listOf } from '../../schemas/lists.js';
 import { readJsonBody } from '../bodies.js';
@@ -11,10 +13,18 @@ import { linksOf } from './links.js';
 
 const tags = ['Backbones'];
 const checkPull = compileCheck(PullBackbone);
+const checkRecommend = compileCheck(RecommendBackbone);
 
 export function backboneRoutes({ backbones }: Operations, { config }: DialectContext): FastifyPluginAsyncTypebox {
   return async (app) => {
     const links = linksOf(app, config);
+    const accepted = (reply: FastifyReply, { job, replayed }: Submitted) => {
+      if (replayed) reply.header('idempotency-replayed', 'true');
+      return reply
+        .status(202)
+        .header('location', links.to(`/jobs/${job.id}`))
+        .send(links.job(job));
+    };
 
     app.get(
       '/backbones',
@@ -45,6 +55,29 @@ export function backboneRoutes({ backbones }: Operations, { config }: DialectCon
     );
 
     app.post(
+      '/backbones/recommend',
+      {
+        schema: {
+          operationId: 'recommendBackbone',
+          tags,
+          summary: 'Find out which installed backbone suits a data set',
+          description:
+            'A job of kind `recommend`: each installed backbone is tried on 200 examples. Its `output` says how often a linear head on each was right, how fast each is on the machine of the job, and which to take.',
+          headers: IdempotencyHeader,
+          response: { 202: Job },
+        },
+        config: { scope: 'train', body: { 'application/json': { schema: RecommendBackbone } } },
+      },
+      async (request, reply) => {
+        const body = await readJsonBody(request, config.MAX_JSON_BYTES, 'MAX_JSON_BYTES');
+        const { dataset } = checkRecommend(body, 'body');
+        const idempotencyKey = request.headers['idempotency-key'];
+        const { job, replayed } = await backbones.recommend({ caller: request.caller, dataset, idempotencyKey });
+        return accepted(reply, { job, replayed });
+      },
+    );
+
+    app.post(
       '/backbones/pull',
       {
         schema: {
@@ -63,11 +96,7 @@ export function backboneRoutes({ backbones }: Operations, { config }: DialectCon
         const { id, default: byDefault } = checkPull(body, 'body');
         const idempotencyKey = request.headers['idempotency-key'];
         const { job, replayed } = await backbones.pull({ caller: request.caller, id, byDefault, idempotencyKey });
-        if (replayed) reply.header('idempotency-replayed', 'true');
-        return reply
-          .status(202)
-          .header('location', links.to(`/jobs/${job.id}`))
-          .send(links.job(job));
+        return accepted(reply, { job, replayed });
       },
     );
   };
