@@ -3,9 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { DefaultBackbone } from '../../src/backbones/default-backbone.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 import type { Dataset } from '../../src/schemas/datasets.js';
 import type { Job } from '../../src/schemas/jobs.js';
+import { FileStorage } from '../../src/storage/file-storage.js';
 import { send } from '../helpers/http.js';
 import { photo, photos, submit, upload } from '../helpers/photos.js';
 import { serviceForTest, type TestService } from '../helpers/service.js';
@@ -45,6 +47,8 @@ await t.test('what was saved while the service worked answers as before', { skip
       headers: { 'content-type': 'application/json' },
     });
   await point(1);
+  const standardOf = (root: string) => new DefaultBackbone({ storage: new FileStorage({ root }), setting: '' });
+  await standardOf(service.dataDir).choose('tiny');
   const before = await answersOf(service, image);
 
   // The worker goes on with these while files are copied.
@@ -70,6 +74,7 @@ await t.test('what was saved while the service worked answers as before', { skip
   const { versions } = await again.json<{ versions: number[] }>('/v1/models/other');
   t.equal(versions.length, more.length, 'one version each');
   await again.stop();
+  t.equal(await standardOf(dataDir).chosen(), 'tiny', 'and jobs that name no backbone take the same');
   const fsck = shell('node build/src/bin/fsck.js', { ...env, DATA_DIR: dataDir });
   t.match(fsck, { status: 0, stdout: /all is well/ }, `${fsck.stdout}${fsck.stderr}`);
 });
