@@ -24,7 +24,7 @@ export class DefaultBackbone {
     this.#setting = options.setting;
   }
 
-  /** @throws AppError `storage_damaged` */
+  /** @throws AppError `config_invalid` where what is stored is damaged */
   async id(): Promise<string> {
     return this.#setting || ((await this.chosen()) ?? EMBEDDED_BACKBONE);
   }

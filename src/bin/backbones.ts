@@ -3,14 +3,14 @@
  * them. They are installed in storage, where every server and worker finds them. Prints a sentence and exits with 1 when
  * something is wrong.
  */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Value } from '@sinclair/typebox/value';
 import { isInstalled, pullBackbone } from '../backbones/catalog/pull-backbone.js';
 import { importBackbone } from '../backbones/image/import/import-backbone.js';
 import type { ImportedBackbone } from '../backbones/image/import/imported-backbone.js';
 import { Backbones } from '../backbones/backbones.js';
-import { DefaultBackbone } from '../backbones/default-backbone.js';
+import type { DefaultBackbone } from '../backbones/default-backbone.js';
 import { FeatureCache } from '../backbones/feature-cache.js';
 import { Datasets } from '../datasets/datasets.js';
 import type { BackboneSource } from '../backbones/source.js';
@@ -34,6 +34,7 @@ import { createPaint } from '../terminal/paint.js';
 import { createScreen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
 import { backbonesOf } from './backbones-of.js';
+import { pullOptions } from './pull-options.js';
 import { backbonesOptions, catalogOf, datasetsOptions } from './composition.js';
 
 const USAGE = `Usage:
@@ -133,6 +134,8 @@ interface Scene extends BackboneOwners {
   storage: Storage;
   /** Those that were installed and those that Graft comes with. */
   source: BackboneSource;
+  /** Which of them jobs take that name none. */
+  standard: DefaultBackbone;
 }
 
 /** npm changes to the project's folder; paths are meant from where it was called. */
@@ -177,17 +180,13 @@ async function pull(operands: string[], scene: Scene): Promise<void> {
   if (operands.length !== 1) throw fault('pull takes the id of one network');
   const id = operands[0]!;
   const { values, config } = scene;
-  const { from } = values;
-  const mirror = values.mirror ?? config.BACKBONE_MIRROR;
+  const { from, mirror } = values;
   let told = 0;
   const imported = await pullBackbone({
-    catalog: await catalogOf(config),
+    ...(await pullOptions(config, scene)),
     id,
-    source: scene.source,
-    downloads: join(config.CACHE_DIR, 'downloads'),
-    install: (backbone) => installBackbone(scene, backbone),
     from: from === undefined || isAddress(from) ? from : here(from),
-    mirror: mirror === '' ? undefined : mirror,
+    ...(mirror !== undefined && { mirror: mirror === '' ? undefined : mirror }),
     levels: numberOf(values, 'levels'),
     onNote: (note) => screen.line(note),
     onProgress(done, total) {
@@ -201,17 +200,13 @@ async function pull(operands: string[], scene: Scene): Promise<void> {
   });
   screen.line(imported === undefined ? `${id} is here already.` : describe(imported));
   if (!values.default) return;
-  await standardOf(config, scene.storage).choose(id);
+  await scene.standard.choose(id);
   screen.line(`Jobs that name no backbone use ${id} from now on.`);
   if (config.DEFAULT_BACKBONE)
     screen.line(`But for servers with DEFAULT_BACKBONE=${config.DEFAULT_BACKBONE}: that goes first.`);
 }
 
-function standardOf(config: Config, storage: Storage): DefaultBackbone {
-  return new DefaultBackbone({ storage, setting: config.DEFAULT_BACKBONE });
-}
-
-async function recommend(operands: string[], { values, config, storage }: Scene): Promise<void> {
+async function recommend(operands: string[], { values, config, storage, standard }: Scene): Promise<void> {
   if (operands.length !== 1) throw fault('recommend takes the id of one data set');
   const { recommendBackbone } = await import('../training/recommend.js');
   const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
@@ -222,7 +217,7 @@ async function recommend(operands: string[], { values, config, storage }: Scene)
     datasets: new Datasets(datasetsOptions(config, opened)),
     backbones: new Backbones(backbonesOptions(config, storage)),
     cache,
-    standard: await standardOf(config, storage).id(),
+    standard: await standard.id(),
     onProgress: () => undefined,
     onEvent: ({ message }) => screen.line(message),
   });
@@ -269,14 +264,11 @@ async function importFile(operands: string[], scene: Scene): Promise<void> {
   console.log(describe(imported));
 }
 
-async function remove(operands: string[], { values, config, storage, ...owners }: Scene): Promise<void> {
+async function remove(operands: string[], { values, storage, standard, ...owners }: Scene): Promise<void> {
   if (operands.length !== 1) throw fault('remove takes the id of one backbone');
   const id = operands[0]!;
   const stores = { storage, registry: new Registry({ storage }), jobs: new JobStore({ storage }) };
-  await removeBackbone(
-    { ...owners, ...stores },
-    { id, defaultBackbone: await standardOf(config, storage).id(), force: values.force },
-  );
+  await removeBackbone({ ...owners, ...stores }, { id, defaultBackbone: await standard.id(), force: values.force });
   console.log(`Removed ${id}.`);
 }
 

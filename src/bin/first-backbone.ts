@@ -6,16 +6,15 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pullBackbone } from '../backbones/catalog/pull-backbone.js';
 import { findNetwork } from '../backbones/catalog/catalog.js';
-import { DefaultBackbone, EMBEDDED_BACKBONE } from '../backbones/default-backbone.js';
+import { EMBEDDED_BACKBONE } from '../backbones/default-backbone.js';
 import { loadConfig } from '../config.js';
 import { AppError } from '../errors.js';
-import { installBackbone } from '../operations/installed-backbones.js';
 import { openStorage } from '../storage/open-storage.js';
 import { formatBytes } from '../terminal/format.js';
 import { createPaint } from '../terminal/paint.js';
 import { createScreen } from '../terminal/screen.js';
 import { backbonesOf } from './backbones-of.js';
-import { catalogOf } from './composition.js';
+import { pullOptions } from './pull-options.js';
 
 const WANTED = 'mobilenet_v2';
 /** How long nothing may come, and how long all of it may take. */
@@ -28,28 +27,24 @@ const paint = createPaint({ isTTY: process.stdout.isTTY === true, env: process.e
 const screen = createScreen({ out: process.stdout, paint });
 const config = loadConfig(process.env);
 const { storage } = await openStorage(config);
-const standard = new DefaultBackbone({ storage, setting: config.DEFAULT_BACKBONE });
+const owners = backbonesOf(config, storage);
+const { standard } = owners;
 
 async function fetchWanted(): Promise<void> {
-  const catalog = await catalogOf(config);
-  const { name, bytes, license } = findNetwork(catalog, WANTED);
+  const options = await pullOptions(config, owners);
+  const { name, bytes, license } = findNetwork(options.catalog, WANTED);
   screen.line(
     `Fetching ${name}, ${formatBytes(bytes)}, ${license}: it is right on more photographs than what Graft comes with.`,
   );
   // A folder of its own: another first start on this storage may be fetching, too.
-  const downloads = join(config.CACHE_DIR, 'downloads');
-  await mkdir(downloads, { recursive: true });
-  const folder = await mkdtemp(join(downloads, 'first-'));
-  const owners = backbonesOf(config, storage);
+  await mkdir(options.downloads, { recursive: true });
+  const folder = await mkdtemp(join(options.downloads, 'first-'));
   let arrived = 0;
   const pull = () =>
     pullBackbone({
-      catalog,
+      ...options,
       id: WANTED,
-      source: owners.source,
       downloads: folder,
-      install: (imported) => installBackbone(owners, imported),
-      mirror: config.BACKBONE_MIRROR === '' ? undefined : config.BACKBONE_MIRROR,
       patience: { stallMs: STALL_MS, attempts: 1 },
       onProgress(done, total) {
         arrived = done;

@@ -1,6 +1,5 @@
 /** Entry point of the process that runs one job: reads the record from its parent, does what its kind says, ends. */
 
-import { join } from 'node:path';
 import { Backbones } from '../backbones/backbones.js';
 import { FeatureCache } from '../backbones/feature-cache.js';
 import { type Config, loadConfig } from '../config.js';
@@ -13,7 +12,7 @@ import { Registry } from '../registry/registry.js';
 import type { IntakeInput, JobOutput, PullInput, RecommendInput, TrainInput } from '../schemas/jobs.js';
 import { openStorage } from '../storage/open-storage.js';
 import { backbonesOf } from './backbones-of.js';
-import { backbonesOptions, catalogOf, datasetsOptions } from './composition.js';
+import { backbonesOptions, datasetsOptions } from './composition.js';
 import { understood } from './intake-rules.js';
 import { pulled } from './pull-rules.js';
 import { published } from './training-rules.js';
@@ -83,10 +82,7 @@ async function train({ tenant, id, input }: JobRecord, config: Config): Promise<
 async function recommend({ tenant, input }: JobRecord, config: Config): Promise<JobOutput> {
   const { dataset } = input as unknown as RecommendInput;
   const opened = await openStorage(config);
-  const [{ recommendBackbone }, { DefaultBackbone }] = await Promise.all([
-    import('../training/recommend.js'),
-    import('../backbones/default-backbone.js'),
-  ]);
+  const { recommendBackbone } = await import('../training/recommend.js');
   const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
   const recommended = await recommendBackbone({
     tenant,
@@ -94,7 +90,7 @@ async function recommend({ tenant, input }: JobRecord, config: Config): Promise<
     datasets: new Datasets(datasetsOptions(config, opened)),
     backbones: new Backbones(backbonesOptions(config, opened.storage)),
     cache,
-    standard: await new DefaultBackbone({ storage: opened.storage, setting: config.DEFAULT_BACKBONE }).id(),
+    standard: await backbonesOf(config, opened.storage).standard.id(),
     onProgress: tellProgress('trying'),
     onEvent: (event) => tell({ type: 'event', event }),
   });
@@ -130,21 +126,17 @@ async function pull({ input }: JobRecord, config: Config): Promise<JobOutput> {
   const { backbone: id, default: byDefault } = input as unknown as PullInput;
   const { storage } = await openStorage(config);
   const owners = backbonesOf(config, storage);
-  const [{ pullBackbone }, { installBackbone }] = await Promise.all([
+  const [{ pullBackbone }, { pullOptions }] = await Promise.all([
     import('../backbones/catalog/pull-backbone.js'),
-    import('../operations/installed-backbones.js'),
+    import('./pull-options.js'),
   ]);
   const arriving = tellProgress('downloading');
   const note = (phase: string, message: string) =>
     tell({ type: 'event', event: { type: 'phase', message, data: { phase } } });
   let phase = 'downloading';
   await pullBackbone({
-    catalog: await catalogOf(config),
+    ...(await pullOptions(config, owners)),
     id,
-    source: owners.source,
-    downloads: join(config.CACHE_DIR, 'downloads'),
-    install: (backbone) => installBackbone(owners, backbone),
-    mirror: config.BACKBONE_MIRROR === '' ? undefined : config.BACKBONE_MIRROR,
     onNote: (message) => note(phase, message),
     // The import that follows takes some seconds.
     onProgress: (done, total) => {
@@ -154,8 +146,7 @@ async function pull({ input }: JobRecord, config: Config): Promise<JobOutput> {
   });
   const card = await owners.source.card(id);
   if (byDefault) {
-    const { DefaultBackbone } = await import('../backbones/default-backbone.js');
-    await new DefaultBackbone({ storage, setting: config.DEFAULT_BACKBONE }).choose(id);
+    await owners.standard.choose(id);
     note('importing', `Jobs that name no backbone use ${id} from now on`);
   }
   return pulled(card);

@@ -30,8 +30,8 @@ import { RateLimits } from '../redis/rate-limits.js';
 import { Registry } from '../registry/registry.js';
 import { freeBytes, lowDisks } from '../storage/disk-space.js';
 import { type OpenedStorage, openStorage } from '../storage/open-storage.js';
-import { DefaultBackbone } from '../backbones/default-backbone.js';
 import { checkTraining } from '../training/check-training.js';
+import { backbonesOf } from './backbones-of.js';
 import { backbonesOptions, catalogOf, datasetsOptions } from './composition.js';
 
 async function main(config: Config): Promise<void> {
@@ -74,7 +74,7 @@ async function main(config: Config): Promise<void> {
     },
   });
   addGauges(metrics, { predictor, backbones, queue, config });
-  const defaultBackbone = new DefaultBackbone({ storage, setting: config.DEFAULT_BACKBONE });
+  const { standard: defaultBackbone } = backbonesOf(config, storage);
   const operations = createOperations({
     datasets: new Datasets(datasetsOptions(config, opened)),
     jobs: new Jobs({ store: new JobStore({ storage }), queue, live, log, maxOpen: config.MAX_OPEN_JOBS }),

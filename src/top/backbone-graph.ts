@@ -1,4 +1,3 @@
-import { AppError } from '../errors.js';
 import { type FloatConstant, floatConstants } from '../onnx/float-constant.js';
 import { type GraphIndex, indexGraph } from '../onnx/graph-index.js';
 import type { ImageInput } from '../onnx/image-input.js';
@@ -39,7 +38,7 @@ export function openGraph(bytes: Uint8Array, card: ImageBackboneCard): Promise<B
 }
 
 /**
- * Runs the network thrice, on blank images.
+ * Runs the network on blank images, one and two: what differs between the runs depends on their number.
  * @param options pixels: the input is uint8, as a backbone's, not float32
  * @throws AppError `backbone_invalid`
  */
@@ -52,15 +51,15 @@ export async function inspectGraph(
   const [one, two] = await Promise.all([1, 2].map((batch) => probeShapes(model, { input, batch, stage, pixels })));
   const index = indexGraph(graph, input, two!);
   const dims = new Map([...two!].map(([tensor, shape]) => [tensor, dimensionsOf(one!.get(tensor)!, shape)]));
-  const direct = floatConstants(graph);
+  const direct = remembered(floatConstants(graph));
   const computed = await computedConstants(model, { index, direct, input, stage, pixels });
-  const floats = (tensor: string): Constant | undefined => {
+  const floats = remembered((tensor): Constant | undefined => {
     const known = direct(tensor);
     if (known) return known;
     const { type, dims: own, data, each } = computed.get(tensor) ?? {};
     if (type !== 'float32') return undefined;
     return { dims: [...own!], values: Float32Array.from(data!, Number), ...(each && { each }) };
-  };
+  });
   return {
     id,
     model,
@@ -76,6 +75,15 @@ export async function inspectGraph(
       const constant = index.constants.get(tensor);
       return constant ? dimsOf(constant) : (direct(tensor)?.dims ?? computed.get(tensor)?.dims.slice());
     },
+  };
+}
+
+/** The same answer each time: tops share what they have in common, and weights are large. */
+function remembered<T>(read: (name: string) => T): (name: string) => T {
+  const known = new Map<string, T>();
+  return (name) => {
+    if (!known.has(name)) known.set(name, read(name));
+    return known.get(name)!;
   };
 }
 
@@ -118,14 +126,5 @@ async function computedConstants(
       const each = dims[0] !== two!.get(name)!.dims[0];
       return [name, { type, dims, data, each }];
     }),
-  );
-}
-
-/** The error about a node that the training cannot go through. */
-export function untrainable(backbone: string, { opType, output }: GraphNode, reason: string): AppError {
-  return new AppError(
-    'setting_conflict',
-    `The top of backbone '${backbone}' cannot be trained down to there: ${opType} '${output?.[0]}' is in the way, ${reason}. Take fewer trainable_blocks, or trainable none.`,
-    { details: { backbone, operator: opType, reason: `${opType} '${output?.[0]}' is in the way: ${reason}.` } },
   );
 }

@@ -100,7 +100,7 @@ export async function fitNetwork(options: FitNetworkOptions): Promise<FittedNetw
       const features = network.forward(batchOf(options, rows), rows.length);
       const logits = head.forward(features, { dropout: options.dropout, random });
       const [truth, weight] = [tf.tensor2d(target, [rows.length, K]), tf.tensor2d(weights, [rows.length, 1])];
-      const loss = tf.neg(tf.sum(tf.mul(tf.mul(truth, logSoftmax(tf, logits)), weight)));
+      const loss = tf.neg(tf.sum(tf.mul(tf.mul(truth, tf.logSoftmax(logits)), weight)));
       const hits = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), tf.argMax(truth, 1)), 'float32'));
       [seen.loss, seen.hits] = [loss.dataSync()[0]!, hits.dataSync()[0]!];
       return tf.add(loss, tf.mul(head.penalty(), rows.length / n)) as Scalar;
@@ -302,12 +302,6 @@ export class TopHead {
   dispose(): void {
     this.#tf.dispose([...this.variables, this.#mean, this.#scale]);
   }
-}
-
-/** `[N, K]`, written out: the library's own has a gradient of its own, which wants kernels that are not there. */
-function logSoftmax(tf: Engine['tf'], logits: Tensor2D): Tensor {
-  const shifted = tf.sub(logits, tf.max(logits, 1, true));
-  return tf.sub(shifted, tf.log(tf.sum(tf.exp(shifted), 1, true)));
 }
 
 function batchOf(

@@ -7,11 +7,12 @@
  * This file: the ONNX nodes behind a cut, as steps that can be trained.
  */
 
+import { AppError } from '../errors.js';
 import { tensorsOf, topNodes } from '../onnx/cut-graph.js';
 import type { FloatConstant } from '../onnx/float-constant.js';
 import type { GraphNode } from '../onnx/model-proto.js';
 import type { BackboneCut } from '../schemas/backbones.js';
-import { type BackboneGraph, type Constant, type Dimension, dimsFor, untrainable } from './backbone-graph.js';
+import { type BackboneGraph, type Constant, type Dimension, dimsFor } from './backbone-graph.js';
 import type { Described, Operator } from './operators/contract.js';
 import { OPERATORS } from './operators/operators.js';
 
@@ -78,7 +79,6 @@ function describe({ index, constantDims }: BackboneGraph, node: GraphNode): Desc
   return {
     node,
     dims: (place) => index.shapes.get(nameAt(place)),
-    outputDims: (node.output ?? []).map((name) => index.shapes.get(name) ?? []),
     constant: (place) => (index.shapes.has(nameAt(place)) ? undefined : constantDims(nameAt(place))),
   };
 }
@@ -98,4 +98,13 @@ function readConstants(
     else if (!program.weights.has(name)) program.constants.set(name, constant);
     if (node.opType === 'Conv' && place === 1) program.kernels.add(name);
   }
+}
+
+/** The error about a node that the training cannot go through. */
+function untrainable(backbone: string, { opType, output }: GraphNode, reason: string): AppError {
+  return new AppError(
+    'setting_conflict',
+    `The top of backbone '${backbone}' cannot be trained down to there: ${opType} '${output?.[0]}' is in the way, ${reason}. Take fewer trainable_blocks, or trainable none.`,
+    { details: { backbone, operator: opType, reason: `${opType} '${output?.[0]}' is in the way: ${reason}.` } },
+  );
 }

@@ -4,7 +4,7 @@ import type { FeatureCache } from '../backbones/feature-cache.js';
 import type { Datasets } from '../datasets/datasets.js';
 import { AppError } from '../errors.js';
 import { loadEngine } from '../heads/engine.js';
-import { accuracy, argMax, wilsonInterval } from '../numbers/scores.js';
+import { accuracy, wilsonInterval } from '../numbers/scores.js';
 import { standardise } from '../numbers/standardise.js';
 import type { LabelledExample } from '../schemas/datasets.js';
 import type { Recommendation, TriedBackbone } from '../schemas/backbones.js';
@@ -43,15 +43,16 @@ export async function recommendBackbone(options: RecommendOptions): Promise<Reco
   const all = labelledExamples(dataset.examples);
   const sample = sampleOf(all, EXAMPLES);
   const cards = (await backbones.list()).filter((card) => backbones.modalityOf(card).id === dataset.manifest.modality);
+  const [first] = cards;
+  if (!first) {
+    throw new AppError('backbone_not_found', `No backbone is installed that takes ${dataset.manifest.modality}.`);
+  }
+  checkTraining(dataset.manifest, { model: 'none' }, first);
   const tried: TriedBackbone[] = [];
   for (const [i, card] of cards.entries()) {
-    checkTraining(dataset.manifest, { model: 'none' }, card);
     onEvent({ type: 'phase', message: `Trying ${card.id}`, data: { phase: 'trying', backbone: card.id } });
     tried.push(await tryOne(options, { card, sample, dataset }));
     onProgress((i + 1) / cards.length);
-  }
-  if (tried.length === 0) {
-    throw new AppError('backbone_not_found', `No backbone is installed that takes ${dataset.manifest.modality}.`);
   }
   tried.sort((a, b) => b.accuracy - a.accuracy || b.examples_per_second - a.examples_per_second);
   return { data: tried, examples: sample.length, ...advise(tried, standard) };
@@ -102,16 +103,12 @@ async function tryOne(
     onProgress: () => undefined,
   });
   const { heldOut } = fitted;
-  const K = labels.length;
-  const hits = heldOut
-    ? heldOut.y.reduce((sum, truth, row) => {
-        return sum + Number(argMax(heldOut.logits.subarray(row * K, (row + 1) * K)) === truth);
-      }, 0)
-    : 0;
+  const judged = heldOut?.y.length ?? 0;
+  const share = heldOut ? accuracy(heldOut) : 0;
   return {
     backbone: card.id,
-    accuracy: heldOut ? accuracy(heldOut) : 0,
-    accuracy_interval: wilsonInterval(hits, heldOut?.y.length ?? 0),
+    accuracy: share,
+    accuracy_interval: wilsonInterval(Math.round(share * judged), judged),
     examples_per_second: Math.round(perSecond * 10) / 10,
     features: backbone.card.features.dimensions,
   };

@@ -339,13 +339,14 @@ const transformer =
     const count = patches.side ** 2;
     const flat = net.node('Reshape', [patches.name, net.integers(0, width, count)]);
     let x = net.node('Transpose', [flat], { perm: [0, 2, 1] });
+    /** Dimensions of `count` tokens an image. */
+    const forEachImage = (count: number) => {
+      const images = net.node('Slice', [net.node('Shape', [flat]), net.integers(0), net.integers(1)]);
+      return net.node('Concat', [images, net.integers(count, width)], { axis: 0 });
+    };
     const prefix = head === 'mean' || head === 'attention' ? 0 : 1 + registers;
     if (prefix > 0) {
-      const size = net.node(
-        'Concat',
-        [net.node('Slice', [net.node('Shape', [x]), net.integers(0), net.integers(1)]), net.integers(prefix, width)],
-        { axis: 0 },
-      );
+      const size = forEachImage(prefix);
       const tokens = net.random([1, prefix, width], { deviation: 0.5 });
       x = net.node('Concat', [net.node('Expand', [tokens, size]), x], { axis: 1 });
     }
@@ -384,11 +385,7 @@ const transformer =
     if (head === 'mean')
       return { features: { name: net.node('ReduceMean', [x], { axes: [1], keepdims: 0 }), length: width } };
     if (head === 'attention') {
-      const size = net.node(
-        'Concat',
-        [net.node('Slice', [net.node('Shape', [x]), net.integers(0), net.integers(1)]), net.integers(1, width)],
-        { axis: 0 },
-      );
+      const size = forEachImage(1);
       const probe = net.node('Expand', [net.random([1, 1, width], { deviation: 1 }), size]);
       const pooledTokens = net.node('Squeeze', [attention(probe, x), net.integers(1)]);
       return { features: { name: pooledTokens, length: width }, hidden: true };

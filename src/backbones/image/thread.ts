@@ -39,7 +39,6 @@ try {
   if (!session.inputNames.includes(input.name) || !session.outputNames.includes(features.name)) {
     throw new Error(`${file} has no input '${input.name}' or no output '${features.name}'`);
   }
-  const sizeOf = (count: number) => (provider === 'cpu' ? count : Math.max(count, GPU_BATCH_SIZE));
   const feedsOf = (pixels: Uint8Array, size: number) => {
     const whole = filled(pixels, size * input.height * input.width * 3);
     return { [input.name]: new Tensor('uint8', whole, [size, input.height, input.width, 3]) };
@@ -47,7 +46,7 @@ try {
   // The first pass of a size is slow there.
   if (provider !== 'cpu') await session.run(feedsOf(new Uint8Array(0), GPU_BATCH_SIZE), [features.name]);
   const embed = ({ id, pixels, count, maps: wanted }: EmbedRequest) => {
-    const size = sizeOf(count);
+    const size = passSize(provider, count);
     const feeds = feedsOf(pixels, size);
     if (wanted) {
       readMaps(session, feeds).then(
@@ -81,6 +80,11 @@ async function readMaps(session: InferenceSession, feeds: Record<string, Tensor>
     // Of a batch that was filled up, the first image's.
     return { channels, height, width, values: (data as Float32Array).slice(0, channels * height * width) };
   });
+}
+
+/** Images in the pass that so many take. */
+function passSize(provider: string, count: number): number {
+  return provider === 'cpu' ? count : Math.max(count, GPU_BATCH_SIZE);
 }
 
 /** The same bytes, and zeros up to a length. */
@@ -130,7 +134,7 @@ async function startTop(bytes: Uint8Array) {
       return;
     }
     const { id, rows, count } = message;
-    const size = provider === 'cpu' ? count : Math.max(count, GPU_BATCH_SIZE);
+    const size = passSize(provider, count);
     const feeds: Record<string, Tensor> = { ...tops.get(key) };
     let offset = 0;
     for (const { name, dims, length } of inputs) {

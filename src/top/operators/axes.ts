@@ -1,6 +1,7 @@
 /** Operators that move numbers, take some of them, or bring them together along axes. */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { intAttribute, intsAttribute } from '../../onnx/read-node.js';
-import type { Operator } from './contract.js';
+import type { Operator, TensorFlow } from './contract.js';
 import { alike, asMap, axisAt, mapValue, plain, plainValue, valueIn } from './values.js';
 
 /** The same numbers under other dimensions, which the shapes of a pass tell. */
@@ -8,8 +9,8 @@ const reshaped: Operator = {
   run: (step) => plainValue(step.tf.reshape(plain(step.tf, step.needed(0)), step.outputs[0]!)),
 };
 
-/** A mean or a sum over axes, all where none are named. */
-function reduction(kind: 'mean' | 'sum' | 'max'): Operator {
+/** One number instead of those along axes, all where none are named. */
+function reduction(compute: (tf: TensorFlow, x: Tensor, axes: number[], keep: boolean) => Tensor): Operator {
   return {
     run(step) {
       const { tf, node } = step;
@@ -22,7 +23,7 @@ function reduction(kind: 'mean' | 'sum' | 'max'): Operator {
       const places = [...axes].sort().join() === '2,3';
       const x = keep || places ? given : plainValue(plain(tf, given));
       const at = axes.map((axis) => axisAt(axis, rank, x.channelsLast));
-      return valueIn(tf[kind](x.tensor, at, keep), x.channelsLast && keep);
+      return valueIn(compute(tf, x.tensor, at, keep), x.channelsLast && keep);
     },
   };
 }
@@ -155,9 +156,11 @@ export const AXES = {
   Flatten: reshaped,
   Gather,
   GlobalAveragePool,
-  ReduceMax: reduction('max'),
-  ReduceMean: reduction('mean'),
-  ReduceSum: reduction('sum'),
+  // The length of vectors, as CLIP divides by.
+  ReduceL2: reduction((tf, x, axes, keep) => tf.sqrt(tf.sum(tf.square(x), axes, keep))),
+  ReduceMax: reduction((tf, x, axes, keep) => tf.max(x, axes, keep)),
+  ReduceMean: reduction((tf, x, axes, keep) => tf.mean(x, axes, keep)),
+  ReduceSum: reduction((tf, x, axes, keep) => tf.sum(x, axes, keep)),
   Reshape: reshaped,
   Slice,
   Softmax,

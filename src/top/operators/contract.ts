@@ -41,8 +41,6 @@ export interface Described {
   node: GraphNode;
   /** Of an input that depends on the image: with two images. */
   dims(place: number): number[] | undefined;
-  /** Of an output, with two images. */
-  outputDims: number[][];
   /** Dimensions of an input that is a constant. */
   constant(place: number): number[] | undefined;
 }

@@ -1,11 +1,10 @@
 /** Operators with weights: convolutions, dense layers, normalisations. */
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import type { GraphNode } from '../../onnx/model-proto.js';
-import { floatAttribute, intAttribute, intsAttribute } from '../../onnx/read-node.js';
+import { floatAttribute, intAttribute } from '../../onnx/read-node.js';
 import type { Described, Operator, TensorFlow } from './contract.js';
 import { biased, scaled } from './rows.js';
-import { alike, asMap, axisAt, mapValue, plain, plainValue, valueIn } from './values.js';
-import { padded, paddingOf } from './windows.js';
+import { alike, asMap, mapValue, plain, plainValue, valueIn } from './values.js';
+import { padded, paddingOf, pairOf } from './windows.js';
 
 /** Places of these inputs that are constants. */
 const constantsAmong = (places: number[]) => (described: Described) =>
@@ -141,19 +140,6 @@ const PRelu: Operator = {
   },
 };
 
-/** The length of vectors along one axis, as CLIP divides by. */
-const ReduceL2: Operator = {
-  run(step) {
-    const { tf, node } = step;
-    const x = step.needed(0);
-    const axes = intsAttribute(node, 'axes') ?? step.numbers(1) ?? x.dims.map((_, i) => i);
-    const keep = intAttribute(node, 'keepdims', 1) === 1;
-    const values = plain(tf, x);
-    const at = axes.map((axis) => axisAt(axis, values.rank, false));
-    return plainValue(tf.sqrt(tf.sum(tf.square(values), at, keep)));
-  },
-};
-
 export const LAYERS = {
   BatchNormalization,
   Conv,
@@ -162,12 +148,7 @@ export const LAYERS = {
   LRN,
   MatMul,
   PRelu,
-  ReduceL2,
 } satisfies Record<string, Operator>;
-
-export function pairOf(node: GraphNode, name: string): [number, number] {
-  return (intsAttribute(node, name) ?? [1, 1]) as [number, number];
-}
 
 function rowsOf(tf: TensorFlow, map: Tensor4D) {
   return tf.reshape(map, [-1, map.shape[3]]);

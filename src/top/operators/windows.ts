@@ -1,6 +1,7 @@
 /** Operators that look through a window that moves over a map: padding, and pooling. */
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { floatAttribute, intAttribute, intsAttribute, textAttribute } from '../../onnx/read-node.js';
+import type { GraphNode } from '../../onnx/model-proto.js';
 import type { Operator, Step, TensorFlow } from './contract.js';
 import { asMap, axisAt, mapValue, valueIn } from './values.js';
 
@@ -10,6 +11,11 @@ export type Padding = [top: number, left: number, bottom: number, right: number]
 /** A number below all that a map holds: what lies outside never is the largest. */
 const LOWEST = -3e38;
 
+/** Strides or dilations, down and across. */
+export function pairOf(node: GraphNode, name: 'strides' | 'dilations'): [number, number] {
+  return (intsAttribute(node, name) ?? [1, 1]) as [number, number];
+}
+
 /** What a node adds around its input, by its attributes. */
 export function paddingOf(
   { node, outputs }: Pick<Step, 'node' | 'outputs'>,
@@ -18,7 +24,7 @@ export function paddingOf(
   const auto = textAttribute(node, 'auto_pad') ?? 'NOTSET';
   if (auto === 'NOTSET') return (intsAttribute(node, 'pads') ?? [0, 0, 0, 0]) as Padding;
   if (auto === 'VALID') return [0, 0, 0, 0];
-  const strides = intsAttribute(node, 'strides') ?? [1, 1];
+  const strides = pairOf(node, 'strides');
   const around = size.map((length, i) => {
     const side = (kernel[i]! - 1) * dilations[i]! + 1;
     const total = Math.max(0, (outputs[0]![2 + i]! - 1) * strides[i]! + side - length);
@@ -45,7 +51,7 @@ function windowsOf(step: Step) {
   const x = asMap(step.tf, step.needed(0));
   const size = x.shape.slice(1, 3);
   const kernel = intsAttribute(step.node, 'kernel_shape')! as [number, number];
-  const strides = (intsAttribute(step.node, 'strides') ?? [1, 1]) as [number, number];
+  const strides = pairOf(step.node, 'strides');
   const padding = paddingOf(step, { kernel, size, dilations: [1, 1] });
   const out = step.outputs[0]!.slice(2);
   const beyond = [0, 1].map((i) => {
@@ -57,7 +63,7 @@ function windowsOf(step: Step) {
 }
 
 const noDilation: Operator['refuses'] = ({ node }) =>
-  (intsAttribute(node, 'dilations') ?? []).some((dilation) => dilation !== 1) ? 'it is dilated' : undefined;
+  pairOf(node, 'dilations').some((dilation) => dilation !== 1) ? 'it is dilated' : undefined;
 
 const MaxPool: Operator = {
   refuses: (described) => (described.node.output!.length > 1 ? 'it also answers places' : noDilation!(described)),

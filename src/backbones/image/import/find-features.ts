@@ -188,8 +188,9 @@ function pooledBy(node: GraphNode, index: GraphIndex): Level | undefined {
   const takesOne =
     ['Gather', 'Slice', 'Split'].includes(node.opType ?? '') && index.shapes.get(node.output![0]!)!.length <= 3;
   const averages = node.opType === 'ReduceMean' && axesOf(node, index.constants, 3)?.join() === '1';
-  if (averages) return tokensAt(input, index)?.prefix === 0 ? tokensAt(input, index) : undefined;
-  return takesOne && hasOnePlace(node.output![0]!, index) ? tokensAt(input, index) : undefined;
+  const tokens = tokensAt(input, index);
+  if (averages) return tokens?.prefix === 0 ? tokens : undefined;
+  return takesOne && hasOnePlace(node.output![0]!, index) ? tokens : undefined;
 }
 
 /** Whether a tensor is a vector an image: `[N, D]`, or with further axes of one. */
