@@ -48,6 +48,7 @@ export const ERRORS = {
   class_without_training_examples: { status: 422, title: 'A class has no training images', retryable: false },
   setting_conflict: { status: 422, title: 'Two settings contradict each other', retryable: false },
   training_diverged: { status: 422, title: 'The training diverged', retryable: false },
+  engine_unavailable: { status: 422, title: 'The worker lacks an engine', retryable: false },
   job_crashed: { status: 500, title: 'The job crashed', retryable: true },
   job_timeout: { status: 500, title: 'The job took too long', retryable: false },
   job_kind_unknown: { status: 500, title: 'No worker runs jobs of this kind', retryable: false },

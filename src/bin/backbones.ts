@@ -6,7 +6,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Value } from '@sinclair/typebox/value';
-import { isInstalled, pullBackbone } from '../backbones/catalog/pull-backbone.js';
+import { pullBackbone } from '../backbones/catalog/pull-backbone.js';
 import { importBackbone } from '../backbones/image/import/import-backbone.js';
 import type { ImportedBackbone } from '../backbones/image/import/imported-backbone.js';
 import { Backbones } from '../backbones/backbones.js';
@@ -34,11 +34,12 @@ import { createPaint } from '../terminal/paint.js';
 import { createScreen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
 import { backbonesOf } from './backbones-of.js';
+import { printCatalog } from './print-catalog.js';
 import { pullOptions } from './pull-options.js';
 import { backbonesOptions, catalogOf, datasetsOptions } from './composition.js';
 
 const USAGE = `Usage:
-  npm run backbones -- catalog                              the public networks that can be pulled
+  npm run backbones -- catalog [ID …]                       the public networks that can be pulled
   npm run backbones -- pull ID [options]                    fetch one of them, check it and make it a backbone
   npm run backbones -- import FILE.onnx --id ID [options]   make a backbone of an ONNX image network
   npm run backbones -- recommend DATASET [--tenant TENANT]  which of them suits a data set: each is tried on 200 examples
@@ -117,7 +118,8 @@ async function run(args: string[]): Promise<void> {
   if (values['models-dir'] !== undefined) config.MODELS_DIR = here(values['models-dir']);
   const { storage } = await openStorage(config);
   const scene: Scene = { values, config, storage, ...backbonesOf(config, storage) };
-  if (command === 'catalog') await printCatalog(scene);
+  if (command === 'catalog')
+    await printCatalog(screen, operands, { catalog: await catalogOf(config), source: scene.source });
   else if (command === 'pull') await pull(operands, scene);
   else if (command === 'import') await importFile(operands, scene);
   else if (command === 'recommend') await recommend(operands, scene);
@@ -147,34 +149,6 @@ const screen = createScreen({
   out: process.stdout,
   paint: createPaint({ isTTY: process.stdout.isTTY === true, env: process.env }),
 });
-
-async function printCatalog({ source, config }: Scene): Promise<void> {
-  const { networks, missing } = await catalogOf(config);
-  const rows = networks.map(async (network) => [
-    network.id,
-    formatBytes(network.bytes),
-    `${network.input_px}`,
-    network.imagenet_top1?.toFixed(1) ?? '–',
-    network.license,
-    (await isInstalled(network, source).catch(() => false)) ? 'installed' : '',
-    network.note ?? '',
-  ]);
-  printTable(
-    screen,
-    [
-      { title: 'id' },
-      { title: 'size', align: 'right' },
-      { title: 'px', align: 'right' },
-      { title: 'ImageNet %', align: 'right' },
-      { title: 'license' },
-      { title: '' },
-      { title: '' },
-    ],
-    await Promise.all(rows),
-  );
-  screen.line('\nNot to be had as a public ONNX file:');
-  for (const { name, advice } of missing) screen.line(`  ${name}: ${advice}`);
-}
 
 async function pull(operands: string[], scene: Scene): Promise<void> {
   if (operands.length !== 1) throw fault('pull takes the id of one network');

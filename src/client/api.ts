@@ -11,7 +11,7 @@ export interface components {
              * @description Stable; for programs
              * @enum {string}
              */
-            code: "invalid_request" | "invalid_json" | "invalid_multipart" | "missing_file" | "unauthorized" | "forbidden" | "cross_site" | "host_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "client_closed_request" | "dataset_not_found" | "example_not_found" | "dataset_in_use" | "not_an_archive" | "archive_damaged" | "archive_encrypted" | "archive_unsafe" | "archive_too_large" | "archive_empty" | "no_examples" | "no_labels" | "ambiguous_layout" | "digest_mismatch" | "content_invalid" | "content_too_large" | "content_unsupported" | "job_not_found" | "job_finished" | "idempotency_key_reused" | "too_few_classes" | "too_few_examples" | "class_without_training_examples" | "setting_conflict" | "training_diverged" | "job_crashed" | "job_timeout" | "job_kind_unknown" | "job_cancelled" | "model_not_found" | "version_not_found" | "alias_not_found" | "alias_conflict" | "format_unavailable" | "model_in_use" | "version_in_use" | "version_damaged" | "backbone_not_found" | "backbone_invalid" | "backbone_in_use" | "backbone_mismatch" | "download_failed" | "rate_limited" | "too_many_jobs" | "quota_exceeded" | "overloaded" | "storage_full" | "queue_unavailable" | "shutting_down" | "redis_missing" | "redis_failed" | "process_failed" | "data_folder_in_use" | "config_invalid" | "internal";
+            code: "invalid_request" | "invalid_json" | "invalid_multipart" | "missing_file" | "unauthorized" | "forbidden" | "cross_site" | "host_not_allowed" | "not_found" | "method_not_allowed" | "request_timeout" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "client_closed_request" | "dataset_not_found" | "example_not_found" | "dataset_in_use" | "not_an_archive" | "archive_damaged" | "archive_encrypted" | "archive_unsafe" | "archive_too_large" | "archive_empty" | "no_examples" | "no_labels" | "ambiguous_layout" | "digest_mismatch" | "content_invalid" | "content_too_large" | "content_unsupported" | "job_not_found" | "job_finished" | "idempotency_key_reused" | "too_few_classes" | "too_few_examples" | "class_without_training_examples" | "setting_conflict" | "training_diverged" | "engine_unavailable" | "job_crashed" | "job_timeout" | "job_kind_unknown" | "job_cancelled" | "model_not_found" | "version_not_found" | "alias_not_found" | "alias_conflict" | "format_unavailable" | "model_in_use" | "version_in_use" | "version_damaged" | "backbone_not_found" | "backbone_invalid" | "backbone_in_use" | "backbone_mismatch" | "download_failed" | "rate_limited" | "too_many_jobs" | "quota_exceeded" | "overloaded" | "storage_full" | "queue_unavailable" | "shutting_down" | "redis_missing" | "redis_failed" | "process_failed" | "data_folder_in_use" | "config_invalid" | "internal";
             /** @description What was wrong, where, and what to do */
             detail: string;
             request_id: string;
@@ -48,6 +48,10 @@ export interface components {
             bytes: number;
             license: string;
             imagenet_top1: number | null;
+            /** @description Multiplications with additions that an image takes, in billions */
+            gmacs: number;
+            /** @description What one would take it for */
+            good_for: string;
             input_px: number;
             note: string | null;
             installed: boolean;
@@ -68,12 +72,12 @@ export interface components {
              */
             head?: "auto" | "linear" | "mlp" | "prototype";
             /**
-             * @description none: the backbone stays as it is; top: its last blocks are trained with the head. Default: `none`
+             * @description none: the backbone stays as it is; top: its last blocks are trained with the head; all: every layer, which needs TensorFlow's native library where the worker runs. Default: `none`
              * @enum {string}
              */
-            trainable?: "none" | "top";
+            trainable?: "none" | "top" | "all";
             /**
-             * @description Where the trained blocks start (`trainable: top`): at the weights of the backbone, or at random ones. Default: `pretrained`
+             * @description Where the trained layers start (`trainable: top` or `all`): at the weights of the backbone, or at random ones. Default: `pretrained`
              * @enum {string}
              */
             weights?: "pretrained" | "random";
@@ -339,13 +343,13 @@ export interface components {
                  */
                 head?: "auto" | "linear" | "mlp" | "prototype";
                 /**
-                 * @description none: the backbone stays as it is; top: its last blocks are trained with the head
+                 * @description none: the backbone stays as it is; top: its last blocks are trained with the head; all: every layer, which needs TensorFlow's native library where the worker runs
                  * @default none
                  * @enum {string}
                  */
-                trainable?: "none" | "top";
+                trainable?: "none" | "top" | "all";
                 /**
-                 * @description Where the trained blocks start (`trainable: top`): at the weights of the backbone, or at random ones
+                 * @description Where the trained layers start (`trainable: top` or `all`): at the weights of the backbone, or at random ones
                  * @default pretrained
                  * @enum {string}
                  */
@@ -706,11 +710,8 @@ export interface components {
                 weight_decay: number | null;
                 accuracy: number;
                 log_loss: number;
-                /**
-                 * @description With the top of the backbone trained
-                 * @enum {string}
-                 */
-                trainable?: "top";
+                /** @enum {string} */
+                trainable?: "top" | "all";
                 /** @description On the test part, where there are two to compare */
                 test_accuracy?: number;
             }[];
@@ -964,6 +965,8 @@ export interface components {
             imagenet_top1?: number | null;
             /** @description Blocks at its top that `trainable: top` can train at most */
             trainable_blocks?: number;
+            /** @description Whether `trainable: all` can train it */
+            trainable_all?: boolean;
             trainable_limit?: string | null;
             default: boolean;
             /** @description Whether this server has it in memory */

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
+import { AppError } from '../errors.js';
 
 /** TensorFlow.js with a backend chosen: what heads are trained on. */
 export interface Engine {
@@ -32,8 +33,24 @@ async function load(): Promise<Engine> {
   return { tf, name: `tfjs-wasm ${tf.version_core}` };
 }
 
+/** Whether the engine is TensorFlow's own library. */
+export function isNative({ name }: Engine): boolean {
+  return name.startsWith('tfjs-node');
+}
+
+/** @throws AppError `engine_unavailable` that says what to install */
+export function requireNative(engine: Engine): void {
+  if (isNative(engine)) return;
+  throw new AppError(
+    'engine_unavailable',
+    `trainable all needs TensorFlow's native library, and this worker trains on ${engine.name}. Let the package @tensorflow/tfjs-node install where the worker runs (Node 22 at most; its install script downloads the library; the Docker image has it with --build-arg TFJS_NODE=yes), or use trainable top.`,
+    { details: { engine: engine.name } },
+  );
+}
+
 /** Optional: its install script downloads libtensorflow, which is not possible everywhere. */
 async function loadNative(): Promise<boolean> {
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '1'; // its notes about processors are no news
   for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
     try {
       await import(name);

@@ -2,7 +2,7 @@ import { FIRST_KEY } from '../access/key-file.js';
 import { AppError } from '../errors.js';
 import type { BackboneCard, BackboneCatalog, ImageBackboneCard } from '../schemas/backbones.js';
 import type { PullInput, RecommendInput } from '../schemas/jobs.js';
-import { blocksLimit, possibleBlocks } from '../top/trainable-blocks.js';
+import { blocksLimit, possibleBlocks, possibleWhole } from '../top/trainable-blocks.js';
 import type { Caller } from './caller.js';
 import { ownDataset } from './datasets.js';
 import type { OperationsDependencies } from './dependencies.js';
@@ -18,6 +18,7 @@ export type InstalledBackbone = BackboneCard & {
   /** What was tried before, and why it does not run there. */
   unavailable_providers: string[];
   trainable_blocks?: number;
+  trainable_all?: boolean;
   trainable_limit?: string | null;
 };
 
@@ -44,7 +45,11 @@ export function backboneOperations(
           const { top } = card as Partial<ImageBackboneCard>;
           return {
             ...card,
-            ...(top && { trainable_blocks: possibleBlocks(top), trainable_limit: blocksLimit(top) }),
+            ...(top && {
+              trainable_blocks: possibleBlocks(top),
+              ...(top.whole !== undefined && { trainable_all: possibleWhole(top) }),
+              trainable_limit: blocksLimit(top),
+            }),
             default: card.id === standard,
             loaded: loaded !== undefined,
             provider: loaded?.provider ?? null,
@@ -59,8 +64,9 @@ export function backboneOperations(
     async catalog({ caller }: { caller: Caller }): Promise<BackboneCatalog> {
       const installed = new Set((await backbones.list()).map(({ id }) => id));
       const data = (await catalog()).networks.map(
-        ({ id, name, family, bytes, license, imagenet_top1, input_px, note }) => {
-          return { id, name, family, bytes, license, imagenet_top1, input_px, note, installed: installed.has(id) };
+        ({ id, name, family, bytes, license, imagenet_top1, input_px, gmacs, good_for, note }) => {
+          const known = { id, name, family, bytes, license, imagenet_top1, input_px, gmacs, good_for, note };
+          return { ...known, installed: installed.has(id) };
         },
       );
       return { data, has_more: false, pull_allowed: mayPull(caller) };

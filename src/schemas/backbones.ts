@@ -41,15 +41,19 @@ export const BackboneCut = Type.Object(
 );
 export type BackboneCut = Static<typeof BackboneCut>;
 
+const TrainablePart = Type.Object({
+  cut: BackboneCut,
+  weights: Type.Integer({ description: 'Numbers behind the cut that are trained' }),
+  values: Type.Integer({ description: 'Numbers that one image has in all tensors behind the cut' }),
+});
+
 /** What of a backbone can be trained for one model, found when it was imported. */
 const TrainableBlocks = Type.Object({
-  blocks: Type.Array(
-    Type.Object({
-      cut: BackboneCut,
-      weights: Type.Integer({ description: 'Numbers behind the cut that are trained' }),
-      values: Type.Integer({ description: 'Numbers that one image has in all tensors behind the cut' }),
+  blocks: Type.Array(TrainablePart, { description: 'Behind the first cut lies one block, behind the next two, …' }),
+  whole: Type.Optional(
+    nullable(TrainablePart, {
+      description: 'All layers, cut at what the first convolution reads; null: something is in the way',
     }),
-    { description: 'Behind the first cut lies one block, behind the next two, …' },
   ),
   limit: nullable(Type.String({ description: 'What is in the way of the next deeper cut' })),
 });
@@ -85,6 +89,7 @@ export const PublicBackboneCard = Type.Omit(
     trainable_blocks: Type.Optional(
       Type.Integer({ description: 'Blocks at its top that `trainable: top` can train at most' }),
     ),
+    trainable_all: Type.Optional(Type.Boolean({ description: 'Whether `trainable: all` can train it' })),
     trainable_limit: Type.Optional(
       nullable(Type.String({ description: 'Why no more of them; null where the network has no more' })),
     ),
@@ -127,6 +132,8 @@ export const CatalogRow = Type.Object(
     bytes: Type.Integer({ description: 'Size of the download' }),
     license: Type.String(),
     imagenet_top1: nullable(Type.Number({ description: 'As published, in percent' })),
+    gmacs: Type.Number({ description: 'Multiplications with additions that an image takes, in billions' }),
+    good_for: Type.String({ description: 'What one would take it for' }),
     input_px: Type.Integer(),
     note: nullable(Type.String()),
     installed: Type.Boolean(),

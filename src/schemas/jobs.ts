@@ -107,11 +107,12 @@ export const JobSettings = Type.Object(
       }),
     ),
     trainable: Type.Optional(
-      Type.Unsafe<'none' | 'top'>({
+      Type.Unsafe<'none' | 'top' | 'all'>({
         type: 'string',
-        enum: ['none', 'top'],
+        enum: ['none', 'top', 'all'],
         default: 'none',
-        description: 'none: the backbone stays as it is; top: its last blocks are trained with the head',
+        description:
+          "none: the backbone stays as it is; top: its last blocks are trained with the head; all: every layer, which needs TensorFlow's native library where the worker runs",
       }),
     ),
     weights: Type.Optional(
@@ -120,7 +121,7 @@ export const JobSettings = Type.Object(
         enum: ['pretrained', 'random'],
         default: 'pretrained',
         description:
-          'Where the trained blocks start (`trainable: top`): at the weights of the backbone, or at random ones',
+          'Where the trained layers start (`trainable: top` or `all`): at the weights of the backbone, or at random ones',
       }),
     ),
     hyperparameters: Type.Optional(Hyperparameters),
@@ -150,6 +151,11 @@ export const JobSettings = Type.Object(
   strict,
 );
 export type JobSettings = Static<typeof JobSettings>;
+
+/** Whether layers of the backbone are trained with the head. */
+export function trainsBackbone({ trainable = 'none' }: Pick<JobSettings, 'trainable'>): boolean {
+  return trainable !== 'none';
+}
 
 export const CreateJob = Type.Composite([Type.Object({ dataset: DatasetId }), JobSettings], strict);
 export type CreateJob = Static<typeof CreateJob>;

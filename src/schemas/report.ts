@@ -228,7 +228,7 @@ export const Report = Type.Object(
         weight_decay: nullable(Type.Number()),
         accuracy: Type.Number(),
         log_loss: Type.Number(),
-        trainable: Type.Optional(Type.Literal('top', { description: 'With the top of the backbone trained' })),
+        trainable: Type.Optional(literals('top', 'all')),
         test_accuracy: Type.Optional(Type.Number({ description: 'On the test part, where there are two to compare' })),
       }),
       { description: 'What was compared to choose the settings' },

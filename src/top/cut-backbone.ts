@@ -33,12 +33,15 @@ export async function cutBackbone(
   if (!Value.Check(ImageBackboneCard, card)) throw notTrainable(card.id); // only such networks have blocks of maps
   const bytes = await backbones.bytes(card);
   const graph = await openGraph(bytes, card);
-  const described = card.top ?? describeTop(graph);
+  const all = settings.trainable === 'all';
+  // A card of an earlier release says nothing of the whole.
+  const described = card.top && !(all && card.top.whole === undefined) ? card.top : describeTop(graph);
   refuseBlocks(settings, { ...card, top: described });
   const possible = possibleBlocks(described);
   const wanted = settings.hyperparameters?.trainable_blocks ?? 'auto';
-  const blocks = wanted === 'auto' ? Math.min(DEFAULT_BLOCKS, possible) : wanted;
-  const program = readTop(graph, described.blocks[blocks - 1]!.cut);
+  const some = wanted === 'auto' ? Math.min(DEFAULT_BLOCKS, possible) : wanted;
+  const blocks = all ? described.blocks.length : some;
+  const program = readTop(graph, (all ? described.whole! : described.blocks[blocks - 1]!).cut);
   const total = rows * trunkDimensions(program.cut) * 4;
   if (total > MAX_BYTES) {
     throw new AppError(

@@ -5,6 +5,7 @@ import { joinsTokens } from '../onnx/find-tokens.js';
 import type { GraphNode } from '../onnx/model-proto.js';
 import type { BackboneCut } from '../schemas/backbones.js';
 import type { BackboneGraph } from './backbone-graph.js';
+import { notTrainable } from './load-trunk.js';
 import { readTop, type TopProgram } from './program.js';
 
 /** Where a backbone may be cut, and why not deeper. */
@@ -37,6 +38,22 @@ export function findCuts(graph: BackboneGraph): Cuts {
       return undefined;
     }),
   );
+}
+
+/** All layers of a backbone, cut at what its first convolution reads. @returns why not, where something is in the way */
+export function findWhole(graph: BackboneGraph): TopProgram | AppError {
+  const { model, index } = graph;
+  const isLayer = ({ opType = '', input }: GraphNode) =>
+    ['Conv', 'Gemm', 'MatMul'].includes(opType ?? '') && index.shapes.has(input?.[0] ?? '');
+  const first = model.graph!.node!.find(isLayer)?.input?.[0];
+  const cut = first === undefined ? undefined : cutOf(graph, [first]);
+  if (!cut) return notTrainable(graph.id);
+  try {
+    return readTop(graph, cut);
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
 }
 
 /** @param candidates deepest last */

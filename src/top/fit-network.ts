@@ -234,7 +234,8 @@ export async function topFeatures(options: {
   return out;
 }
 
-function lookOf({ values }: TopNetwork): number {
+/** Images of a network in a pass that only looks. */
+export function lookOf({ values }: TopNetwork): number {
   return Math.max(1, Math.min(LOOK, Math.floor(PASS_VALUES / values)));
 }
 
@@ -304,7 +305,8 @@ export class TopHead {
   }
 }
 
-function batchOf(
+/** Rows of what a trunk answered, one below the other. */
+export function batchOf(
   { read, dimensions }: { read: (row: number) => Float32Array; dimensions: number },
   rows: Int32Array,
 ): Float32Array {

@@ -12,7 +12,7 @@ import { curveRow } from '../numbers/curve-row.js';
 import { seededRandom } from '../numbers/random.js';
 import { fitTemperature, logLoss, type Scored } from '../numbers/scores.js';
 import type { FloatConstant } from '../onnx/float-constant.js';
-import type { Hyperparameters } from '../schemas/jobs.js';
+import type { Hyperparameters, JobSettings } from '../schemas/jobs.js';
 import type { Curve } from '../schemas/report.js';
 import { fitNetwork, TopHead, topLogits } from './fit-network.js';
 import { TopNetwork } from './network.js';
@@ -46,6 +46,8 @@ export interface TopOptions {
   dropout: number;
   /** Of every row, in a fit on these examples. */
   rowWeights: (examples: number[]) => Float32Array;
+  /** What decides about settings that the user leaves out. */
+  defaults: Pick<JobSettings, 'trainable' | 'weights'>;
   /** The user's, of the training of the top. */
   hyperparameters: Hyperparameters;
   seed: number;
@@ -88,13 +90,15 @@ const DEFAULTS: TopSettings = {
   early_stopping: 3,
   learning_rate_schedule: 'cosine',
 };
+/** Of a network that starts at random weights, and has everything to learn. */
+const FROM_RANDOM: Partial<TopSettings> = { epochs: 30, learning_rate: 1e-3, early_stopping: 8 };
 /** Epochs where nothing can be held out to choose them. */
 const BLIND_EPOCHS = 3;
 
 /** @throws AppError `training_diverged` */
 export async function fitTop(options: TopOptions): Promise<FittedTop> {
   const { y, classes, fit, held, finalFit } = options;
-  const settings = settingsOf(options.hyperparameters);
+  const settings = settingsOf(options);
   const truth = Int32Array.from(held, (example) => y[example]!);
   const curves: Curve[] = [];
   const same = finalFit.length === fit.length;
@@ -131,11 +135,13 @@ export async function fitTop(options: TopOptions): Promise<FittedTop> {
 }
 
 /** What the user set, else the defaults. */
-function settingsOf(wanted: Hyperparameters): TopSettings {
+function settingsOf({ hyperparameters: wanted, defaults: of }: TopOptions): TopSettings {
+  const anew = of.trainable === 'all' && of.weights === 'random';
+  const defaults = { ...DEFAULTS, ...(anew && FROM_RANDOM) };
   const names = Object.keys(DEFAULTS) as (keyof TopSettings)[];
   const entries = names.map((name) => [
     name,
-    wanted[name] === undefined || wanted[name] === 'auto' ? DEFAULTS[name] : wanted[name],
+    wanted[name] === undefined || wanted[name] === 'auto' ? defaults[name] : wanted[name],
   ]);
   return Object.fromEntries(entries) as TopSettings;
 }

@@ -53,9 +53,10 @@ export class TopNetwork {
 
   /**
    * @param x float32 `[count, T]`, as the trunk answers
+   * @param changed looks at what a step made, and answers whether it changed the step's weights, so that it is run again
    * @returns features `[count, D]`
    */
-  forward(x: Float32Array, count: number): Tensor2D {
+  forward(x: Float32Array, count: number, changed?: (step: TopStep, made: Value | Value[]) => boolean): Tensor2D {
     const tf = this.#tf;
     const { cut, steps, features } = this.#program;
     const values = new Map<string, Value>();
@@ -68,11 +69,43 @@ export class TopNetwork {
       offset += length;
     }
     for (const step of steps) {
-      const made = step.operator.run(this.#stepOf(step, values, count));
+      const given = this.#stepOf(step, values, count);
+      let made = step.operator.run(given);
+      if (changed?.(step, made)) made = step.operator.run(given);
       const list = Array.isArray(made) ? made : [made];
       for (const [i, value] of list.entries()) values.set(step.node.output![i]!, value);
     }
     return plain(tf, values.get(features)!) as Tensor2D;
+  }
+
+  /**
+   * Set random weights by what the layers answer to `count` examples: convolutions and normalisations to mean 0 and variance 1
+   * in each channel, dense layers to variance 1 over all (Mishkin and Matas, All you need is a good init, 2016).
+   */
+  calibrate(x: Float32Array, count: number): void {
+    this.#tf.tidy(() => void this.forward(x, count, (step, made) => this.#calibrateStep(step, made)));
+  }
+
+  #calibrateStep({ node }: TopStep, made: Value | Value[]): boolean {
+    const tf = this.#tf;
+    const [, ...own] = (node.input ?? []).map((name) => this.#weights.get(name));
+    if (Array.isArray(made) || !['BatchNormalization', 'Conv', 'Gemm', 'MatMul'].includes(node.opType!)) return false;
+    if (!own[0]) return false;
+    const { tensor, channelsLast } = made;
+    const perChannel = channelsLast && tensor.size > tensor.shape[0]! * tensor.shape[3]!;
+    const rows = tf.reshape(tensor, [-1, perChannel ? tensor.shape[3]! : 1]);
+    const mean = tf.mean(rows, 0);
+    const variance = tf.mean(tf.square(tf.sub(rows, mean)), 0);
+    if (node.opType === 'BatchNormalization') {
+      const shape = own[2]!.shape;
+      own[2]!.assign(tf.mul(tf.ones(shape), mean) as never);
+      own[3]!.assign(tf.mul(tf.ones(shape), variance) as never);
+      return true;
+    }
+    const slope = tf.rsqrt(tf.maximum(variance, 1e-6));
+    own[0].assign(tf.mul(own[0], slope) as never);
+    if (own[1] && perChannel) own[1].assign(tf.mul(tf.sub(own[1], mean), slope) as never);
+    return true;
   }
 
   /** Numbers that one image has in all tensors of a pass. */

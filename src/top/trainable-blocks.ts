@@ -2,8 +2,9 @@ import { AppError } from '../errors.js';
 import type { ImageBackboneCard } from '../schemas/backbones.js';
 import type { JobSettings } from '../schemas/jobs.js';
 import type { BackboneGraph } from './backbone-graph.js';
-import { findCuts } from './find-cuts.js';
+import { findCuts, findWhole } from './find-cuts.js';
 import { notTrainable } from './load-trunk.js';
+import type { TopProgram } from './program.js';
 
 export type TrainableBlocks = NonNullable<ImageBackboneCard['top']>;
 
@@ -13,18 +14,31 @@ export const DEFAULT_BLOCKS = 2;
 const MAX_VALUES = 80_000_000;
 /** Trained numbers. Beside each lie its gradient and the two averages of Adam. */
 const MAX_WEIGHTS = 64_000_000;
+/** The same of all layers, on the native library. */
+const MAX_WHOLE_VALUES = 400_000_000;
+const MAX_WHOLE_WEIGHTS = 256_000_000;
 /** Blocks that a card lists. */
 const MAX_BLOCKS = 100;
 
 /** What of a backbone can be trained, for its card. */
 export function describeTop(graph: BackboneGraph): TrainableBlocks {
   const { programs, limit } = findCuts(graph);
-  const blocks = programs.slice(0, MAX_BLOCKS).map(({ cut, values, trained, weights }) => ({
-    cut,
-    values,
-    weights: [...trained].reduce((sum, name) => sum + weights.get(name)!.values.length, 0),
-  }));
-  return { blocks, limit: limit?.details?.reason === undefined ? null : String(limit.details.reason) };
+  const whole = findWhole(graph);
+  const [none, reason] = whole instanceof AppError ? [whole, limit ?? whole] : [undefined, limit];
+  return {
+    blocks: programs.slice(0, MAX_BLOCKS).map(describePart),
+    whole: none ? null : describePart(whole as TopProgram),
+    limit: reason?.details?.reason === undefined ? null : String(reason.details.reason),
+  };
+}
+
+function describePart({ cut, values, trained, weights }: TopProgram): TrainableBlocks['blocks'][number] {
+  return { cut, values, weights: [...trained].reduce((sum, name) => sum + weights.get(name)!.values.length, 0) };
+}
+
+/** Whether all layers can be trained, where a worker has the native library. */
+export function possibleWhole({ whole }: TrainableBlocks): boolean {
+  return whole ? whole.weights <= MAX_WHOLE_WEIGHTS && whole.values <= MAX_WHOLE_VALUES : false;
 }
 
 /** How many blocks the training has memory for. */
@@ -50,6 +64,7 @@ export function refuseBlocks(
   { trainable, hyperparameters }: Pick<JobSettings, 'trainable' | 'hyperparameters'>,
   { id, top }: { id: string; top?: TrainableBlocks },
 ): void {
+  if (trainable === 'all' && top?.whole !== undefined) refuseWhole({ id, top });
   if (trainable !== 'top' || !top) return;
   const possible = possibleBlocks(top);
   const wanted = hyperparameters?.trainable_blocks ?? 'auto';
@@ -62,5 +77,16 @@ export function refuseBlocks(
     'setting_conflict',
     `${much} at the top of backbone '${id}' can be trained. ${limit === null ? 'It has no more.' : limit} ${possible === 0 ? 'Use trainable none, or another backbone.' : 'Lower trainable_blocks.'}`,
     { details: { backbone: id, possible } },
+  );
+}
+
+function refuseWhole({ id, top }: { id: string; top: TrainableBlocks }): void {
+  if (possibleWhole(top)) return;
+  const reason = top.whole ? 'It is too large for the memory of the training.' : (top.limit ?? '');
+  const instead = possibleBlocks(top) > 0 ? 'trainable top' : 'trainable none';
+  throw new AppError(
+    'setting_conflict',
+    `Backbone '${id}' cannot be trained as a whole. ${reason} Use ${instead}, or another backbone.`.replace('  ', ' '),
+    { details: { backbone: id, possible: possibleBlocks(top) } },
   );
 }

@@ -1,7 +1,7 @@
 import { AppError } from '../errors.js';
 import type { Dataset } from '../schemas/datasets.js';
 import type { BackboneCard, ImageBackboneCard } from '../schemas/backbones.js';
-import type { JobSettings } from '../schemas/jobs.js';
+import { type JobSettings, trainsBackbone } from '../schemas/jobs.js';
 import { refuseBlocks } from '../top/trainable-blocks.js';
 
 /**
@@ -43,19 +43,23 @@ function checkSettings(settings: JobSettings, labels: string[]): void {
   const wanted = settings.hyperparameters ?? {};
   const isSet = (value: unknown) => value !== undefined && value !== 'auto';
   const conflict = (message: string) => new AppError('setting_conflict', message);
-  if (settings.trainable !== 'top') {
-    if (isSet(wanted.trainable_blocks)) {
-      throw conflict('trainable_blocks belongs to trainable top; leave it out or set trainable to top.');
-    }
+  if (settings.trainable !== 'top' && isSet(wanted.trainable_blocks)) {
+    throw conflict('trainable_blocks belongs to trainable top; leave it out or set trainable to top.');
+  }
+  if (!trainsBackbone(settings)) {
     if (settings.weights === 'random') {
-      throw conflict('weights random is for the trained part of a backbone; set trainable to top, or leave it out.');
+      throw conflict(
+        'weights random is for the trained part of a backbone; set trainable to top or all, or leave it out.',
+      );
     }
   } else if (settings.head === 'prototype') {
     throw conflict(
-      'head prototype is not trained, so nothing can be trained with it; take linear or mlp for trainable top.',
+      `head prototype is not trained, so nothing can be trained with it; take linear or mlp for trainable ${settings.trainable}.`,
     );
   } else if (wanted.optimizer === 'lbfgs') {
-    throw conflict('optimizer lbfgs fits a linear head only; trainable top needs adam: leave optimizer out.');
+    throw conflict(
+      `optimizer lbfgs fits a linear head only; trainable ${settings.trainable} needs adam: leave optimizer out.`,
+    );
   }
   if (wanted.optimizer === 'lbfgs') {
     if (isSet(wanted.hidden_units) || isSet(wanted.dropout)) {

@@ -17,11 +17,16 @@ export function modelCard(options: {
   const percent = (value: number | null) => (value === null ? '–' : `${(value * 100).toFixed(1)} %`);
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
   const findings = report.data ? describeFindings(report.data, modality.words) : [];
-  const tuned = report.settings.trainable === 'top';
+  const { trainable } = report.settings;
+  const tuned = trainable === 'top' || trainable === 'all';
+  const trained =
+    trainable === 'all'
+      ? 'all of whose layers were trained with it'
+      : `whose top blocks (${report.settings.trainable_blocks}) were trained with it`;
   const lines = [
     `# ${report.model}`,
     '',
-    `A classifier of ${many} for ${labels.length} classes: a ${String(report.settings.head)} head on the ${tuned ? `backbone \`${report.backbone.id}\`, whose top blocks (${report.settings.trainable_blocks}) were trained with it` : `frozen backbone \`${report.backbone.id}\``}. Trained by Graft on ${report.created_at.slice(0, 10)}.`,
+    `A classifier of ${many} for ${labels.length} classes: a ${String(report.settings.head)} head on the ${tuned ? `backbone \`${report.backbone.id}\`, ${trained}` : `frozen backbone \`${report.backbone.id}\``}. Trained by Graft on ${report.created_at.slice(0, 10)}.`,
     '',
     '## How good it is',
     evaluation
@@ -46,7 +51,7 @@ export function modelCard(options: {
     `- \`head/model.json\` and \`head/weights.bin\` are a TensorFlow.js layers model from the backbone's ${report.backbone.dimensions} features to probabilities.`,
     ...(tuned
       ? [
-          "- Those features come through the model's own top blocks: `top/weights.json` and `top/weights.bin` hold their weights, by the names in the backbone's graph.",
+          "- Those features come through the model's own layers: `top/weights.json` and `top/weights.bin` hold their weights, by the names in the backbone's graph.",
         ]
       : []),
     '- `labels.json` names the outputs in order.',

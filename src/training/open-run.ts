@@ -1,7 +1,8 @@
 import type { Modality } from '../backbones/modality.js';
 import { AppError } from '../errors.js';
+import { loadEngine, requireNative } from '../heads/engine.js';
 import type { Dataset } from '../schemas/datasets.js';
-import { Augmentation } from '../schemas/jobs.js';
+import { Augmentation, trainsBackbone } from '../schemas/jobs.js';
 import type { Hyperparameters } from '../schemas/jobs.js';
 import { checkTraining } from './check-training.js';
 import { labelledExamples } from './labelled-examples.js';
@@ -14,6 +15,7 @@ export async function openRun(options: TrainingOptions): Promise<Run> {
   const { tenant, settings } = options;
   const dataset = await datasets.open(tenant, id);
   checkTraining(dataset.manifest, settings, await options.backbones.card(settings.backbone));
+  if (settings.trainable === 'all') requireNative(await loadEngine());
   const wanted = settings.hyperparameters ?? {};
   const modality = await modalityOf(dataset.manifest, options);
   const { words } = modality;
@@ -21,7 +23,7 @@ export async function openRun(options: TrainingOptions): Promise<Run> {
   if (augmentation && !modality.vary) {
     throw new AppError('setting_conflict', `Examples that are ${words.many} are not varied: use augmentation none.`);
   }
-  const progress = progressOf({ onProgress, onEvent, trainsTop: settings.trainable === 'top' });
+  const progress = progressOf({ onProgress, onEvent, trainsTop: trainsBackbone(settings) });
   const examples = labelledExamples(dataset.examples);
   const conflicts = dataset.examples.length - examples.length;
   if (conflicts > 0) {
@@ -36,7 +38,7 @@ export async function openRun(options: TrainingOptions): Promise<Run> {
     examples,
     labels: [...new Set(examples.map(({ label }) => label))].sort(),
     seed: settings.seed ?? 0,
-    hyperparameters: settings.trainable === 'top' ? ofHead(wanted) : wanted,
+    hyperparameters: trainsBackbone(settings) ? ofHead(wanted) : wanted,
     augmentation,
     modality,
     progress,

@@ -47,8 +47,18 @@ t.test('what Graft comes with is listed, and cannot be removed', async (t) => {
 t.test('the catalog lists what can be pulled, and what cannot', (t) => {
   const { status, stdout } = backbones('catalog');
   t.equal(status, 0);
-  t.match(stdout, /^ {2}mobilenet_v2 +14 MB +224 +71\.9 +Apache-2\.0/m);
-  t.match(stdout, /MobileNet v1 \(Keras\): Export it with tf2onnx/);
+  t.match(stdout, /^ {2}mobilenet_v2 +14 MB +224 +71\.9 +0\.3 +Apache-2\.0 +a first choice$/m);
+  t.match(stdout, /never tried these addresses[\s\S]*mobilenet_v1, /);
+  t.same(
+    stdout.split('\n').filter((line) => line.length > 80),
+    [],
+  );
+  const one = backbones('catalog', 'dinov2_small');
+  t.match(
+    one.stdout,
+    /few photos; 5\.5 billion.*[\s\S]*imagenet[\s\S]*Apache-2\.0[\s\S]*address +https[\s\S]*sha256 +8314/,
+  );
+  t.match(backbones('catalog', 'mobilenet_v1'), { status: 1, stderr: /cannot be pulled\. Export it with tf2onnx/ });
   t.end();
 });
 

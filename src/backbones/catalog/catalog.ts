@@ -36,7 +36,13 @@ export const CatalogNetwork = Type.Object(
       { description: 'Pre-processing' },
     ),
     input_px: Type.Integer({ minimum: 1, description: 'Width and height of the input' }),
+    gmacs: Type.Number({
+      exclusiveMinimum: 0,
+      description: 'Multiplications with additions that an image takes, in billions, as published: how slow it is',
+    }),
+    good_for: Type.String({ minLength: 1, maxLength: 15, description: 'What one would take it for' }),
     note: Type.Union([text, Type.Null()]),
+    tried: Type.Boolean({ description: 'Whether who wrote the list ever fetched the file from there' }),
   },
   strict,
 );
@@ -47,7 +53,7 @@ export const Catalog = Type.Object(
     base: Type.String({ pattern: '^https://[^?#]+[^/?#]$', description: 'Address that a mirror replaces' }),
     networks: Type.Array(CatalogNetwork),
     missing: Type.Array(Type.Object({ id: BackboneId, name: text, advice: text }, strict), {
-      description: 'Networks that people ask for and whose ONNX file has no public address known to us',
+      description: 'Networks that people ask for and that cannot be pulled',
     }),
   },
   strict,
@@ -62,6 +68,13 @@ export async function readCatalog(file: string): Promise<Catalog> {
   throw new AppError('internal', `The catalog ${file} is not valid: ${fault?.path} ${fault?.message}.`);
 }
 
+/** The most accurate of the other networks that are about as fast; undefined where there is none. */
+export function nextBest(catalog: Catalog, { id, gmacs }: CatalogNetwork): CatalogNetwork | undefined {
+  return catalog.networks
+    .filter((other) => other.id !== id && other.gmacs <= 1.5 * gmacs && other.gmacs >= gmacs / 3)
+    .sort((a, b) => (b.imagenet_top1 ?? 0) - (a.imagenet_top1 ?? 0))[0];
+}
+
 /**
  * The network of this id.
  * @throws AppError `not_found` that says what there is, or how to come by one that is not in the catalog
@@ -70,7 +83,7 @@ export function findNetwork(catalog: Catalog, id: string): CatalogNetwork {
   const network = catalog.networks.find((candidate) => candidate.id === id);
   if (network) return network;
   const missing = catalog.missing.find((candidate) => candidate.id === id);
-  if (missing) throw new AppError('not_found', `There is no public ONNX file of ${missing.name}. ${missing.advice}`);
+  if (missing) throw new AppError('not_found', `${missing.name} cannot be pulled. ${missing.advice}`);
   const ids = catalog.networks.map((candidate) => candidate.id);
   throw new AppError('not_found', `The catalog has no ${JSON.stringify(id)}. It has: ${ids.join(', ')}.`, {
     details: { known: ids },

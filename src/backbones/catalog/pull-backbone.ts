@@ -9,7 +9,7 @@ import { type DownloadOptions, type DownloadOutcome, download } from '../../outb
 import { importBackbone } from '../image/import/import-backbone.js';
 import type { ImportedBackbone } from '../image/import/imported-backbone.js';
 import { type BackboneSource, isNotFound } from '../source.js';
-import { type Catalog, type CatalogNetwork, findNetwork } from './catalog.js';
+import { type Catalog, type CatalogNetwork, findNetwork, nextBest } from './catalog.js';
 import { networkAddresses } from './network-addresses.js';
 
 export interface PullOptions {
@@ -94,7 +94,7 @@ async function fetchNetwork(network: CatalogNetwork, options: PullOptions & { fi
   const { catalog, from, mirror, file, onProgress, onNote } = options;
   const { bytes } = network;
   const { urls, trustedHost } = addressesOf(network, { base: catalog.base, from, mirror });
-  const outcomes: { url: URL; reason: string }[] = [];
+  const outcomes: { url: URL; kind: DownloadOutcome['kind']; reason: string }[] = [];
   for (const url of urls) {
     onNote?.(`Asking ${url}`);
     const outcome: DownloadOutcome = await download({
@@ -108,11 +108,12 @@ async function fetchNetwork(network: CatalogNetwork, options: PullOptions & { fi
       onRetry: (reason) => onNote?.(`${capital(reason)}; trying again.`),
     });
     if (outcome.kind === 'complete') return url.href;
-    outcomes.push({ url, reason: outcome.reason });
+    outcomes.push({ url, kind: outcome.kind, reason: outcome.reason });
     // All addresses are on one host: who does not answer to the first does not answer to the others.
     if (outcome.kind === 'unreachable') break;
   }
-  throw notFetched(network, { outcomes, urls });
+  const next = outcomes.some(({ kind }) => kind === 'unreachable') ? undefined : nextBest(catalog, network);
+  throw notFetched(network, { outcomes, urls, next });
 }
 
 function addressesOf(network: CatalogNetwork, options: { base: string; from?: string; mirror?: string }): Addresses {
@@ -122,8 +123,8 @@ function addressesOf(network: CatalogNetwork, options: { base: string; from?: st
 }
 
 function notFetched(
-  { id, name, file, bytes, sha256 }: CatalogNetwork,
-  { outcomes, urls }: { outcomes: { url: URL; reason: string }[]; urls: URL[] },
+  { id, name, file, bytes, sha256, tried }: CatalogNetwork,
+  { outcomes, urls, next }: { outcomes: { url: URL; reason: string }[]; urls: URL[]; next: CatalogNetwork | undefined },
 ): AppError {
   const lines = [
     `${name} could not be fetched:`,
@@ -133,6 +134,8 @@ function notFetched(
     `  size    ${bytes} bytes`,
     `  sha256  ${sha256}`,
     `  then    npm run backbones -- pull ${id} --from ${file}`,
+    ...(tried ? [] : ['We know size and checksum from where it is published, and never tried the address ourselves.']),
+    ...(next ? [`The next best network of its speed: npm run backbones -- pull ${next.id}  (${next.name})`] : []),
     'Or name a mirror with --mirror or BACKBONE_MIRROR. What has arrived is kept for the next time.',
   ];
   return new AppError('download_failed', lines.join('\n'), { details: { urls: urls.map(String), bytes, sha256 } });

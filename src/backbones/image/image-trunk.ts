@@ -24,7 +24,7 @@ export async function openImageTrunk(
     passes: 1,
     explain: async () =>
       withoutMap(
-        'The top of this model was trained, and maps come from the shared backbone only; train with trainable none.',
+        'Layers of the backbone were trained for this model, and maps come from the shared backbone only; train with trainable none.',
       ),
     runTop: (top, rows, count) => session.runTop(top, rows, count),
     forget: (weights) => session.forget(weights),

@@ -101,7 +101,7 @@ function CatalogEntry({
   allowed: boolean;
   onStarted: () => void;
 }) {
-  const { id, name, bytes: size, license, imagenet_top1, input_px, note } = network;
+  const { id, name, bytes: size, license, imagenet_top1, input_px, good_for: goodFor, gmacs, note } = network;
   const [byDefault, setByDefault] = useState(false);
   const pull = useAction(async () => {
     await graft.value.backbones.pull(id, { byDefault });
@@ -116,6 +116,7 @@ function CatalogEntry({
           <span class="dim small">
             {bytes(size)} · {input_px} px · {license}
             {imagenet_top1 !== null && ` · ${w.imagenet(imagenet_top1.toFixed(1))}`}
+            {` · ${w.cost(gmacs.toFixed(1))} · ${goodFor}`}
             {note && ` · ${note}`}
           </span>
         </span>

@@ -100,10 +100,11 @@ export function TrainForm({ dataset }: { dataset: Dataset }) {
           <select
             id="trainable"
             value={settings.trainable ?? 'none'}
-            onChange={({ currentTarget }) => set({ trainable: currentTarget.value as 'none' | 'top' })}
+            onChange={({ currentTarget }) => set({ trainable: currentTarget.value as CreateJob['trainable'] })}
           >
             <option value="none">{w.trainableNone}</option>
             <option value="top">{w.trainableTop}</option>
+            <option value="all">{w.trainableAll}</option>
           </select>
         </Setting>
         <Setting id="head" title={w.head} says={w.headSays[settings.head ?? 'auto']}>

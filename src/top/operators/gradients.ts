@@ -4,7 +4,7 @@
  * times as long as transposing first. The native library has its own, and keeps them.
  */
 import type { GradConfig, NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import type { Engine } from '../../heads/engine.js';
+import { type Engine, isNative } from '../../heads/engine.js';
 import type { TensorFlow } from './contract.js';
 
 type Gradients = Record<string, () => Tensor>;
@@ -18,13 +18,22 @@ let ours: GradConfig[] | undefined;
  * See to it that the engine's gradients are those here. Other parts of the library bring their own when they are loaded, at
  * any time: so whoever computes gradients asks anew.
  */
-export function registerGradients({ tf, name }: Engine): void {
-  const native = !name.startsWith('tfjs-wasm');
-  ours ??= configs(tf);
-  for (const config of ours) {
-    const present = tf.getGradient(config.kernelName);
-    if (native ? present === undefined : present !== config) tf.registerGradient(config);
-  }
+export function registerGradients(engine: Engine): void {
+  const { tf } = engine;
+  const native = isNative(engine);
+  ours ??= native ? configs(tf).map((config) => besideNative(config, tf.getGradient(config.kernelName))) : configs(tf);
+  for (const config of ours) if (tf.getGradient(config.kernelName) !== config) tf.registerGradient(config);
+}
+
+/** The native library's own gradient, where it has one; that of a dilated convolution it has not. */
+function besideNative(config: GradConfig, theirs: GradConfig | undefined): GradConfig {
+  if (!theirs) return config;
+  if (!['Conv2D', 'DepthwiseConv2dNative'].includes(config.kernelName)) return theirs;
+  const isDilated = (attrs: NamedAttrMap) => convolutionOf(attrs).dilations.some((dilation) => dilation !== 1);
+  return {
+    ...theirs,
+    gradFunc: (dy, saved, attrs) => (isDilated(attrs) ? config : theirs).gradFunc(dy, saved, attrs),
+  };
 }
 
 function configs(tf: TensorFlow): GradConfig[] {

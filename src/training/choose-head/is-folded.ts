@@ -1,4 +1,4 @@
-import type { JobSettings } from '../../schemas/jobs.js';
+import { type JobSettings, trainsBackbone } from '../../schemas/jobs.js';
 import { isSet } from './is-set.js';
 
 /** Whether a head of these settings is judged on every fold: Adam is watched on one alone, and a trained top, too. */
@@ -7,7 +7,7 @@ export function isFolded({
   head = 'auto',
   hyperparameters: wanted = {},
 }: Omit<JobSettings, 'model'>): boolean {
-  if (trainable === 'top' || head === 'mlp') return false;
+  if (trainsBackbone({ trainable }) || head === 'mlp') return false;
   if (head === 'prototype' || wanted.optimizer === 'lbfgs') return true;
   const { optimizer, learning_rate, learning_rate_schedule, batch_size, hidden_units, dropout } = wanted;
   return ![optimizer, learning_rate, learning_rate_schedule, batch_size, hidden_units, dropout].some(isSet);

@@ -46,6 +46,6 @@ function readRow(cache: FeatureCache, key: FeatureKey, dimensions: number): Floa
   if (found) return found;
   throw new AppError(
     'internal',
-    'What reaches the cut could not be kept in the feature cache, which trainable top needs. Is the disk full?',
+    'What reaches the cut could not be kept in the feature cache, which training the backbone needs. Is the disk full?',
   );
 }

@@ -1,3 +1,4 @@
+import { trainsBackbone } from '../../schemas/jobs.js';
 import type { DataFindings, Report } from '../../schemas/report.js';
 import type { ExtractedExamples, Measured, Networks, Parts, Run, Trained } from '../run.js';
 
@@ -72,8 +73,8 @@ function settingsOf(run: Run, split: Parts, { fitted, top }: Trained): Report['s
     ...fitted.settings,
     class_weights: hyperparameters.class_weights ?? 'auto',
     augmentation: augmentation ?? 'none',
-    ...(settings.trainable === 'top' && {
-      trainable: top ? 'top' : 'none',
+    ...(trainsBackbone(settings) && {
+      trainable: top ? settings.trainable : 'none',
       trainable_blocks: top?.cut.blocks ?? 0,
       weights: settings.weights ?? 'pretrained',
     }),

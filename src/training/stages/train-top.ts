@@ -1,15 +1,21 @@
 import { dense } from '../../numbers/features.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
+import { gaussianFrom, seededRandom } from '../../numbers/random.js';
 import { standardise } from '../../numbers/standardise.js';
+import type { DenseLayer } from '../../heads/head.js';
 import type { TrainableTop } from '../../top/cut-backbone.js';
 import { type FittedTop, fitTop } from '../../top/fit-top.js';
 import { randomStart } from '../../top/random-start.js';
 import { writeTopWeights } from '../../top/weights.js';
 import type { FittedHead } from '../choose-head/contract.js';
 import { heldOutExamples } from '../choose-head/held-out-rounds.js';
+import { isSet } from '../choose-head/is-set.js';
 import { rowWeights } from '../choose-head/row-weights.js';
 import { fitRequest } from '../fit-request.js';
 import type { ExtractedExamples, Run, Trained } from '../run.js';
+
+/** Penalty of a head whose backbone starts at random weights: what suits the features at the start says nothing. */
+const ANEW_PENALTY = 1e-3;
 
 /** Where a top starts, and a head fitted on the features there. */
 type Start = Pick<Trained, 'fitted' | 'request' | 'mean' | 'deviation'> & {
@@ -32,7 +38,8 @@ export async function trainTop(
   const { samples, parts } = extracted;
   const start = await startOf(run, extracted, top, frozen);
   const { request, mean, deviation } = start;
-  const message = `Training ${top.blocks === 1 ? 'the top block' : `the top ${top.blocks} blocks`} of the backbone`;
+  const blocks = top.blocks === 1 ? 'the top block' : `the top ${top.blocks} blocks`;
+  const message = `Training ${settings.trainable === 'all' ? 'all layers' : blocks} of the backbone`;
   progress.event('phase', message, { phase: 'training', cut: top.program.cut.tensor });
   const held = heldOutExamples(request);
   const out = new Set(held);
@@ -54,16 +61,17 @@ export async function trainTop(
     weightDecay: Number(start.fitted.settings.weight_decay),
     dropout: Number(start.fitted.settings.dropout ?? 0),
     rowWeights: (examples) => rowWeights(request, examples),
+    defaults: settings,
     hyperparameters: settings.hyperparameters ?? {},
     seed,
     onEpoch: (curve) => progress.epoch(start.fitted.kind, curve),
     onProgress: (share) => progress.training(0.1 + 0.9 * share),
   });
   const tested = frozen.tested && (await tuned.score(parts.test));
-  const fitted = fittedWith(tuned, start.fitted, held);
+  const fitted = fittedWith(tuned, start.fitted, { held, trainable: settings.trainable === 'all' ? 'all' : 'top' });
   const candidates = [...markTested(frozen.fitted, frozen.tested), ...markTested(fitted, tested)];
   if (tuned.epochs === 0 && settings.weights !== 'random') {
-    progress.warn('Training the top did not lower the loss on held-out examples: the backbone stays as it is.');
+    progress.warn('Training the backbone did not lower the loss on held-out examples: the backbone stays as it is.');
     return { ...frozen, fitted: { ...frozen.fitted, candidates } };
   }
   const cut = { cut: top.program.cut, blocks: top.blocks, weights: settings.weights ?? 'pretrained' };
@@ -98,20 +106,43 @@ async function startOf(run: Run, extracted: ExtractedExamples, top: TrainableTop
   });
   const features = dense(x, samples.features.columns);
   const standard = standardise(features, [...parts.train, ...parts.validation]);
+  if (run.settings.trainable === 'all') {
+    const headOn = async () => headAnew(frozen.fitted.layers, seededRandom(run.seed, 'random head'));
+    const wanted = run.hyperparameters.weight_decay;
+    const settings = { ...frozen.fitted.settings, weight_decay: isSet(wanted) ? wanted : ANEW_PENALTY };
+    return { ...frozen, ...standard, weights, headOn, fitted: { ...frozen.fitted, settings } };
+  }
   const request = { ...frozen.request, samples: { ...samples, features } };
   const { fitted, again } = await fitRequest(request);
   return { ...standard, weights, request, fitted, headOn: again };
 }
 
+/**
+ * A head that knows nothing: hidden layers are random, and all classes equally likely. One that is fitted on features of
+ * random layers clings to them.
+ */
+function headAnew(layers: DenseLayer[], random: () => number): DenseLayer[] {
+  const gaussian = gaussianFrom(random);
+  return layers.map((layer, i) => {
+    const deviation = i === layers.length - 1 ? 0 : Math.sqrt(2 / layer.inputs);
+    const kernel = layer.kernel.map(() => deviation * gaussian());
+    return { ...layer, kernel, bias: new Float32Array(layer.units) };
+  });
+}
+
 /** The head of a trained top, as if it had been chosen like any other. */
-function fittedWith(tuned: FittedTop, start: FittedHead, held: number[]): FittedHead {
+function fittedWith(
+  tuned: FittedTop,
+  start: FittedHead,
+  { held, trainable }: { held: number[]; trainable: 'top' | 'all' },
+): FittedHead {
   const { heldOut } = tuned;
   const candidate = heldOut && {
     head: start.kind,
     weight_decay: Number(start.settings.weight_decay),
     accuracy: accuracy(heldOut),
     log_loss: logLoss(heldOut),
-    trainable: 'top' as const,
+    trainable,
   };
   return {
     kind: start.kind,

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { findNetwork, readCatalog } from '../../../src/backbones/catalog/catalog.js';
+import { findNetwork, nextBest, readCatalog } from '../../../src/backbones/catalog/catalog.js';
 import { networkAddresses } from '../../../src/backbones/catalog/network-addresses.js';
 import { guessPreset } from '../../../src/backbones/image/import/preprocessing.js';
 import { PACKAGE_ROOT } from '../../../src/config.js';
@@ -13,12 +13,14 @@ t.test('the catalog is valid, and no id or checksum is in it twice', (t) => {
   const ids = [...networks, ...missing].map(({ id }) => id);
   t.equal(new Set(ids).size, ids.length);
   t.equal(new Set(networks.map(({ sha256 }) => sha256)).size, networks.length);
+  t.equal(new Set(networks.map(({ file }) => file)).size, networks.length, 'a mirror may have them in one folder');
   t.end();
 });
 
 t.test('every family that people transfer from can be pulled, or says how else', (t) => {
   const families = new Set(catalog.networks.map(({ family }) => family));
-  const wanted = ['alexnet', 'vgg', 'inception', 'xception', 'resnet', 'resnet_v2', 'mobilenet', 'densenet', 'nasnet'];
+  const asked = ['alexnet', 'vgg', 'inception', 'xception', 'resnet', 'resnet_v2', 'mobilenet', 'densenet', 'nasnet'];
+  const wanted = [...asked, 'dinov2', 'clip', 'convnext', 'efficientnet_v2', 'vit', 'swin'];
   t.same(
     wanted.filter((family) => !families.has(family)),
     [],
@@ -39,12 +41,21 @@ t.test('every family that people transfer from can be pulled, or says how else',
   t.end();
 });
 
+t.test('the next best network is about as fast, and the most accurate of those', (t) => {
+  const next = (id: string) => nextBest(catalog, findNetwork(catalog, id))?.id;
+  t.equal(next('mobilenet_v2'), 'efficientnet_b0');
+  t.equal(next('resnet101'), 'convnext_small');
+  t.equal(nextBest({ ...catalog, networks: [] }, findNetwork(catalog, 'vgg16')), undefined);
+  t.end();
+});
+
 t.test('addresses lie below the base, end in the file and are https', (t) => {
   for (const network of catalog.networks) {
     for (const { href } of networkAddresses(network, catalog).urls) {
-      t.match(href, /^https:\/\/huggingface\.co\/onnxmodelzoo\/.+\/resolve\/main\/.+\.onnx$/);
+      t.match(href, /^https:\/\/huggingface\.co\/.+\/.+\/resolve\/main\/.+\.onnx$/);
     }
-    t.ok(network.paths.some((path) => path.endsWith(`/${network.file}`)));
+    const named = network.paths.some((path) => path.endsWith(`/${network.file}`) || path.endsWith('/model.onnx'));
+    t.ok(named, `${network.file} is what lies there`);
   }
   t.end();
 });

@@ -24,7 +24,10 @@ const tiny: CatalogNetwork = {
   imagenet_top1: 12.5,
   preset: 'tf',
   input_px: 16,
+  gmacs: 0.1,
+  good_for: 'tests',
   note: null,
+  tried: false,
 };
 
 interface Scene {
@@ -42,7 +45,8 @@ async function scene(t: Test, { answer, network, bytes = body }: Scene = {}) {
     storage: new FileStorage({ root: folder }),
     folder: join(folder, 'cache', 'backbones'),
   });
-  const catalog: Catalog = { base: server.url, networks: [{ ...tiny, ...network }], missing: [] };
+  const other = { ...tiny, id: 'other', name: 'Other', gmacs: 0.12 };
+  const catalog: Catalog = { base: server.url, networks: [{ ...tiny, ...network }, other], missing: [] };
   const pull = (options: Partial<PullOptions> = {}) =>
     pullBackbone({
       catalog,
@@ -101,7 +105,7 @@ t.test('a file that is nowhere names every address, and what to fetch', async (t
   await t.rejects(pull(), {
     code: 'download_failed',
     message: new RegExp(
-      `${url}/zoo/tiny/tiny-1.onnx: it answers 404[\\s\\S]*${url}/old/tiny-1.onnx: it answers 404[\\s\\S]*sha256  ${sha256}`,
+      `${url}/zoo/tiny/tiny-1.onnx: it answers 404[\\s\\S]*${url}/old/tiny-1.onnx: it answers 404[\\s\\S]*sha256  ${sha256}[\\s\\S]*never tried the address[\\s\\S]*pull other  \\(Other\\)`,
     ),
   });
 });

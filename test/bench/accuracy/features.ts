@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Backbones } from '../../../src/backbones/backbones.js';
 import { FeatureCache } from '../../../src/backbones/feature-cache.js';
 import { backbonesOptions, datasetsOptions } from '../../../src/bin/composition.js';
@@ -38,7 +38,10 @@ export interface Features {
 }
 
 /** The parts of Graft that train, over a folder that is thrown away. Says what is missing. */
-export async function openWorkbench(folder: string) {
+export async function openWorkbench(
+  folder: string,
+  { only, files = [] }: { only?: string; files?: typeof NETWORKS } = {},
+) {
   const config = loadConfig({ DATA_DIR: folder, MODELS_DIR: join(folder, 'models') });
   const opened = await openStorage(config);
   const { storage } = opened;
@@ -47,8 +50,9 @@ export async function openWorkbench(folder: string) {
   const cache = await FeatureCache.open({ folder, maxBytes: config.FEATURE_CACHE_BYTES });
   await cp(join(loadConfig({}).MODELS_DIR, 'rootstock_s'), join(folder, 'models', 'rootstock_s'), { recursive: true });
   const networks = ['rootstock_s'];
-  for (const { file, ...options } of NETWORKS) {
-    const path = join(SHARED, 'backbones', file);
+  for (const { file, ...options } of [...NETWORKS, ...files]) {
+    if (only !== undefined && options.id !== only) continue;
+    const path = resolve(SHARED, 'backbones', file);
     if (existsSync(path)) {
       await importInto(config.MODELS_DIR, { file: path, ...options });
       networks.push(options.id);
@@ -60,14 +64,20 @@ export async function openWorkbench(folder: string) {
     networks,
     close: () => cache.close(),
 
-    /** Upload a folder of the shared data sets; undefined where it is not here. */
-    async upload(name: string): Promise<string | undefined> {
-      if (!existsSync(join(SHARED, 'datasets', name))) {
-        console.log(`${join(SHARED, 'datasets', name)} is not here: left out.`);
+    /**
+     * Upload a folder of the shared data sets; undefined where it is not here.
+     * @param options photos: of its training part only so many, as many of each class
+     */
+    async upload(name: string, { photos }: { photos?: number } = {}): Promise<string | undefined> {
+      const source = join(SHARED, 'datasets', name);
+      if (!existsSync(source)) {
+        console.log(`${source} is not here: left out.`);
         return undefined;
       }
-      const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
-      const tar = spawn('tar', ['-c', '-C', join(SHARED, 'datasets'), name], { stdio });
+      const stdio: ['pipe', 'pipe', 'inherit'] = ['pipe', 'pipe', 'inherit'];
+      const parent = join(SHARED, 'datasets');
+      const tar = spawn('tar', ['-c', '-C', parent, '-T', '-'], { stdio });
+      tar.stdin.end(photos === undefined ? name : fewOf(parent, name, photos).join('\n'));
       return (await datasets.create({ tenant: TENANT, by: 'local', source: tar.stdout, name: `${name}.tar` })).id;
     },
 
@@ -106,4 +116,15 @@ export async function openWorkbench(folder: string) {
       return { entries, x: onlyDense(features).values, dimensions: features.columns };
     },
   };
+}
+
+/** Some files of the training part, as many of each class, and all of the test part. */
+function fewOf(parent: string, name: string, photos: number): string[] {
+  const classes = readdirSync(join(parent, name, 'train')).sort();
+  const few = classes.flatMap((label) => {
+    const folder = join(name, 'train', label);
+    const files = readdirSync(join(parent, folder)).sort();
+    return files.slice(0, Math.round(photos / classes.length)).map((file) => join(folder, file));
+  });
+  return [...few, join(name, 'test')];
 }
