@@ -188,6 +188,13 @@ const jobs = {
     maximum: 20,
   }),
   JOB_TIMEOUT_SECONDS: seconds('Longest time one job may run.', 6 * 3600),
+  JOB_WARM_SECONDS: Type.Integer({
+    minimum: 0,
+    maximum: 3600,
+    default: 30,
+    description:
+      'How long the process of a job that is done waits for the next job of the same tenant, which then starts at once; 0: not at all.',
+  }),
   JOB_MEMORY_MB: positive('JavaScript heap of the process that runs a job.', 4096),
 };
 

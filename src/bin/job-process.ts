@@ -23,10 +23,19 @@ const tell = (message: JobMessage, then: () => void = () => undefined) => {
 /** The last word: this process ends when its parent has it. */
 const tellAndExit = (message: JobMessage) => tell(message, () => process.exit(0));
 
+/** Kinds of jobs after which another may follow here. What comes from outside is read in a process of its own. */
+const MAY_FOLLOW = new Set(['train', 'recommend']);
+/** A process that has grown larger than this, of more jobs than that, ends with its job. */
+const MAX_WAITING_BYTES = 1.5 * 2 ** 30;
+const MAX_JOBS = 50;
+let jobs = 0;
+
+process.env.TF_CPP_MIN_LOG_LEVEL ??= '1'; // TensorFlow's notes about processors are no news
+
 // SIGTERM has no handler: an orderly exit while the backbone's thread computes ends in an abort of the native library.
 // Without a worker nobody would know of the end, so its going away ends this process in the same way.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
-process.once('message', (message: unknown) => void run((message as RunMessage).record));
+process.on('message', (message: unknown) => void run((message as RunMessage).record));
 
 /** What the process of a job does, by the kind of the job. */
 const KINDS: Record<string, (record: JobRecord, config: Config) => Promise<JobOutput>> = {
@@ -41,7 +50,12 @@ async function run(record: JobRecord): Promise<void> {
     const config = loadConfig(process.env);
     standBack(config.JOB_NICE);
     const output = await KINDS[record.kind]!(record, config);
-    tellAndExit({ type: 'done', output });
+    jobs += 1;
+    if (!MAY_FOLLOW.has(record.kind) || jobs >= MAX_JOBS || process.memoryUsage.rss() > MAX_WAITING_BYTES) {
+      return tellAndExit({ type: 'done', output });
+    }
+    tell({ type: 'done', output });
+    tell({ type: 'ready' });
   } catch (error) {
     const known = error instanceof AppError;
     if (!known) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
@@ -51,10 +65,19 @@ async function run(record: JobRecord): Promise<void> {
   }
 }
 
+let opening: Promise<{ opened: Awaited<ReturnType<typeof openStorage>>; backbones: Backbones }> | undefined;
+
+/** Storage and backbones, opened once: the next job finds its backbone loaded. */
+function workplace(config: Config) {
+  opening ??= openStorage(config).then((opened) => {
+    return { opened, backbones: new Backbones(backbonesOptions(config, opened.storage)) };
+  });
+  return opening;
+}
+
 async function train({ tenant, id, input }: JobRecord, config: Config): Promise<JobOutput> {
   const { dataset, model, backbone, settings } = input as unknown as TrainInput;
-  const opened = await openStorage(config);
-  const backbones = new Backbones(backbonesOptions(config, opened.storage));
+  const { opened, backbones } = await workplace(config);
   // In its own thread, while this one loads its modules; if it fails, training says so.
   backbones.load(backbone).catch(() => undefined);
   const { runTraining } = await import('../training/run-training.js');
@@ -81,14 +104,14 @@ async function train({ tenant, id, input }: JobRecord, config: Config): Promise<
 
 async function recommend({ tenant, input }: JobRecord, config: Config): Promise<JobOutput> {
   const { dataset } = input as unknown as RecommendInput;
-  const opened = await openStorage(config);
+  const { opened, backbones } = await workplace(config);
   const { recommendBackbone } = await import('../training/recommend.js');
   const cache = await FeatureCache.open({ folder: config.CACHE_DIR, maxBytes: config.FEATURE_CACHE_BYTES });
   const recommended = await recommendBackbone({
     tenant,
     dataset,
     datasets: new Datasets(datasetsOptions(config, opened)),
-    backbones: new Backbones(backbonesOptions(config, opened.storage)),
+    backbones,
     cache,
     standard: await backbonesOf(config, opened.storage).standard.id(),
     onProgress: tellProgress('trying'),

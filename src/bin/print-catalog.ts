@@ -44,7 +44,7 @@ export async function printCatalog(
   screen.line('\ntop-1: published accuracy on ImageNet, percent. G: billions of multiplications');
   screen.line('an image takes, the fastest first. All that is known of one: catalog ID');
   if (networks.some(({ tried }) => !tried)) {
-    screen.line('We never tried these addresses ourselves; sizes and checksums are published ones.');
+    screen.line('We never tried these addresses; sizes and checksums are those published.');
   }
   screen.line('\nThese cannot be pulled, and catalog ID says what to do instead:');
   screen.line(`  ${missing.map(({ id }) => id).join(', ')}`);

@@ -53,6 +53,7 @@ async function main(): Promise<void> {
     attempts: config.JOB_ATTEMPTS,
     memoryMb: config.JOB_MEMORY_MB,
     timeoutMs: config.JOB_TIMEOUT_SECONDS * 1000,
+    warmMs: config.JOB_WARM_SECONDS * 1000,
     // It decodes other people's images and needs no Redis: what it does not know it cannot give away.
     env: { ...process.env, REDIS_URL: '' },
     onNativeCrash: async () => {

@@ -50,7 +50,6 @@ export function requireNative(engine: Engine): void {
 
 /** Optional: its install script downloads libtensorflow, which is not possible everywhere. */
 async function loadNative(): Promise<boolean> {
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '1'; // its notes about processors are no news
   for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
     try {
       await import(name);

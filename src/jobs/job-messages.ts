@@ -14,4 +14,6 @@ export type JobMessage =
   | { type: 'progress'; progress: JobProgress }
   | { type: 'event'; event: NewEvent }
   | { type: 'done'; output: JobOutput }
+  /** After `done`: it could run another job. */
+  | { type: 'ready' }
   | { type: 'failed'; code: ErrorCode; message: string; details?: Record<string, unknown> };

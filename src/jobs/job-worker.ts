@@ -9,7 +9,7 @@ import { type JobQueue, QUEUE_NAME } from './job-queue.js';
 import { JobReporter } from './job-reporter.js';
 import type { JobRecord, JobResult, JobStore, PendingJob } from './job-store.js';
 import type { LiveJobs, NewEvent } from './live-jobs.js';
-import { runJobProcess } from './run-job-process.js';
+import { JobProcesses } from './run-job-process.js';
 
 /** What a worker must know of a kind of jobs beside how its process runs. */
 export interface JobKindRules {
@@ -33,6 +33,8 @@ export interface JobWorkerOptions {
   attempts: number;
   memoryMb: number;
   timeoutMs: number;
+  /** How long a process whose job is done waits for the tenant's next one; 0: it ends at once. */
+  warmMs: number;
   /** Environment of the processes that run jobs; default: that of this process. */
   env?: NodeJS.ProcessEnv;
   /**
@@ -62,6 +64,7 @@ const MARK_GRACE_MS = 60_000;
 export class JobWorker {
   readonly #options: JobWorkerOptions;
   readonly #worker: Worker<PendingJob>;
+  readonly #processes: JobProcesses;
   readonly #stopping = new AbortController();
   readonly #reconciling: NodeJS.Timeout;
   readonly #marks = new Map<string, number>();
@@ -71,7 +74,8 @@ export class JobWorker {
 
   constructor(options: JobWorkerOptions) {
     this.#options = options;
-    const { redis, concurrency, log } = options;
+    const { redis, concurrency, log, entry, memoryMb, timeoutMs, warmMs, env } = options;
+    this.#processes = new JobProcesses({ entry, memoryMb, timeoutMs, warmMs, ...(env && { env }) });
     // BullMQ passes the signal only to processors that declare three parameters.
     this.#worker = new Worker<PendingJob>(QUEUE_NAME, (job, _token, _signal) => this.#run(job), {
       connection: redis,
@@ -158,6 +162,7 @@ export class JobWorker {
     clearInterval(this.#reconciling);
     this.#stopping.abort();
     await this.#worker.close();
+    this.#processes.close();
   }
 
   /** Decide how a job ended, unless that is decided, and put everything of it away. */
@@ -232,12 +237,8 @@ export class JobWorker {
       if (await store.isCancelRequested(record).catch(() => false)) cancel();
     }, CANCEL_CHECK_MS);
     try {
-      const outcome = await runJobProcess({
+      const outcome = await this.#processes.run({
         record,
-        entry: this.#options.entry,
-        memoryMb: this.#options.memoryMb,
-        timeoutMs: this.#options.timeoutMs,
-        ...(this.#options.env && { env: this.#options.env }),
         signal: AbortSignal.any([cancelled.signal, this.#stopping.signal]),
         onMessage: (message) => {
           if (message.type === 'progress') return reporter.setProgress(message.progress);

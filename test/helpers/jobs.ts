@@ -124,6 +124,7 @@ export async function jobsForTest(t: Pick<Test, 'teardown'>, url: string) {
         attempts: 2,
         memoryMb: 100,
         timeoutMs: 20_000,
+        warmMs: 0,
         env: { ...process.env, NODE_OPTIONS: '' }, // without what tap makes each process of Node load
         onNativeCrash: async () => undefined,
         kinds: { train: NO_RULES },

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { JobMessage } from '../../src/jobs/job-messages.js';
-import { runJobProcess } from '../../src/jobs/run-job-process.js';
+import { type JobProcessesOptions, type JobProcessOptions, JobProcesses } from '../../src/jobs/run-job-process.js';
+import { until } from '../helpers/http.js';
 import { jobRecord, stubEntry } from '../helpers/jobs.js';
 
 async function run(
@@ -10,17 +11,20 @@ async function run(
   options: { timeoutMs?: number; memoryMb?: number; env?: NodeJS.ProcessEnv; signal?: AbortSignal } = {},
 ) {
   const messages: JobMessage[] = [];
-  const outcome = await runJobProcess({
-    record: jobRecord(),
-    entry: await stubEntry(t, body),
-    memoryMb: 100,
-    timeoutMs: 20_000,
-    env: { ...process.env, NODE_OPTIONS: '' },
-    signal: new AbortController().signal,
-    onMessage: (message) => messages.push(message),
-    ...options,
-  });
+  const { signal, ...rest } = options;
+  const outcome = await once(
+    { ...SETTINGS, entry: await stubEntry(t, body), env: { ...process.env, NODE_OPTIONS: '' }, ...rest },
+    { ...(signal && { signal }), onMessage: (message) => messages.push(message) },
+  );
   return { outcome, messages };
+}
+
+const SETTINGS = { memoryMb: 100, timeoutMs: 20_000, warmMs: 0 };
+
+/** A job in a process that nothing follows in. */
+function once(settings: JobProcessesOptions, job: Partial<JobProcessOptions>) {
+  const signal = new AbortController().signal;
+  return new JobProcesses(settings).run({ record: jobRecord(), signal, onMessage: () => undefined, ...job });
 }
 
 t.test('a job that ends well is done, with its version', async (t) => {
@@ -92,14 +96,7 @@ t.test(
         began = performance.now();
         stopping.abort();
       };
-      const outcome = await runJobProcess({
-        record: jobRecord(),
-        entry,
-        memoryMb: 100,
-        timeoutMs: 20_000,
-        signal: stopping.signal,
-        onMessage: stop,
-      });
+      const outcome = await once({ ...SETTINGS, entry }, { signal: stopping.signal, onMessage: stop });
       clearTimeout(timer);
       t.same(outcome, { kind: 'stopped' });
       t.ok(performance.now() - began < 1500, body);
@@ -121,26 +118,14 @@ t.test('a job that is stopped before it starts does not run', async (t) => {
 
 t.test('a job that was done when it was asked to stop is done', async (t) => {
   const stopping = new AbortController();
-  const outcome = await runJobProcess({
-    record: jobRecord(),
-    entry: await stubEntry(t, `tell({ type: 'done', output: { version: 1, accuracy: null } }); event('last'); hang();`),
-    memoryMb: 100,
-    timeoutMs: 20_000,
-    signal: stopping.signal,
-    onMessage: () => stopping.abort(),
-  });
+  const body = `tell({ type: 'done', output: { version: 1, accuracy: null } }); event('last'); hang();`;
+  const settings = { ...SETTINGS, entry: await stubEntry(t, body) };
+  const outcome = await once(settings, { signal: stopping.signal, onMessage: () => stopping.abort() });
   t.same(outcome, { kind: 'done', output: { version: 1, accuracy: null } });
 });
 
 t.test('an entry that is not there is a crash', async (t) => {
-  const outcome = await runJobProcess({
-    record: jobRecord(),
-    entry: join(t.testdir(), 'missing.mjs'),
-    memoryMb: 100,
-    timeoutMs: 20_000,
-    signal: new AbortController().signal,
-    onMessage: () => undefined,
-  });
+  const outcome = await once({ ...SETTINGS, entry: join(t.testdir(), 'missing.mjs') }, {});
   t.same(outcome, { kind: 'crashed', reason: 'it exited with code 1', signal: null });
 });
 
@@ -149,4 +134,78 @@ t.test('the process has the environment it is given, and no other', async (t) =>
     end({ type: 'done', output: { version: 1, accuracy: null } });`;
   const { messages } = await run(t, body, { env: { REDIS_URL: '', GRAFT_OF_TEST: 'given' } });
   t.match(messages, [{ type: 'event', event: { message: ' given' } }]);
+});
+
+t.test('what follows in a process that waits', async (t) => {
+  const NAMES = `event(String(process.pid)); tell({ type: 'done', output: { version: 1, accuracy: null } });`;
+  const entry = await stubEntry(
+    t,
+    `${NAMES} tell({ type: 'ready' }); process.on('message', () => { ${NAMES} tell({ type: 'ready' }); });`,
+  );
+  const scene = (t: Test, warmMs = 20_000, body = entry) => {
+    const processes = new JobProcesses({ ...SETTINGS, entry: body, warmMs });
+    t.teardown(() => processes.close());
+    /** @returns the number of the process that ran the job */
+    return async (change: Parameters<typeof jobRecord>[0] = {}, signal = new AbortController().signal) => {
+      const pids: number[] = [];
+      const onMessage = (message: JobMessage) => {
+        if (message.type === 'event') pids.push(Number(message.event.message));
+      };
+      const outcome = await processes.run({ record: jobRecord(change), signal, onMessage });
+      return { outcome, pid: pids[0]! };
+    };
+  };
+  const isAlive = (pid: number) => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+
+  await t.test('the next job of the tenant, and of no other', async (t) => {
+    const run = scene(t);
+    const first = await run({ tenant: 'alice' });
+    t.equal((await run({ tenant: 'alice' })).pid, first.pid);
+    const other = await run({ tenant: 'bob' });
+    t.not(other.pid, first.pid);
+    await until(() => !isAlive(first.pid), { what: 'the end of the process of alice' });
+  });
+
+  await t.test('two jobs at once have two processes', async (t) => {
+    const run = scene(t);
+    await run();
+    const [a, b] = await Promise.all([run(), run()]);
+    t.not(a.pid, b.pid);
+  });
+
+  await t.test('it ends when nothing comes, and when nothing may follow', async (t) => {
+    const idle = await scene(t, 50)();
+    await until(() => !isAlive(idle.pid), { what: 'its end' });
+    const never = await scene(t, 0)();
+    t.match(never.outcome, { kind: 'done' });
+    await until(() => !isAlive(never.pid), { what: 'its end' });
+  });
+
+  await t.test('one that died while it waited costs the next job nothing', async (t) => {
+    const run = scene(t);
+    const first = await run();
+    process.kill(first.pid, 'SIGKILL');
+    const second = await run();
+    t.match(second.outcome, { kind: 'done' });
+    t.not(second.pid, first.pid);
+  });
+
+  await t.test('nothing follows a job that failed, crashed or was stopped', async (t) => {
+    const once = `if (countStart() === 1) { event(String(process.pid)); END } else { ${NAMES} }`;
+    for (const end of [`end({ type: 'failed', code: 'no_examples', message: 'None.' });`, 'process.exit(3);']) {
+      const run = scene(t, 20_000, await stubEntry(t, once.replace('END', end)));
+      const first = await run();
+      t.not((await run()).pid, first.pid, end);
+    }
+    const run = scene(t);
+    const first = await run();
+    t.match(await run({}, AbortSignal.abort()), { outcome: { kind: 'stopped' } });
+    t.not((await run()).pid, first.pid);
+  });
 });

@@ -26,6 +26,7 @@ const worker = new JobWorker({
   attempts: Number(JOB_ATTEMPTS),
   memoryMb: 100,
   timeoutMs: 60_000,
+  warmMs: 0,
   onNativeCrash: async () => undefined,
   kinds: { train: trainingRules(registry) },
 });
