@@ -92,7 +92,7 @@ function View({ room, rest: [one, two, three] }: { room: string; rest: string[] 
     case 'collect':
       return <Collect />;
     case 'data':
-      return one ? <DataSet key={`${one} ${k}`} id={one} /> : <DataList key={k} />;
+      return one ? <DataSet key={`${one} ${k}`} id={one} backbone={two} /> : <DataList key={k} />;
     case 'models':
       return one ? <ModelView key={`${one} ${k}`} name={one} tab={two} version={three} /> : <ModelList key={k} />;
     case 'jobs':

@@ -30,6 +30,7 @@ export async function fillService(url: string): Promise<View[]> {
   await train({ head: 'prototype' });
   await graft.models.setAlias('drawn', 'production', { version: 1 });
   const job = await train({});
+  const recommended = await graft.jobs.wait((await graft.backbones.recommend(dataset)).id);
   const { id: faulty } = await graft.datasets.create(await someFaults(), { name: 'leaves and mugs' });
   const photo = await drawnPhoto('house', 200);
   return [
@@ -38,6 +39,7 @@ export async function fillService(url: string): Promise<View[]> {
     { name: '5-data-set', hash: `data/${dataset}` },
     { name: '5-not-taken', hash: `data/${faulty}` },
     { name: '6-job', hash: `jobs/${job.id}`, prepare: (page) => page.locator('canvas').first().waitFor() },
+    { name: '6-recommend', hash: `jobs/${recommended.id}` },
     {
       name: '7-try',
       hash: 'models/drawn/try',

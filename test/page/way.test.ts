@@ -182,6 +182,17 @@ t.test('without a key: a folder is dropped, Train is pressed, the model is tried
     t.match(await page.locator('h1').innerText(), /drawn-photos/);
   });
 
+  await t.test('which backbone suits is a table, and from there one trains with the best', async (t) => {
+    const graft = new Graft({ url });
+    const { id } = (await graft.datasets.list().all()).find(({ name }) => name === 'pets')!;
+    await page.goto(`${url}/#/jobs/${(await graft.backbones.recommend(id)).id}`);
+    await page.getByRole('row', { name: /rootstock_s/ }).waitFor({ timeout: 60_000 });
+    t.match(await page.getByRole('row', { name: /rootstock_s/ }).innerText(), /\d %\s+\d+ to \d+ %\s+\d/);
+    await page.getByRole('link', { name: 'Train with rootstock_s' }).click();
+    await page.waitForURL(/#\/data\/ds_.*\/rootstock_s/);
+    await page.locator('select#backbone option[value=rootstock_s]:checked').waitFor({ state: 'attached' });
+  });
+
   await t.test('a backbone is pulled; where nobody answers, one hears why', async (t) => {
     await page.goto(`${url}/#/backbones`);
     await page.getByRole('button', { name: 'Pull' }).first().click();

@@ -64,7 +64,8 @@ export function DataList() {
   );
 }
 
-export function DataSet({ id }: { id: string }) {
+/** @param backbone chosen for the training before one has come here */
+export function DataSet({ id, backbone }: { id: string; backbone?: string | undefined }) {
   const { value: dataset, error, again } = useLoaded((signal) => graft.value.datasets.get(id, { signal }), [id]);
   const [asking, setAsking] = useState(false);
   if (!dataset) return error ? <ErrorNote error={error} again={again} /> : <p class="dim">{w.loading}</p>;
@@ -112,7 +113,7 @@ export function DataSet({ id }: { id: string }) {
           <Classes dataset={dataset} />
           <Refused dataset={dataset} />
         </div>
-        <TrainForm dataset={dataset} />
+        <TrainForm dataset={dataset} backbone={backbone} />
       </div>
     </>
   );

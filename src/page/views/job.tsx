@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import type { Job, JobEvent } from '../../client/index.js';
 import { useFollowedJob } from '../core/followed-job.js';
-import { bytes, count, seconds } from '../core/format.js';
+import { bytes, count, percent, seconds } from '../core/format.js';
 import { useAction, useLoaded } from '../core/loaded.js';
 import { to } from '../core/router.js';
 import { graft } from '../core/session.js';
@@ -12,6 +12,7 @@ import { CurvesChart } from '../parts/curves.js';
 import type { Curves } from '../parts/draw-curves.js';
 import { ErrorNote } from '../parts/error-note.js';
 import { Icon } from '../parts/icon.js';
+import { Scroll } from '../parts/scroll.js';
 import { words as w } from '../words/words.js';
 import { jobTitle, StatusWord } from './jobs.js';
 import { Advice, WorstClasses } from './report.js';
@@ -20,6 +21,7 @@ const PHASES: Record<string, string[]> = {
   train: ['extracting', 'training', 'evaluating', 'publishing'],
   intake: ['unpacking'],
   pull: ['downloading', 'importing'],
+  recommend: ['trying'],
 };
 
 export function JobView({ id }: { id: string }) {
@@ -179,6 +181,9 @@ function Brought({ job }: { job: Job }) {
       </section>
     );
   }
+  if (kind === 'recommend' && output) {
+    return <Recommended dataset={dataset ?? ''} found={output as unknown as Recommendation} />;
+  }
   if (model === null || version === null) {
     return (
       <p>
@@ -189,6 +194,53 @@ function Brought({ job }: { job: Job }) {
     );
   }
   return <Result job={job} model={model} version={version} />;
+}
+
+/** The output of a job of kind `recommend`. */
+interface Recommendation {
+  data: { backbone: string; accuracy: number; accuracy_interval: [number, number]; examples_per_second: number }[];
+  examples: number;
+  backbone: string;
+  sentence: string;
+}
+
+/** How each backbone did on a few examples, and the way to train with the best. */
+function Recommended({ dataset, found }: { dataset: string; found: Recommendation }) {
+  const { data, examples, backbone, sentence } = found;
+  return (
+    <section class="card">
+      <h2>{w.recommendation}</h2>
+      <p>{sentence}</p>
+      <Scroll label={w.recommendation}>
+        <table>
+          <caption class="dim small">{w.triedOn(count(examples))}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{w.backbone}</th>
+              <th scope="col">{w.rightColumn}</th>
+              <th scope="col">{w.intervalColumn}</th>
+              <th scope="col">{w.perSecondColumn}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {data.map(({ backbone: id, accuracy, accuracy_interval: [low, high], examples_per_second: speed }) => (
+              <tr key={id}>
+                <th scope="row">{id}</th>
+                <td>{percent(accuracy)}</td>
+                <td>{w.fromTo(Math.floor(low * 100), Math.ceil(high * 100))}</td>
+                <td>{count(Math.round(speed))}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+      <p>
+        <a class="button primary" href={to('data', dataset, backbone)}>
+          {w.trainWith(backbone)}
+        </a>
+      </p>
+    </section>
+  );
 }
 
 function Result({ job, model, version }: { job: Job; model: string; version: number }) {

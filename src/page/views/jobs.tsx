@@ -64,6 +64,7 @@ export function JobList() {
 export function jobTitle({ kind, model, version, backbone, output }: Job): string {
   if (kind === 'train') return version === null ? w.trainingOf(model ?? '') : w.versionOf(model ?? '', version);
   if (kind === 'pull') return w.pullOf(backbone ?? '');
+  if (kind === 'recommend') return w.recommendation;
   return kind === 'intake' ? w.intakeOf(String(output?.name ?? '')) : kind;
 }
 

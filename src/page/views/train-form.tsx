@@ -30,9 +30,9 @@ const NUMBERS: { name: Numbers; step: string }[] = [
   { name: 'trainable_blocks', step: '1' },
 ];
 
-export function TrainForm({ dataset }: { dataset: Dataset }) {
+export function TrainForm({ dataset, backbone }: { dataset: Dataset; backbone?: string | undefined }) {
   const [model, setModel] = useState(modelName(dataset.name ?? ''));
-  const [settings, setSettings] = useState<Partial<CreateJob>>({});
+  const [settings, setSettings] = useState<Partial<CreateJob>>(backbone === undefined ? {} : { backbone });
   const [hyperparameters, setHyperparameters] = useState<Hyperparameters>({});
   const { value: backbones } = useLoaded((signal) => graft.value.backbones.list({ signal }), []);
   const { value: models } = useLoaded((signal) => graft.value.models.list({ limit: 100, signal }).page(), []);
@@ -45,6 +45,10 @@ export function TrainForm({ dataset }: { dataset: Dataset }) {
       ...settings,
       ...(hasOwn && { hyperparameters }),
     });
+    go('jobs', job.id);
+  });
+  const recommend = useAction(async () => {
+    const job = await graft.value.backbones.recommend(dataset.id);
     go('jobs', job.id);
   });
   const exists = models?.data.some(({ name }) => name === model.trim());
@@ -95,6 +99,12 @@ export function TrainForm({ dataset }: { dataset: Dataset }) {
               </option>
             ))}
           </select>
+          {backbones && backbones.length > 1 && (
+            <button type="button" class="small" onClick={() => void recommend.run()} disabled={recommend.busy}>
+              {w.whichBackbone}
+            </button>
+          )}
+          <ErrorNote error={recommend.error} />
         </Setting>
         <Setting id="trainable" title={w.whatIsTrained} says={w.trainableSays[settings.trainable ?? 'none']}>
           <select
