@@ -209,11 +209,10 @@ function Recommended({ dataset, found }: { dataset: string; found: Recommendatio
   const { data, examples, backbone, sentence } = found;
   return (
     <section class="card">
-      <h2>{w.recommendation}</h2>
       <p>{sentence}</p>
+      <p class="dim small">{w.triedOn(count(examples))}</p>
       <Scroll label={w.recommendation}>
         <table>
-          <caption class="dim small">{w.triedOn(count(examples))}</caption>
           <thead>
             <tr>
               <th scope="col">{w.backbone}</th>

@@ -12,6 +12,7 @@ import { checkWire } from '../../../onnx/check-wire.js';
 import { findLevels } from '../../../onnx/find-levels.js';
 import { type GraphIndex, indexGraph } from '../../../onnx/graph-index.js';
 import { type ImageInput, imageInputOf } from '../../../onnx/image-input.js';
+import { guardPadding } from '../../../onnx/guard-padding.js';
 import { decodeModel, encodeModel, type Graph, type Model } from '../../../onnx/model-proto.js';
 import { probeShapes } from '../../../onnx/probe-shapes.js';
 import { renameTensors } from '../../../onnx/rename-tensors.js';
@@ -80,7 +81,7 @@ export async function importBackbone(options: ImportOptions): Promise<ImportedBa
   const declared = imageInputOf(model.graph!, size);
   const renamed = reservedNames(model.graph!);
   const input = { ...declared, name: renamed.get(declared.name) ?? declared.name };
-  model.graph = withoutConstants(renameTensors(model.graph!, renamed), input);
+  model.graph = guardPadding(withoutConstants(renameTensors(model.graph!, renamed), input));
   const index = await batchedIndex(model, input);
   const named = options.features;
   const top = findFeatures(index, named === undefined ? undefined : (renamed.get(named) ?? named));

@@ -401,3 +401,23 @@ for (const { folder, file, dimensions, preset, channels } of real) {
     t.ok(relativeDifference(Float32Array.from(deepest), expected) < 1e-4, 'the last features stand at the end');
   });
 }
+
+t.test('zeros that are padded before a maximum count, also behind negative numbers', async (t) => {
+  const bytes = models.fileOf({
+    nodes: [
+      models.node('Conv', 'x', 'a', ['w', 'bias'], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 0, 0] }),
+      models.node('Pad', 'a', 'around', ['pads']),
+      models.node('MaxPool', 'around', 'b', [], { kernel_shape: [3, 3], strides: [2, 2] }),
+      models.node('GlobalAveragePool', 'b', 'y'),
+    ],
+    constants: [
+      models.weights('w', 6, 3, 3, 3),
+      floatTensor('bias', [6], [-90, -90, -90, -90, -90, -90]),
+      int64Tensor('pads', [0, 0, 1, 1, 0, 0, 1, 1]),
+    ],
+  });
+  const { model } = await imported(t, bytes, { levels: 1, preset: 'unit' });
+  const { features } = await runOnnx(model, { data: pixels, dims });
+  // All numbers are negative, so only windows without padding have a mean below 0: 9 of 16.
+  for (const value of features!.data) t.ok(Number(value) < -10 && Number(value) > -90, `${value}`);
+});
