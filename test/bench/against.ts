@@ -1,22 +1,22 @@
 /**
  * Is this checkout as fast as another commit of Graft?
  *
- *   npm run bench:against -- COMMIT [--rounds 7] [--only throughput|fine-tune|start-up …]
+ *   npm run bench:against -- COMMIT [--rounds 7] [--only throughput|fine-tune|retrain|start-up …]
  *
  * Builds that commit beside this one and measures both through HTTP alone, in alternating rounds: prediction throughput, a
- * cold fine-tune, start-up. The commit is measured twice in each round: how far its two runs lie apart (A/A) is what the
+ * cold fine-tune, a second one with all features cached, start-up. The commit is measured twice in each round: how far its two runs lie apart (A/A) is what the
  * machine itself does, and a ratio nearer to 1 than that says nothing. Wants the machine for itself.
  */
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { checkOut } from './against/check-out.js';
-import { coldFineTune, startUp, throughput } from './against/measures.js';
+import { coldFineTune, retrain, startUp, throughput } from './against/measures.js';
 import { type Subject, subjectIn } from './against/subject.js';
 import { startLoadClient } from './speed/load.js';
 import { median, ratios } from './speed/rounds.js';
 import { PACKAGE_ROOT } from '../../src/config.js';
 
-const MEASURES = { throughput, 'fine-tune': coldFineTune, 'start-up': startUp };
+const MEASURES = { throughput, 'fine-tune': coldFineTune, retrain, 'start-up': startUp };
 type Name = keyof typeof MEASURES;
 
 const { values, positionals } = parseArgs({

@@ -80,7 +80,8 @@ async function ownFeatures(
   const dims = input.layout === 'nchw' ? [1, 3, input.height, input.width] : [1, input.height, input.width, 3];
   const rows: number[] = [];
   for (const picture of pixels) {
-    const outputs = await runOnnx(bytes, { data: preprocess(picture, PRESETS[preset], input), dims });
+    const given = { data: preprocess(picture, PRESETS[preset], input), dims };
+    const outputs = await runOnnx(bytes, given, { optimize: false });
     for (const { name, channels, height, width, layout, prefix = 0 } of levels) {
       const { data } = outputs[name]!;
       const area = height * width;

@@ -1,11 +1,19 @@
 import { InferenceSession, Tensor } from '../../src/onnx/runtime.js';
 
-/** Run a model on one input; the outputs by name, as flat arrays with their dimensions. */
+/**
+ * Run a model on one input; the outputs by name, as flat arrays with their dimensions.
+ * @param options optimize: false where the model is what others are compared with: not every optimization keeps the answer
+ */
 export async function runOnnx(
   model: Uint8Array,
   input: { data: Uint8Array | Float32Array; dims: number[] },
+  { optimize = true }: { optimize?: boolean } = {},
 ): Promise<Record<string, { data: Float32Array; dims: readonly number[] }>> {
-  const session = await InferenceSession.create(model, { logSeverityLevel: 4, intraOpNumThreads: 1 });
+  const session = await InferenceSession.create(model, {
+    logSeverityLevel: 4,
+    intraOpNumThreads: 1,
+    graphOptimizationLevel: optimize ? 'all' : 'disabled',
+  });
   try {
     const tensor =
       input.data instanceof Uint8Array
