@@ -16,7 +16,7 @@ RUN npx tsc -p tsconfig.json && node src/launch/setup/bundle.mjs && rm build/.ts
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /graft
 COPY package.json package-lock.json .npmrc ./
-# `yes` trains heads on libtensorflow, 500 MB more, instead of WebAssembly. npm drops the optional package when its
+# `yes` trains on libtensorflow, 500 MB more, instead of WebAssembly; `trainable: all` needs it. npm drops the optional package when its
 # download fails; `no` looks for it where nobody answers.
 ARG TFJS_NODE=no
 RUN if [ "$TFJS_NODE" = no ]; then export TFJS_NODE_CDN_STORAGE=http://127.0.0.1:9/; fi; npm ci --omit=dev

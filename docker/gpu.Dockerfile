@@ -15,8 +15,9 @@ RUN npx tsc -p tsconfig.json && node src/launch/setup/bundle.mjs && rm build/.ts
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /graft
 COPY package.json package-lock.json .npmrc ./
-# Heads train on WebAssembly here as well: they take seconds, and tfjs-node-gpu wants CUDA 11.2, which this base has not.
-# So libtensorflow is looked for where nobody answers, and npm drops the optional package.
+# On the GPU: backbones, in serving and for the features of a training. On the processor: heads and `trainable: top`, on
+# WebAssembly; they take seconds to minutes. `trainable: all` is not to be had here: tfjs-node-gpu wants CUDA 11.2, which this
+# base has not; a worker from the other image with TFJS_NODE=yes does it. So libtensorflow is looked for where nobody answers, and npm drops the optional package.
 RUN TFJS_NODE_CDN_STORAGE=http://127.0.0.1:9/ npm ci --omit=dev
 # The CUDA provider, about 400 MB from NuGet; called by hand, because npm 11 runs no install script of this package.
 RUN ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js

@@ -18,15 +18,15 @@ export async function printCatalog(
     return;
   }
   const { missing } = catalog;
-  const networks = catalog.networks.toSorted((a, b) => a.gmacs - b.gmacs);
+  const networks = catalog.networks.toSorted((a, b) => (a.gmacs ?? 0) - (b.gmacs ?? 0));
   const rows = networks.map(async (network) => [
     network.id,
     formatBytes(network.bytes),
     `${network.input_px}`,
     network.imagenet_top1?.toFixed(1) ?? '–',
-    network.gmacs.toFixed(1),
+    network.gmacs?.toFixed(1) ?? '–',
     network.license,
-    (await isInstalled(network, source).catch(() => false)) ? 'installed' : network.good_for,
+    (await isInstalled(network, source).catch(() => false)) ? 'installed' : (network.good_for ?? ''),
   ]);
   printTable(
     screen,
@@ -43,7 +43,7 @@ export async function printCatalog(
   );
   screen.line('\ntop-1: published accuracy on ImageNet, percent. G: billions of multiplications');
   screen.line('an image takes, the fastest first. All that is known of one: catalog ID');
-  if (networks.some(({ tried }) => !tried)) {
+  if (networks.some(({ tried = true }) => !tried)) {
     screen.line('We never tried these addresses; sizes and checksums are those published.');
   }
   screen.line('\nThese cannot be pulled, and catalog ID says what to do instead:');
@@ -54,7 +54,8 @@ export async function printCatalog(
 function printNetwork(screen: Screen, network: CatalogNetwork, base: string): void {
   const { id, name, license, input_px: px, preset, imagenet_top1: top1, gmacs, good_for: goodFor, note } = network;
   screen.line(`${id}: ${name}`);
-  screen.line(`  good for   ${goodFor}; ${gmacs} billion multiplications an image`);
+  if (goodFor !== undefined) screen.line(`  good for   ${goodFor}`);
+  if (gmacs !== undefined) screen.line(`  speed      ${gmacs} billion multiplications an image`);
   screen.line(`  accuracy   ${top1 === null ? 'not published' : `${top1} % on ImageNet, as published`}`);
   screen.line(`  input      ${px} px, pre-processing ${preset} (${PRESETS[preset as PresetName].words})`);
   screen.line(`  license    ${license}`);
@@ -62,5 +63,5 @@ function printNetwork(screen: Screen, network: CatalogNetwork, base: string): vo
   screen.line(`  size       ${network.bytes} bytes`);
   screen.line(`  sha256     ${network.sha256}`);
   if (note) screen.line(`  ${note}`);
-  if (!network.tried) screen.line('  We never tried this address ourselves.');
+  if (network.tried === false) screen.line('  We never tried this address ourselves.');
 }

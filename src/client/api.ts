@@ -48,10 +48,8 @@ export interface components {
             bytes: number;
             license: string;
             imagenet_top1: number | null;
-            /** @description Multiplications with additions that an image takes, in billions */
-            gmacs: number;
-            /** @description What one would take it for */
-            good_for: string;
+            gmacs: number | null;
+            good_for: string | null;
             input_px: number;
             note: string | null;
             installed: boolean;

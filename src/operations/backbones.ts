@@ -64,7 +64,7 @@ export function backboneOperations(
     async catalog({ caller }: { caller: Caller }): Promise<BackboneCatalog> {
       const installed = new Set((await backbones.list()).map(({ id }) => id));
       const data = (await catalog()).networks.map(
-        ({ id, name, family, bytes, license, imagenet_top1, input_px, gmacs, good_for, note }) => {
+        ({ id, name, family, bytes, license, imagenet_top1, input_px, gmacs = null, good_for = null, note }) => {
           const known = { id, name, family, bytes, license, imagenet_top1, input_px, gmacs, good_for, note };
           return { ...known, installed: installed.has(id) };
         },

@@ -56,7 +56,7 @@ t.test('the catalog lists what can be pulled, and what cannot', (t) => {
   const one = backbones('catalog', 'dinov2_small');
   t.match(
     one.stdout,
-    /few photos; 5\.5 billion.*[\s\S]*imagenet[\s\S]*Apache-2\.0[\s\S]*address +https[\s\S]*sha256 +8314/,
+    /few photos\n.*5\.5 billion.*[\s\S]*imagenet[\s\S]*Apache-2\.0[\s\S]*address +https[\s\S]*sha256 +8314/,
   );
   t.match(backbones('catalog', 'mobilenet_v1'), { status: 1, stderr: /cannot be pulled\. Export it with tf2onnx/ });
   t.end();

@@ -36,13 +36,17 @@ export const CatalogNetwork = Type.Object(
       { description: 'Pre-processing' },
     ),
     input_px: Type.Integer({ minimum: 1, description: 'Width and height of the input' }),
-    gmacs: Type.Number({
-      exclusiveMinimum: 0,
-      description: 'Multiplications with additions that an image takes, in billions, as published: how slow it is',
-    }),
-    good_for: Type.String({ minLength: 1, maxLength: 15, description: 'What one would take it for' }),
+    gmacs: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        description: 'Multiplications with additions that an image takes, in billions, as published: how slow it is',
+      }),
+    ),
+    good_for: Type.Optional(Type.String({ minLength: 1, maxLength: 14, description: 'What one would take it for' })),
     note: Type.Union([text, Type.Null()]),
-    tried: Type.Boolean({ description: 'Whether who wrote the list ever fetched the file from there' }),
+    tried: Type.Optional(
+      Type.Boolean({ description: 'Whether who wrote the list ever fetched the file from there; default: true' }),
+    ),
   },
   strict,
 );
@@ -68,10 +72,11 @@ export async function readCatalog(file: string): Promise<Catalog> {
   throw new AppError('internal', `The catalog ${file} is not valid: ${fault?.path} ${fault?.message}.`);
 }
 
-/** The most accurate of the other networks that are about as fast; undefined where there is none. */
-export function nextBest(catalog: Catalog, { id, gmacs }: CatalogNetwork): CatalogNetwork | undefined {
+/** The most accurate of the other networks that are about as fast; undefined where none is known. */
+export function nextBest(catalog: Catalog, { id, gmacs = 0 }: CatalogNetwork): CatalogNetwork | undefined {
+  const isAlike = ({ gmacs: other = 0 }: CatalogNetwork) => other > 0 && other <= 1.5 * gmacs && other >= gmacs / 3;
   return catalog.networks
-    .filter((other) => other.id !== id && other.gmacs <= 1.5 * gmacs && other.gmacs >= gmacs / 3)
+    .filter((other) => other.id !== id && isAlike(other))
     .sort((a, b) => (b.imagenet_top1 ?? 0) - (a.imagenet_top1 ?? 0))[0];
 }
 

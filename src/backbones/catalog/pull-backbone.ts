@@ -123,7 +123,7 @@ function addressesOf(network: CatalogNetwork, options: { base: string; from?: st
 }
 
 function notFetched(
-  { id, name, file, bytes, sha256, tried }: CatalogNetwork,
+  { id, name, file, bytes, sha256, tried = true }: CatalogNetwork,
   { outcomes, urls, next }: { outcomes: { url: URL; reason: string }[]; urls: URL[]; next: CatalogNetwork | undefined },
 ): AppError {
   const lines = [

@@ -112,11 +112,14 @@ async function firstInflatedBlock(path: string, format: 'tar.gz' | 'tar.zst'): P
   } catch (error) {
     // Leaving early ends the pipeline with an error of its own.
     if (block.length >= BLOCK) return block.subarray(0, BLOCK);
-    throw new AppError(
-      'archive_damaged',
-      `The ${format === 'tar.gz' ? 'gzip' : 'Zstandard'} data is damaged or cut off.`,
-      { cause: error },
-    );
+    throw cutOff(format, error);
   }
+  // Node's Zstandard does not tell that its data ends too early.
+  if (block.length === 0) throw cutOff(format);
   return block.subarray(0, BLOCK);
+}
+
+function cutOff(format: 'tar.gz' | 'tar.zst', cause?: unknown): AppError {
+  const what = format === 'tar.gz' ? 'gzip' : 'Zstandard';
+  return new AppError('archive_damaged', `The ${what} data is damaged or cut off.`, { cause });
 }

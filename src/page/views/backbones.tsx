@@ -116,7 +116,8 @@ function CatalogEntry({
           <span class="dim small">
             {bytes(size)} · {input_px} px · {license}
             {imagenet_top1 !== null && ` · ${w.imagenet(imagenet_top1.toFixed(1))}`}
-            {` · ${w.cost(gmacs.toFixed(1))} · ${goodFor}`}
+            {gmacs !== null && ` · ${w.cost(gmacs.toFixed(1))}`}
+            {goodFor !== null && ` · ${goodFor}`}
             {note && ` · ${note}`}
           </span>
         </span>

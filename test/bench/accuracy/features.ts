@@ -66,9 +66,12 @@ export async function openWorkbench(
 
     /**
      * Upload a folder of the shared data sets; undefined where it is not here.
-     * @param options photos: of its training part only so many, as many of each class
+     * @param options photos: of its training part only so many, as many of each class; merged: without its parts
      */
-    async upload(name: string, { photos }: { photos?: number } = {}): Promise<string | undefined> {
+    async upload(
+      name: string,
+      { photos, merged = false }: { photos?: number | undefined; merged?: boolean } = {},
+    ): Promise<string | undefined> {
       const source = join(SHARED, 'datasets', name);
       if (!existsSync(source)) {
         console.log(`${source} is not here: left out.`);
@@ -76,7 +79,9 @@ export async function openWorkbench(
       }
       const stdio: ['pipe', 'pipe', 'inherit'] = ['pipe', 'pipe', 'inherit'];
       const parent = join(SHARED, 'datasets');
-      const tar = spawn('tar', ['-c', '-C', parent, '-T', '-'], { stdio });
+      // The part becomes the beginning of the file's name.
+      const merging = ['--transform', 's,/\\(train\\|test\\|validation\\)/\\([^/]*\\)/,/\\2/\\1-,'];
+      const tar = spawn('tar', ['-c', '-C', parent, ...(merged ? merging : []), '-T', '-'], { stdio });
       tar.stdin.end(photos === undefined ? name : fewOf(parent, name, photos).join('\n'));
       return (await datasets.create({ tenant: TENANT, by: 'local', source: tar.stdout, name: `${name}.tar` })).id;
     },
