@@ -91,7 +91,7 @@ const DEFAULTS: TopSettings = {
   learning_rate_schedule: 'cosine',
 };
 /** Of a network that starts at random weights, and has everything to learn. */
-const FROM_RANDOM: Partial<TopSettings> = { epochs: 30, learning_rate: 1e-3, early_stopping: 8 };
+const FROM_RANDOM: Partial<TopSettings> = { epochs: 30, learning_rate: 5e-4, early_stopping: 8 };
 /** Epochs where nothing can be held out to choose them. */
 const BLIND_EPOCHS = 3;
 

@@ -5,7 +5,7 @@ import { randomFrom, submit } from '../helpers/photos.js';
 import { childrenOf } from '../helpers/processes.js';
 import { atLeast, atMost, exactly, type Figure, type RowOptions } from './figure.js';
 import { auditAtRest } from './helpers/audit.js';
-import { withFleet } from './helpers/fleet.js';
+import { NOTHING_WAITS, withFleet } from './helpers/fleet.js';
 import { QUICK, slow, smallDataset } from './helpers/jobs.js';
 import { percentile } from './helpers/statistics.js';
 
@@ -14,7 +14,7 @@ export const goal = 'p95 at most 2 s, and nothing stays behind';
 
 export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
   const random = randomFrom(seed);
-  return withFleet({ light: !long }, async (fleet) => {
+  return withFleet({ light: !long, env: NOTHING_WAITS }, async (fleet) => {
     const dataset = await smallDataset(fleet, long ? 60 : 6);
     const whole = await submit(fleet, { ...slow(), dataset: dataset.id, model: 'whole' });
     const { started_at, finished_at, created_at } = await fleet.ended(whole.id);

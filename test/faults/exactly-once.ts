@@ -9,7 +9,7 @@ import { randomFrom, submit } from '../helpers/photos.js';
 import { childrenOf, signal } from '../helpers/processes.js';
 import { atLeast, exactly, type Figure, type RowOptions } from './figure.js';
 import { audit } from './helpers/audit.js';
-import { type Fleet, withFleet } from './helpers/fleet.js';
+import { type Fleet, NOTHING_WAITS, withFleet } from './helpers/fleet.js';
 import { QUICK, slow, smallDataset } from './helpers/jobs.js';
 
 export const name = 'Runs at least once, publishes exactly once';
@@ -21,7 +21,7 @@ const PAST_THE_LOCK_MS = 9000;
 export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
   const random = randomFrom(seed);
   return withFleet(
-    { workers: 2, light: !long, env: { WORKER_CONCURRENCY: '2', JOB_ATTEMPTS: '10' } },
+    { workers: 2, light: !long, env: { ...NOTHING_WAITS, WORKER_CONCURRENCY: '2', JOB_ATTEMPTS: '10' } },
     async (fleet) => {
       const dataset = await smallDataset(fleet, long ? 100 : 15);
       const jobs: Job[] = [];

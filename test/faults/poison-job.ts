@@ -4,7 +4,7 @@ import type { Job, JobEvent } from '../../src/schemas/jobs.js';
 import { submit } from '../helpers/photos.js';
 import { childrenOf, signal } from '../helpers/processes.js';
 import { atMost, exactly, type Figure, type RowOptions } from './figure.js';
-import { type Fleet, withFleet } from './helpers/fleet.js';
+import { type Fleet, NOTHING_WAITS, withFleet } from './helpers/fleet.js';
 import { QUICK, slow, smallDataset } from './helpers/jobs.js';
 
 export const name = 'A poison job is contained';
@@ -14,7 +14,7 @@ const ATTEMPTS = 3;
 
 export async function run({ long, log }: RowOptions): Promise<Figure[]> {
   const count = long ? 20 : 2;
-  return withFleet({ light: !long, env: { JOB_ATTEMPTS: String(ATTEMPTS) } }, async (fleet) => {
+  return withFleet({ light: !long, env: { ...NOTHING_WAITS, JOB_ATTEMPTS: String(ATTEMPTS) } }, async (fleet) => {
     const dataset = await smallDataset(fleet, long ? 20 : 3);
     const good = async (prefix: string) => {
       const jobs: Job[] = [];

@@ -5,7 +5,7 @@ import { send, until } from '../helpers/http.js';
 import { randomFrom, submit } from '../helpers/photos.js';
 import { childrenOf, lives } from '../helpers/processes.js';
 import { atLeast, atMost, type Figure, type RowOptions } from './figure.js';
-import { type Fleet, withFleet } from './helpers/fleet.js';
+import { type Fleet, NOTHING_WAITS, withFleet } from './helpers/fleet.js';
 import { slow, smallDataset } from './helpers/jobs.js';
 import { percentile } from './helpers/statistics.js';
 
@@ -25,7 +25,7 @@ export async function run({ long, seed, log }: RowOptions): Promise<Figure[]> {
     return [];
   }
   const random = randomFrom(seed);
-  return withFleet({ workers: 2 }, async (fleet) => {
+  return withFleet({ workers: 2, env: NOTHING_WAITS }, async (fleet) => {
     const dataset = await smallDataset(fleet, 150);
     const seconds: number[] = [];
     const twice: number[] = [];

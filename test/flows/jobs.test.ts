@@ -14,7 +14,7 @@ import { photos, submit, upload } from '../helpers/photos.js';
 import { childrenOf, lives } from '../helpers/processes.js';
 import { serviceForTest } from '../helpers/service.js';
 
-const service = await serviceForTest(t, { env: { BACKBONE_THREADS: '1' } });
+const service = await serviceForTest(t, { env: { BACKBONE_THREADS: '1', JOB_WARM_SECONDS: '1' } });
 const { url, json, ended, dataDir } = service;
 let worker = service.worker;
 const dataset = await upload(service, await photos(['left', 'right'], 5));
@@ -96,7 +96,7 @@ await t.test('jobs wait in order and say where; one can be cancelled while it wa
   for (const i of [0, 2]) t.match(await ended(waiting[i]!.id), { status: 'succeeded', version: 1 });
   isProblem(t, await cancel(waiting[0]!.id), 409, 'job_finished', 'cancelling what has succeeded');
   isProblem(t, await send(url, '/v1/models/waits-1'), 404, 'model_not_found', 'a cancelled job');
-  t.same(childrenOf(worker.pid!), [], 'no process is left');
+  await until(() => childrenOf(worker.pid!).length === 0, { what: 'the end of all processes' });
   await nothingTemporary(t);
 });
 
@@ -133,7 +133,7 @@ await t.test(
     t.ok(cached < done.examples!.total, 'and it was killed in the middle');
     const { data } = await json<{ data: JobEvent[] }>(`/v1/jobs/${job.id}/events`);
     t.equal(data.filter(({ type }) => type === 'restarted').length, 1);
-    t.same(childrenOf(worker.pid!), []);
+    await until(() => childrenOf(worker.pid!).length === 0, { what: 'the end of all processes' });
   },
 );
 

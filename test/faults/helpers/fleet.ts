@@ -12,6 +12,9 @@ import type { Job } from '../../../src/schemas/jobs.js';
 import { type Answer, type Send, send, until } from '../../helpers/http.js';
 import { signal } from '../../helpers/processes.js';
 
+/** For trials that tell by its processes whether a worker has a job: one that waits for the next looks alike. */
+export const NOTHING_WAITS = { JOB_WARM_SECONDS: '0' };
+
 export interface FleetOptions {
   env?: NodeJS.ProcessEnv;
   workers?: number;
