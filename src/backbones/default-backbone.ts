@@ -31,7 +31,10 @@ export class DefaultBackbone {
 
   /** What was chosen for this storage; undefined: nothing yet. */
   async chosen(): Promise<string | undefined> {
-    const stored = await readJson(this.#storage, KEY);
+    const stored = await readJson<unknown>(this.#storage, KEY).catch((error: unknown) => {
+      if (error instanceof SyntaxError) return 'no JSON';
+      throw error;
+    });
     if (stored === undefined) return undefined;
     if (Value.Check(Chosen, stored)) return stored.backbone;
     throw new AppError(

@@ -1,4 +1,5 @@
 import { Value } from '@sinclair/typebox/value';
+import { DefaultBackbone } from '../backbones/default-backbone.js';
 import { type BackboneSource, isNotFound } from '../backbones/source.js';
 import { AppError } from '../errors.js';
 import { InstalledBackbone } from '../schemas/backbones.js';
@@ -20,6 +21,29 @@ export async function checkBackbones(context: Context): Promise<void> {
   for (const id of await storage.list('backbones')) {
     if (Value.Check(BackboneId, id)) await checkBackbone(context, id);
     else await findings.add('unknown_file', `backbones/${id}`, 'This is no backbone. Nothing of Graft reads it.');
+  }
+}
+
+/**
+ * Whether the backbone that jobs take which name none can be read and is there.
+ * @param backbones where it is looked for; without it, whether it is there is not looked at
+ */
+export async function checkDefault(
+  { storage, findings }: Pick<Context, 'storage' | 'findings'>,
+  backbones: BackboneSource | undefined,
+): Promise<void> {
+  const remedy = 'Choose again: npm run backbones -- pull mobilenet_v2 --default';
+  const lost = (what: string) => findings.add('default_backbone_lost', 'default-backbone.json', `${what} ${remedy}`);
+  try {
+    const id = await new DefaultBackbone({ storage, setting: '' }).chosen();
+    if (id === undefined || !backbones) return;
+    await backbones.card(id).catch(async (error: unknown) => {
+      if (!isNotFound(error)) throw error;
+      await lost(`Jobs that name no backbone want '${id}', which is not installed.`);
+    });
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'config_invalid') throw error;
+    await lost('It cannot be read.');
   }
 }
 

@@ -1,7 +1,7 @@
 import type { BackboneSource } from '../backbones/source.js';
 import type { Storage } from '../storage/contract.js';
 import type { StorageMaintenance } from '../storage/open-storage.js';
-import { checkBackbones, findBackboneFaults } from './check-backbones.js';
+import { checkBackbones, checkDefault, findBackboneFaults } from './check-backbones.js';
 import { checkDatasets } from './check-datasets.js';
 import { checkJobs, checkMarks, checkUploads } from './check-jobs.js';
 import { checkModels } from './check-models.js';
@@ -45,6 +45,7 @@ export async function checkData(options: CheckOptions): Promise<Report> {
   const { storage, maintenance, backbones, repair, olderThanMs } = options;
   const findings = new Findings({ repair });
   await checkBackbones({ storage, findings, olderThanMs });
+  await checkDefault({ storage, findings }, backbones);
   const backboneFault = backbones && findBackboneFaults(backbones);
   for (const name of await storage.list('tenants')) {
     const context = { storage, tenant: name, findings, olderThanMs };

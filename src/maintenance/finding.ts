@@ -14,6 +14,7 @@ export type FindingKind =
   | 'alias_dangling'
   | 'backbone_missing'
   | 'backbone_damaged'
+  | 'default_backbone_lost'
   | 'aliases_unreadable'
   | 'job_damaged'
   | 'job_dataset_missing'
@@ -72,6 +73,7 @@ const SEVERITIES: Record<FindingKind, Finding['severity']> = {
   alias_dangling: 'damage',
   backbone_missing: 'damage',
   backbone_damaged: 'damage',
+  default_backbone_lost: 'damage',
   aliases_unreadable: 'damage',
   job_damaged: 'damage',
   job_dataset_missing: 'damage',

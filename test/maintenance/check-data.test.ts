@@ -280,6 +280,16 @@ const damage: Record<string, { kind: FindingKind; says: RegExp; damage: (folder:
       await truncate(path('backbones/tiny/card.json'), 10);
     },
   },
+  'the choice of the default backbone, cut off': {
+    kind: 'default_backbone_lost',
+    says: /It cannot be read\. Choose again: .*--default/,
+    damage: ({ path }) => writeFile(path('default-backbone.json'), '{"format":1,"backb'),
+  },
+  'the default backbone itself': {
+    kind: 'default_backbone_lost',
+    says: /want 'gone', which is not installed\. Choose again/,
+    damage: ({ path }) => writeFile(path('default-backbone.json'), '{"format":1,"backbone":"gone"}'),
+  },
   'the data set of a job that waits': {
     kind: 'job_dataset_missing',
     says: /it will fail\. Restore the data set, or cancel the job/,
