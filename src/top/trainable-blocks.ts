@@ -24,11 +24,11 @@ const MAX_BLOCKS = 100;
 export function describeTop(graph: BackboneGraph): TrainableBlocks {
   const { programs, limit } = findCuts(graph);
   const whole = findWhole(graph);
-  const [none, reason] = whole instanceof AppError ? [whole, limit ?? whole] : [undefined, limit];
+  const reason = (limit ?? (whole instanceof AppError ? whole : undefined))?.details.reason;
   return {
     blocks: programs.slice(0, MAX_BLOCKS).map(describePart),
-    whole: none ? null : describePart(whole as TopProgram),
-    limit: reason?.details?.reason === undefined ? null : String(reason.details.reason),
+    whole: whole instanceof AppError ? null : describePart(whole),
+    limit: reason === undefined ? null : String(reason),
   };
 }
 
@@ -82,11 +82,13 @@ export function refuseBlocks(
 
 function refuseWhole({ id, top }: { id: string; top: TrainableBlocks }): void {
   if (possibleWhole(top)) return;
-  const reason = top.whole ? 'It is too large for the memory of the training.' : (top.limit ?? '');
-  const instead = possibleBlocks(top) > 0 ? 'trainable top' : 'trainable none';
-  throw new AppError(
-    'setting_conflict',
-    `Backbone '${id}' cannot be trained as a whole. ${reason} Use ${instead}, or another backbone.`.replace('  ', ' '),
-    { details: { backbone: id, possible: possibleBlocks(top) } },
-  );
+  const possible = possibleBlocks(top);
+  const sentences = [
+    `Backbone '${id}' cannot be trained as a whole.`,
+    top.whole ? 'It is too large for the memory of the training.' : top.limit,
+    `Use ${possible > 0 ? 'trainable top' : 'trainable none'}, or another backbone.`,
+  ];
+  throw new AppError('setting_conflict', sentences.filter((sentence) => sentence !== null).join(' '), {
+    details: { backbone: id, possible },
+  });
 }

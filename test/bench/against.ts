@@ -4,8 +4,8 @@
  *   npm run bench:against -- COMMIT [--rounds 7] [--only throughput|fine-tune|retrain|start-up …]
  *
  * Builds that commit beside this one and measures both through HTTP alone, in alternating rounds: prediction throughput, a
- * cold fine-tune, a second one with all features cached, start-up. The commit is measured twice in each round: how far its two runs lie apart (A/A) is what the
- * machine itself does, and a ratio nearer to 1 than that says nothing. Wants the machine for itself.
+ * cold fine-tune, a second one with all features cached, start-up. The commit is measured twice in each round: how far its
+ * two runs lie apart (A/A) is what the machine itself does, and a ratio nearer to 1 than that says nothing. Wants the machine for itself.
  */
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';

@@ -190,4 +190,5 @@ await t.test('a job is done although the server that took it was killed right af
   t.equal(answer.status, 202);
   const { id } = JSON.parse(answer.text) as Job;
   t.match(await ended(id), { status: 'succeeded', version: 1 });
+  await nothingTemporary(t);
 });

@@ -22,7 +22,7 @@ export class CopiedTree {
     this.root = join(folder, 'tree');
     this.#env = { ...process.env, PATH: [node, process.env.PATH].join(delimiter) };
     mkdirSync(this.root, { recursive: true });
-    for (const kept of ['src', 'test']) rmSync(join(this.root, kept), { recursive: true, force: true });
+    for (const old of ['src', 'test', 'build']) rmSync(join(this.root, old), { recursive: true, force: true });
     cpSync(PACKAGE_ROOT, this.root, {
       recursive: true,
       filter: (path) => !LEFT_OUT.includes(basename(path)),

@@ -49,7 +49,7 @@ function whatIsMissing(): string | undefined {
   for (const [program, word] of [
     ['g++', '--version'],
     ['make', '--version'],
-    ['python3', '-mpip'],
+    ['python3', '-mpip'], // without a command it shows its help
     ['tar', '--version'],
   ] as const) {
     if (spawnSync(program, [word]).status !== 0) return `${program} ${word === '-mpip' ? '-m pip ' : ''}is needed.`;

@@ -45,6 +45,26 @@ t.test('blocks that cannot be trained are refused, with what can', (t) => {
   t.end();
 });
 
+t.test('a backbone that cannot be trained as a whole is refused, with what can', (t) => {
+  const all = { trainable: 'all' } as const;
+  const of = (
+    whole: ReturnType<typeof block> | null | undefined,
+    limit: string | null = null,
+    blocks = CARD.top.blocks,
+  ) => ({
+    ...CARD,
+    top: { blocks, limit, ...(whole !== undefined && { whole }) },
+  });
+  t.doesNotThrow(check(all, TWO, of(block('x'))));
+  t.doesNotThrow(check(all, TWO, of(undefined)), 'a card of an earlier release does not tell');
+  const refused = (card: ReturnType<typeof of>, message: RegExp) =>
+    t.throws(check(all, TWO, card), { code: 'setting_conflict', message });
+  refused(of(block('x', 1e9)), /'net' cannot be trained as a whole\. It is too large .*training\. Use trainable top, /);
+  refused(of(null, "Round 'x' is in the way."), /as a whole\. Round 'x' is in the way\. Use trainable top, /);
+  refused(of(null, null, []), /as a whole\. Use trainable none, or another backbone\.$/);
+  t.end();
+});
+
 t.test('settings that fit are taken', (t) => {
   t.doesNotThrow(check({}));
   t.doesNotThrow(check({ head: 'mlp', hyperparameters: { hidden_units: 9, dropout: 0, learning_rate: 1 } }));
