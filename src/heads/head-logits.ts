@@ -4,7 +4,8 @@ import { addRowTimes } from '../numbers/rows.js';
 import type { Engine } from './engine.js';
 import type { DenseLayer } from './head.js';
 
-const CHUNK_ROWS = 4096;
+/** Rows that are copied at once. */
+const CHUNK_ROWS = 1024;
 
 /**
  * Scores before the softmax, of many examples at once, on the engine; sparse rows meet the first layer before it.

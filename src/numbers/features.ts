@@ -96,6 +96,59 @@ export function stacked(rows: FeatureRow[], columns: number): Features {
   return { kind: 'sparse', rows: rows.length, columns, offsets, indices, values };
 }
 
+/**
+ * A matrix whose rows come one by one, in any order. Dense ones are written into it at once, so that they are not held twice:
+ * of a large data set that is all the memory there is.
+ */
+export class ArrivingRows {
+  readonly #rows: number;
+  readonly #columns: number;
+  readonly #here: Uint8Array;
+  /** Made by the first row. */
+  #values: Float32Array | undefined;
+  readonly #sparse: (SparseRow | undefined)[] = [];
+
+  constructor(rows: number, columns: number) {
+    this.#rows = rows;
+    this.#columns = columns;
+    this.#here = new Uint8Array(rows);
+  }
+
+  has(row: number): boolean {
+    return this.#here[row] === 1;
+  }
+
+  /** @throws RangeError where the row has other columns, or is sparse among dense ones */
+  set(row: number, features: FeatureRow): void {
+    if (columnsOf(features) !== this.#columns) throw new RangeError(`not all rows have ${this.#columns} columns`);
+    if (isSparse(features) ? this.#values !== undefined : this.#sparse.length > 0) {
+      throw new RangeError('dense and sparse rows in one matrix');
+    }
+    if (isSparse(features)) this.#sparse[row] = features;
+    else {
+      this.#values ??= new Float32Array(this.#rows * this.#columns);
+      this.#values.set(features, row * this.#columns);
+    }
+    this.#here[row] = 1;
+  }
+
+  /** The rows that have come, in order, without gaps. No row is set afterwards. */
+  taken(): Features {
+    const rows = [...this.#here.keys()].filter((row) => this.has(row));
+    if (!this.#values) {
+      return stacked(
+        rows.map((row) => this.#sparse[row]!),
+        this.#columns,
+      );
+    }
+    const [values, D] = [this.#values, this.#columns];
+    for (const [place, row] of rows.entries()) {
+      if (place !== row) values.copyWithin(place * D, row * D, (row + 1) * D);
+    }
+    return dense(values.subarray(0, rows.length * D), D);
+  }
+}
+
 /** The first rows, a view. */
 export function firstRows(features: Features, rows: number): Features {
   if (features.kind === 'dense') {

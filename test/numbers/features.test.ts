@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { dense, type FeatureRow, firstRows, isSparse, rowOf, stacked, takeRows } from '../../src/numbers/features.js';
+import {
+  ArrivingRows,
+  dense,
+  type FeatureRow,
+  firstRows,
+  isSparse,
+  rowOf,
+  stacked,
+  takeRows,
+} from '../../src/numbers/features.js';
 import { addRow, addRowTimes, squaredDistance, squaredRowLength } from '../../src/numbers/rows.js';
 import { denseOf, sparseOf } from '../helpers/sparse.js';
 
@@ -63,5 +72,42 @@ t.test('rows of different kinds or sizes do not become one matrix', (t) => {
   t.throws(() => stacked([sparse, Float32Array.of(0, 3)], 2), RangeError);
   t.throws(() => stacked([sparse], 3), RangeError);
   t.same(stacked([sparse, sparse], 2), sparseOf(dense(Float32Array.of(0, 3, 0, 3), 2)));
+  t.end();
+});
+
+t.test('rows that arrive in any order make the matrix that they would make together', (t) => {
+  const rows = Array.from({ length: 7 }, (_, i) => Float32Array.of(i, 10 * i + 1));
+  for (const [name, order] of [
+    ['all', [6, 0, 3, 1, 2, 5, 4]],
+    ['some', [5, 0, 3]],
+    ['none', []],
+  ] as const) {
+    const here = [...order].sort((a, b) => a - b);
+    const arriving = new ArrivingRows(rows.length, 2);
+    for (const row of order) arriving.set(row, rows[row]!);
+    t.same(
+      rows.map((_, row) => arriving.has(row)),
+      rows.map((_, row) => here.includes(row as never)),
+      name,
+    );
+    t.same(
+      arriving.taken(),
+      stacked(
+        here.map((row) => rows[row]!),
+        2,
+      ),
+      name,
+    );
+  }
+  const sparse: FeatureRow = { columns: 2, indices: Int32Array.of(1), values: Float32Array.of(3) };
+  const arriving = new ArrivingRows(3, 2);
+  arriving.set(2, sparse);
+  t.throws(() => arriving.set(1, rows[1]!), RangeError);
+  t.throws(() => arriving.set(0, Float32Array.of(1)), RangeError);
+  arriving.set(0, sparse);
+  t.same(arriving.taken(), stacked([sparse, sparse], 2));
+  const dense = new ArrivingRows(2, 2);
+  dense.set(0, rows[1]!);
+  t.throws(() => dense.set(1, sparse), RangeError);
   t.end();
 });

@@ -3,7 +3,7 @@
  * classes that are too small or taken for each other, and examples that do not belong.
  */
 import type { Modality, Similarity } from '../../backbones/modality.js';
-import { type Features, takeRows } from '../../numbers/features.js';
+import type { Features } from '../../numbers/features.js';
 import { seededRandom, shuffled } from '../../numbers/random.js';
 import type { Split } from '../../schemas/common.js';
 import type { LabelledExample } from '../../schemas/datasets.js';
@@ -137,8 +137,8 @@ async function neighboursOfSome({ entries, features, seed }: ExamineOptions): Pr
         .sort((a, b) => a - b)
     : all;
   const neighbours = await nearestNeighbours({
-    features: cut ? takeRows(features, examples) : features,
-    rows: examples.length,
+    features,
+    rows: cut ? examples : examples.length,
     count: NEIGHBOURS,
   });
   return { examples, neighbours };

@@ -2,10 +2,12 @@ import { squaredLength } from '../../numbers/dense.js';
 import {
   dense,
   type DenseFeatures,
+  type FeatureRow,
   type Features,
   firstRows,
   rowOf,
   type SparseFeatures,
+  takeRows,
 } from '../../numbers/features.js';
 import { type Random, seededRandom } from '../../numbers/random.js';
 import { squaredDistance, squaredRowLength } from '../../numbers/rows.js';
@@ -33,15 +35,16 @@ const PROJECTED = 256;
  * columns that they share. Beyond 5,000 rows the features are projected to 256 random directions first (Johnson and
  * Lindenstrauss), which keeps distances nearly, sparse ones become dense by it, and those of the neighbours found are then
  * exact.
- * @param options features: standardised, of `rows` and more rows
+ * @param options features: standardised; rows: which of them are compared, the first so many or these. What is found are
+ *   places among them
  */
 export async function nearestNeighbours(options: {
   features: Features;
-  rows: number;
+  rows: number | readonly number[];
   count: number;
 }): Promise<Neighbours> {
-  const { rows } = options;
-  const features = firstRows(options.features, rows);
+  const { features: all } = options;
+  const rows = typeof options.rows === 'number' ? options.rows : options.rows.length;
   const count = Math.max(0, Math.min(options.count, rows - 1));
   const found: Neighbours = {
     count,
@@ -49,15 +52,22 @@ export async function nearestNeighbours(options: {
     distance: new Float64Array(rows * count).fill(Number.POSITIVE_INFINITY),
   };
   if (count === 0) return found;
-  if (features.kind === 'sparse' && rows <= EXACT_ROWS) compareSparse(features, found);
-  else if (features.kind === 'dense' && (rows <= EXACT_ROWS || features.columns <= PROJECTED)) {
-    await compareDense(features, found);
-  } else {
-    await compareDense(await projected(features), found);
-    makeExact(found, features);
+  const some = (from: number, to: number) =>
+    takeRows(all, typeof options.rows === 'number' ? range(from, to) : options.rows.slice(from, to));
+  if (rows <= EXACT_ROWS || (all.kind === 'dense' && all.columns <= PROJECTED)) {
+    const features = typeof options.rows === 'number' ? firstRows(all, rows) : some(0, rows);
+    if (features.kind === 'sparse') compareSparse(features, found);
+    else await compareDense(features, found);
+    return found;
   }
+  // Never all rows at once: they may be a large part of the memory there is.
+  await compareDense(await projected(rows, all.columns, some), found);
+  const rowAt = (place: number) => rowOf(all, typeof options.rows === 'number' ? place : options.rows[place]!);
+  makeExact(found, rows, rowAt);
   return found;
 }
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
 function offer({ count, index, distance }: Neighbours, row: number, other: number, value: number): void {
   const first = row * count;
@@ -148,52 +158,61 @@ function transposed({ rows, columns, offsets, indices, values }: SparseFeatures)
   return out;
 }
 
-/** `[rows, PROJECTED]` */
-async function projected(features: Features): Promise<DenseFeatures> {
+/** `[rows, PROJECTED]`, a block of rows after another. */
+async function projected(
+  rows: number,
+  columns: number,
+  some: (from: number, to: number) => Features,
+): Promise<DenseFeatures> {
   const random = seededRandom(0, 'projection');
-  return features.kind === 'dense' ? projectDense(features, random) : projectSparse(features, random);
+  const out = new Float32Array(rows * PROJECTED);
+  const project = { dense: projectDense(columns, random), sparse: projectSparse(columns, random) };
+  for (let start = 0; start < rows; start += BLOCK) {
+    const block = some(start, Math.min(rows, start + BLOCK));
+    const numbers = block.kind === 'dense' ? await project.dense(block) : project.sparse(block);
+    out.set(numbers, start * PROJECTED);
+  }
+  return dense(out, PROJECTED);
 }
 
 /** ±1 does as well as a Gaussian (Achlioptas, Database-friendly Random Projections, 2003). */
 const signFrom = (random: Random) => () => (random() < 0.5 ? -1 : 1) / Math.sqrt(PROJECTED);
 
-async function projectDense({ values, rows, columns }: DenseFeatures, random: Random): Promise<DenseFeatures> {
-  const directions = {
-    values: Float32Array.from({ length: PROJECTED * columns }, signFrom(random)),
-    rows: PROJECTED,
-    columns,
+function projectDense(columns: number, random: Random): (block: DenseFeatures) => Promise<Float32Array> {
+  let directions: Matrix | undefined;
+  return (block) => {
+    const values = directions?.values ?? Float32Array.from({ length: PROJECTED * columns }, signFrom(random));
+    directions ??= { values, rows: PROJECTED, columns };
+    return matrixProduct(block, directions);
   };
-  const out = new Float32Array(rows * PROJECTED);
-  for (let start = 0; start < rows; start += BLOCK) {
-    out.set(await matrixProduct(block(values, start, rows, columns), directions), start * PROJECTED);
-  }
-  return dense(out, PROJECTED);
 }
 
 /** Columns get their directions when they first occur: of many, most may not. */
-function projectSparse({ rows, columns, offsets, indices, values }: SparseFeatures, random: Random): DenseFeatures {
+function projectSparse(columns: number, random: Random): (block: SparseFeatures) => Float32Array {
   const sign = signFrom(random);
   const directions: Float32Array[] = new Array(columns);
-  const out = new Float32Array(rows * PROJECTED);
-  for (let row = 0; row < rows; row += 1) {
-    const start = row * PROJECTED;
-    for (let at = offsets[row]!; at < offsets[row + 1]!; at += 1) {
-      directions[indices[at]!] ??= Float32Array.from({ length: PROJECTED }, sign);
-      const direction = directions[indices[at]!]!;
-      const value = values[at]!;
-      for (let p = 0; p < PROJECTED; p += 1) out[start + p]! += value * direction[p]!;
+  return ({ rows, offsets, indices, values }) => {
+    const out = new Float32Array(rows * PROJECTED);
+    for (let row = 0; row < rows; row += 1) {
+      const start = row * PROJECTED;
+      for (let at = offsets[row]!; at < offsets[row + 1]!; at += 1) {
+        directions[indices[at]!] ??= Float32Array.from({ length: PROJECTED }, sign);
+        const direction = directions[indices[at]!]!;
+        const value = values[at]!;
+        for (let p = 0; p < PROJECTED; p += 1) out[start + p]! += value * direction[p]!;
+      }
     }
-  }
-  return dense(out, PROJECTED);
+    return out;
+  };
 }
 
 /** Compute the distances of the neighbours found from all features, and sort them anew. */
-function makeExact({ count, index, distance }: Neighbours, features: Features): void {
-  for (let row = 0; row < features.rows; row += 1) {
-    const one = rowOf(features, row);
+function makeExact({ count, index, distance }: Neighbours, rows: number, rowAt: (row: number) => FeatureRow): void {
+  for (let row = 0; row < rows; row += 1) {
+    const one = rowAt(row);
     const found = Array.from(index.subarray(row * count, (row + 1) * count), (other) => ({
       other,
-      sum: squaredDistance(one, rowOf(features, other)),
+      sum: squaredDistance(one, rowAt(other)),
     })).sort((a, b) => a.sum - b.sum);
     found.forEach(({ other, sum }, place) => {
       index[row * count + place] = other;

@@ -6,7 +6,7 @@ import type { Backbone, Variation } from '../../backbones/contract.js';
 import type { FeatureCache, FeatureKey } from '../../backbones/feature-cache.js';
 import type { Modality } from '../../backbones/modality.js';
 import { AppError } from '../../errors.js';
-import { type FeatureRow, type Features, isSparse, rowOf, stacked } from '../../numbers/features.js';
+import { ArrivingRows, type Features, isSparse, rowOf } from '../../numbers/features.js';
 import type { LabelledExample, RefusedFile } from '../../schemas/datasets.js';
 import type { Augmentation } from '../../schemas/jobs.js';
 import { cacheWriter } from './cache-writer.js';
@@ -64,23 +64,22 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
   const { dimensions } = backbone.card.features;
   const began = performance.now();
   const tasks = tasksOf(options);
-  const rows: (FeatureRow | undefined)[] = tasks.map(({ key }) =>
-    backbone.cacheable ? cache.get(key, dimensions) : undefined,
-  );
-  const missing = [...tasks.keys()].filter((index) => rows[index] === undefined);
+  const rows = new ArrivingRows(tasks.length, dimensions);
+  for (const [index, { key }] of backbone.cacheable ? tasks.entries() : []) {
+    const found = cache.get(key, dimensions);
+    if (found) rows.set(index, found);
+  }
+  const missing = [...tasks.keys()].filter((index) => !rows.has(index));
   const cached = tasks.length - missing.length;
   const skipped = new Map<number, RefusedFile>();
   await computeAll(options, { tasks, missing, rows, skipped });
 
-  const kept = [...examples.keys()].filter((example) => rows[example] !== undefined);
+  const kept = [...examples.keys()].filter((example) => rows.has(example));
   if (kept.length === 0) throw new AppError('no_examples', 'None of the examples of this data set can be read.');
   const place = new Map(kept.map((example, row) => [example, row]));
-  const copies = [...tasks.keys()].slice(examples.length).filter((index) => rows[index] !== undefined);
+  const copies = [...tasks.keys()].slice(examples.length).filter((index) => rows.has(index));
   const present = [...kept, ...copies];
-  const features = stacked(
-    present.map((index) => rows[index]!),
-    dimensions,
-  );
+  const features = rows.taken();
   const seconds = (performance.now() - began) / 1000;
   return {
     features,
@@ -118,7 +117,7 @@ function tasksOf(options: Pick<ExtractOptions, 'examples' | 'backbone' | 'vary' 
 interface Work {
   tasks: Task[];
   missing: number[];
-  rows: (FeatureRow | undefined)[];
+  rows: ArrivingRows;
   skipped: Map<number, RefusedFile>;
 }
 
@@ -148,7 +147,7 @@ async function computeAll(options: ExtractOptions, { tasks, missing, rows, skipp
         const output = await backbone.embed(ready.map(({ prepared }) => prepared));
         for (const [row, { index }] of ready.entries()) {
           const found = rowOf(output, row);
-          rows[index] = found;
+          rows.set(index, found);
           if (backbone.cacheable && !isSparse(found)) store.add({ key: tasks[index]!.key, features: found });
         }
       }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { dense } from '../../../src/numbers/features.js';
+import { dense, takeRows } from '../../../src/numbers/features.js';
 import { groupPairs } from '../../../src/training/doctor/near-duplicates.js';
 import { nearestNeighbours } from '../../../src/training/doctor/neighbours.js';
 import { randomFrom } from '../../helpers/photos.js';
@@ -73,4 +73,18 @@ t.test('pairs join to groups', (t) => {
   ]);
   t.same(groupPairs([]), []);
   t.end();
+});
+
+t.test('of some rows of a larger matrix they are those of these rows alone, few or many', async (t) => {
+  for (const [images, dimensions] of [
+    [300, 24],
+    [5300, 300],
+  ] as const) {
+    const { x } = cloud(images + 100, dimensions);
+    const rows = Array.from({ length: images }, (_, i) => images + 99 - i);
+    const features = dense(x, dimensions);
+    const found = await nearestNeighbours({ features, rows, count: 5 });
+    const alone = await nearestNeighbours({ features: takeRows(features, rows), rows: images, count: 5 });
+    t.same(found, alone);
+  }
 });
