@@ -126,6 +126,11 @@ const backbones = {
       default: 'auto',
     },
   ),
+  DEFAULT_TEXT_BACKBONE: Type.String({
+    description: 'Backbone of a job on texts that names none.',
+    default: 'ngrams',
+    minLength: 1,
+  }),
   DEFAULT_BACKBONE: Type.String({
     description:
       'Backbone of a job that names none. Where it is empty: the one that the first start or `backbones pull ID --default` chose, else `rootstock_s`.',
@@ -206,6 +211,7 @@ const uploads = {
   MAX_CLASSES: positive('Most classes of one data set.', 10_000),
   UNPACK_CONCURRENCY: positive('Archives unpacked at once by one server; more wait.', 4),
   MAX_EXAMPLE_BYTES: positive('Largest file of one example.', 64 * MiB),
+  MAX_TEXT_BYTES: positive('Largest text of one example.', MiB),
   MAX_IMAGE_PIXELS: positive('Largest image, width times height.', 50_000_000),
   MAX_JSON_BYTES: positive('Largest JSON body of any other request.', MiB),
   MAX_FORM_FIELDS: positive('Most fields of a form beside its files.', 50),

@@ -9,7 +9,7 @@ import { LRUCache } from 'lru-cache';
 import { ZipFile } from 'yazl';
 import type { Backbones } from '../backbones/backbones.js';
 import { AppError } from '../errors.js';
-import { readTfjsLayers } from '../heads/tfjs-layers.js';
+import { onlyLayers, readHead } from '../heads/served-head.js';
 import type { Registry } from '../registry/registry.js';
 import type { BackboneCard } from '../schemas/backbones.js';
 import type { VersionManifest } from '../schemas/versions.js';
@@ -30,6 +30,8 @@ export interface Artifact {
 /** They are as large as their backbones; few are in use at once. */
 const MAX_GRAPHS = 4;
 const MAX_DIGESTS = 10_000;
+/** Largest file of a backbone that goes into a bundle; others are named in it. */
+const MAX_BUNDLED_BYTES = 1024 * 1024;
 /** Files that name examples of the data set. */
 const PRIVATE = ['exemplars/', 'predictions/'];
 
@@ -77,23 +79,23 @@ export class Artifacts {
       throw new AppError('backbone_mismatch', `Backbone '${card.id}' is not the file this version was trained on.`);
     }
     const { onnx, words } = this.#backbones.modalityOf(card);
+    const isSparse = card.features.kind === 'sparse';
     if (!onnx) {
       throw new AppError(
         'format_unavailable',
-        `Backbone '${card.id}' of this version is no ONNX graph, as those of ${words.many} are not. Take format bundle or tfjs.`,
+        `Backbone '${card.id}' of this version is no ONNX graph${isSparse ? '' : `, as those of ${words.many} are not`}. Take format ${isSparse ? 'bundle, which holds programs that compute the same' : 'bundle or tfjs'}.`,
       );
     }
-    const [graph, model, weights] = await Promise.all([
+    const [graph, head] = await Promise.all([
       top
         ? this.#backbones.bytes(card).then(async (bytes) => featureGraph(await top.graph(bytes), card))
         : this.#graphs.fetch(card.sha256, { context: card }),
-      this.#registry.read(tenant, manifest, 'head/model.json'),
-      this.#registry.read(tenant, manifest, 'head/weights.bin'),
+      readHead(manifest.files, (path) => this.#registry.read(tenant, manifest, path)),
     ]);
     return classifierPieces({
       features: graph!,
       card,
-      head: readTfjsLayers({ model: model.toString('utf8'), weights }),
+      head: onlyLayers(head),
       labels: manifest.labels,
       metadata: { model: manifest.model, version: String(manifest.version), digest: manifest.digest },
     });
@@ -106,6 +108,12 @@ export class Artifacts {
       zip.addBuffer(Buffer.from(bytes as Uint8Array), path, { mtime, mode: 0o100644 });
     // Which examples it was trained on, and what they look like, is nobody's business who gets the model.
     const files = manifest.files.filter(({ path }) => !PRIVATE.some((folder) => path.startsWith(folder)));
+    if (format === 'tfjs' && !files.some(({ path }) => path === 'head/model.json')) {
+      throw new AppError(
+        'format_unavailable',
+        'The head of this version is no TensorFlow.js model: it takes sparse features. Take format bundle, which holds programs that compute the same.',
+      );
+    }
     if (format === 'bundle') add('manifest.json', JSON.stringify({ ...manifest, files }, null, 2));
     for (const { path } of files) {
       if (format === 'bundle') add(path, await this.#registry.read(tenant, manifest, path));
@@ -113,8 +121,18 @@ export class Artifacts {
         add(path.replace('head/', ''), await this.#registry.read(tenant, manifest, path));
       }
     }
+    if (format === 'bundle') for (const [path, bytes] of await this.#programs(manifest)) add(path, bytes);
     zip.end();
     return buffer(zip.outputStream as Readable);
+  }
+
+  /** What is needed to run the version without Graft, and is small: programs, and the backbone's file. */
+  async #programs({ backbone }: VersionManifest): Promise<[path: string, bytes: Uint8Array | string][]> {
+    const card = await this.#backbones.card(backbone.id).catch(() => undefined);
+    if (card?.sha256 !== backbone.sha256) return [];
+    const programs = this.#backbones.modalityOf(card).reference?.(card) ?? [];
+    if (programs.length === 0 || card.bytes > MAX_BUNDLED_BYTES) return programs;
+    return [...programs, [`backbone/${card.file}`, await this.#backbones.bytes(card)]];
   }
 
   async #digest(key: string, pieces: Uint8Array[]): Promise<string> {

@@ -5,7 +5,7 @@
  *
  * This file: a loaded backbone.
  */
-import type { Head } from '../heads/head.js';
+import type { ServedHead } from '../heads/served-head.js';
 import type { Features } from '../numbers/features.js';
 import type { BackboneCard } from '../schemas/backbones.js';
 
@@ -50,5 +50,5 @@ export interface Backbone<P = unknown> {
    * @param head takes the features of this backbone as they are
    * @param scale pictures are so many times as wide and as high as the content that the backbone sees; default: 1
    */
-  explain?(prepared: P, head: Head, classIndex: number, scale?: number): Promise<Record<string, unknown>>;
+  explain?(prepared: P, head: ServedHead, classIndex: number, scale?: number): Promise<Record<string, unknown>>;
 }

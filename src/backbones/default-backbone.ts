@@ -4,28 +4,36 @@ import { AppError } from '../errors.js';
 import { BackboneId } from '../schemas/common.js';
 import { readJson, type Storage, writeJson } from '../storage/contract.js';
 
-/** The one that Graft comes with. */
+/** Those that Graft comes with. */
 export const EMBEDDED_BACKBONE = 'rootstock_s';
+export const EMBEDDED_TEXT_BACKBONE = 'ngrams';
 
 const KEY = 'default-backbone.json';
 const Chosen = Type.Object({ format: Type.Literal(1), backbone: BackboneId });
 
 /**
  * Which backbone a job takes that names none: that of the setting; else the one that was chosen for this storage, by the
- * first start or by whoever runs the service; else the one that Graft comes with. It never changes by itself.
+ * first start or by whoever runs the service; else the one that Graft comes with. It never changes by itself. Of texts only a
+ * setting chooses another than the one that Graft comes with.
  */
 export class DefaultBackbone {
   readonly #storage: Storage;
   readonly #setting: string;
+  readonly #ofTexts: string;
 
-  /** @param options setting: DEFAULT_BACKBONE; empty: none */
-  constructor(options: { storage: Storage; setting: string }) {
+  /** @param options setting: DEFAULT_BACKBONE, empty: none; ofTexts: DEFAULT_TEXT_BACKBONE */
+  constructor(options: { storage: Storage; setting: string; ofTexts?: string }) {
     this.#storage = options.storage;
     this.#setting = options.setting;
+    this.#ofTexts = options.ofTexts ?? EMBEDDED_TEXT_BACKBONE;
   }
 
-  /** @throws AppError `config_invalid` where what is stored is damaged */
-  async id(): Promise<string> {
+  /**
+   * @param modality what the data set holds
+   * @throws AppError `config_invalid` where what is stored is damaged
+   */
+  async id(modality = 'image'): Promise<string> {
+    if (modality === 'text') return this.#ofTexts;
     return this.#setting || ((await this.chosen()) ?? EMBEDDED_BACKBONE);
   }
 

@@ -36,8 +36,9 @@ export interface Modality<P = unknown, S = unknown> {
   readonly id: string;
   /** For sentences: one, and several. */
   readonly words: { one: string; many: string };
-  /** Largest content, bytes. */
+  /** Largest content, bytes, and the setting that says so. */
   readonly maxBytes: number;
+  readonly maxBytesSetting: string;
   /** Of the cards of its backbones: what every card has, and its own. The cards that it is given fit this. */
   readonly cardSchema: TSchema;
   /** Whether the files of its backbones are ONNX graphs from prepared content to features: then models can be ONNX files. */
@@ -66,8 +67,12 @@ export interface Modality<P = unknown, S = unknown> {
   vary?(settings: Augmentation, sha256: string, copy: number): Variation;
   /** Absent: only equal bytes are copies. */
   similarity?: Similarity<S>;
+  /** The content that a cell of a table is. Absent: the rows of tables are no examples. */
+  ofCell?(cell: string): Uint8Array;
   /** How to run a downloaded model on its content, as lines of Markdown. */
   usage(card: BackboneCard): string[];
+  /** Programs that do so, by their names, for whoever has no ONNX runtime. Absent: none is needed. */
+  reference?(card: BackboneCard): [name: string, text: string][];
   /** @throws AppError `backbone_invalid` */
   open(options: OpenOptions): Promise<Backbone<P>>;
   /**

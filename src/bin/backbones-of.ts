@@ -10,6 +10,10 @@ import type { Storage } from '../storage/contract.js';
 export function backbonesOf(config: Config, storage: Storage) {
   const installed = new InstalledBackbones({ storage, folder: join(config.CACHE_DIR, 'backbones') });
   const embedded = new EmbeddedBackbones({ folder: config.MODELS_DIR });
-  const standard = new DefaultBackbone({ storage, setting: config.DEFAULT_BACKBONE });
+  const standard = new DefaultBackbone({
+    storage,
+    setting: config.DEFAULT_BACKBONE,
+    ofTexts: config.DEFAULT_TEXT_BACKBONE,
+  });
   return { installed, embedded, source: sourcesInOrder([installed, embedded]), standard };
 }

@@ -11,6 +11,7 @@ import type { BackbonesOptions } from '../backbones/backbones.js';
 import type { Catalog } from '../backbones/catalog/catalog.js';
 import { imageModality } from '../backbones/image/modality.js';
 import type { Modality } from '../backbones/modality.js';
+import { textModality } from '../backbones/text/modality.js';
 import { type Config, PACKAGE_ROOT } from '../config.js';
 import type { DatasetsOptions } from '../datasets/datasets.js';
 import type { Storage } from '../storage/contract.js';
@@ -53,5 +54,8 @@ export function backbonesOptions(config: Config, storage: Storage): BackbonesOpt
 
 /** The kinds of content that this installation takes. */
 export function modalities(config: Config): Modality[] {
-  return [imageModality({ maxPixels: config.MAX_IMAGE_PIXELS, maxBytes: config.MAX_EXAMPLE_BYTES })];
+  return [
+    imageModality({ maxPixels: config.MAX_IMAGE_PIXELS, maxBytes: config.MAX_EXAMPLE_BYTES }),
+    textModality({ maxBytes: config.MAX_TEXT_BYTES }),
+  ];
 }

@@ -144,10 +144,10 @@ export interface components {
             created_at: string;
             /** @description Who did it: 16 hexadecimal digits that stand for an API key, `local` without keys */
             by: string;
-            /** @description Kind of content: image */
+            /** @description Kind of content: image or text */
             modality: string;
             /** @enum {string} */
-            archive_format: "zip" | "tar" | "tar.gz" | "tar.zst";
+            archive_format: "zip" | "tar" | "tar.gz" | "tar.zst" | "table" | "table.gz";
             /** @description Size of the archive as uploaded */
             bytes: number;
             /** @description SHA-256 of the archive as uploaded */
@@ -166,7 +166,7 @@ export interface components {
             /** @description How the archive was understood */
             layout: {
                 /** @enum {string} */
-                kind: "class_folders" | "split_folders" | "labels_file" | "names";
+                kind: "class_folders" | "split_folders" | "labels_file" | "names" | "text_table";
                 /** @description Folder of the archive under which the classes or splits lie; empty: the top */
                 root: string;
                 /** @description The table, or the tables, that gave the labels */
@@ -239,10 +239,10 @@ export interface components {
             created_at: string;
             /** @description Who did it: 16 hexadecimal digits that stand for an API key, `local` without keys */
             by: string;
-            /** @description Kind of content: image */
+            /** @description Kind of content: image or text */
             modality: string;
             /** @enum {string} */
-            archive_format: "zip" | "tar" | "tar.gz" | "tar.zst";
+            archive_format: "zip" | "tar" | "tar.gz" | "tar.zst" | "table" | "table.gz";
             /** @description Size of the archive as uploaded */
             bytes: number;
             /** @description SHA-256 of the archive as uploaded */
@@ -261,7 +261,7 @@ export interface components {
             /** @description How the archive was understood */
             layout: {
                 /** @enum {string} */
-                kind: "class_folders" | "split_folders" | "labels_file" | "names";
+                kind: "class_folders" | "split_folders" | "labels_file" | "names" | "text_table";
                 /** @description Folder of the archive under which the classes or splits lie; empty: the top */
                 root: string;
                 /** @description The table, or the tables, that gave the labels */
@@ -521,6 +521,8 @@ export interface components {
             columns?: {
                 /** @description A column by its header, or by its place: the first is 1 */
                 file?: string | number;
+                /** @description A column by its header, or by its place: the first is 1 */
+                text?: string | number;
                 /** @description A column by its header, or by its place: the first is 1 */
                 label?: string | number;
                 labels?: (string | number)[];
@@ -943,6 +945,8 @@ export interface components {
                  * @default dense
                  */
                 kind?: "dense" | "sparse";
+                /** @description Of sparse features the last columns, which every example has; default: 0 */
+                dense_columns?: number;
             };
             license: string;
             source: string;
@@ -1014,6 +1018,8 @@ export interface components {
                 sha256: string;
                 dimensions: number;
             };
+            /** @description Kind of content that it classifies; absent: image */
+            modality?: string;
             /** @enum {string} */
             head: "linear" | "mlp" | "prototype";
             /** @description The part of the backbone that was trained; absent: none */

@@ -117,8 +117,8 @@ interface Unpacking {
   archives: { path: string; name: string | null; bytes: number; format: ArchiveFormat }[];
   /** Where their contents go. */
   packKey: string;
-  /** Of names that do not say theirs. */
-  codePage: string | undefined;
+  /** What the sender says of them. */
+  layout: LayoutWanted | undefined;
   onProgress: ((share: number) => void) | undefined;
   signal: AbortSignal | undefined;
 }
@@ -207,7 +207,7 @@ export class Datasets {
       for (const { path, name, bytes } of uploads) {
         archives.push({ path, name, bytes, format: await recogniseFormat(path) });
       }
-      const unpacking = { archives, packKey: keys.pack, codePage: layout?.code_page, onProgress, signal };
+      const unpacking = { archives, packKey: keys.pack, layout, onProgress, signal };
       const { modality, findings } = await this.#unpacking(() => this.#unpack(unpacking));
       const { examples, description } = await describeDataset(findings, modality, layout);
       refuseMoreClasses(description.class_count, limits.maxClasses);
@@ -368,14 +368,15 @@ export class Datasets {
    */
   async #unpack(unpacking: Unpacking): Promise<{ modality: DatasetModality; findings: ArchiveFindings }> {
     const { storage, modalities, limits, concurrency } = this.#options;
-    const { archives, packKey, signal, codePage, onProgress } = unpacking;
+    const { archives, packKey, signal, layout, onProgress } = unpacking;
+    const codePage = layout?.code_page;
     const archiveLimits = { ...limits, ...(codePage !== undefined && { codePage }) };
     let nothing: { modality: DatasetModality; findings: ArchiveFindings } | undefined;
     for (const modality of modalities) {
       if (signal?.aborted) throw uploadBrokenOff(signal.reason);
       const findings = noFindings();
       const others = modalities.filter((other) => other !== modality);
-      const options = { modality, others, concurrency, ...(signal && { signal }) };
+      const options = { modality, others, concurrency, wanted: layout, ...(signal && { signal }) };
       const pack = packContent(readArchives(archives, archiveLimits), options, findings);
       try {
         const first = await pack.next();
@@ -384,6 +385,8 @@ export class Datasets {
           return { modality, findings };
         }
         nothing ??= { modality, findings };
+        // Photos that are all damaged are no reason to take the description beside them for a text.
+        if (findings.refused.some(({ code }) => ['content_invalid', 'content_too_large'].includes(code))) break;
       } finally {
         // After a failed put the pass may still be under way: wait until it has closed the archive.
         await pack.return(undefined);

@@ -4,6 +4,7 @@ import type { ClassCount, Dataset, DatasetLayout, Example, LayoutWanted, Refused
 import { classWarnings, countClasses, countSplits } from './class-counts.js';
 import { joinEqualContent, type LabelledFile } from './join-equal-content.js';
 import { normalise } from './labels/label.js';
+import type { ResolvedLayout } from './labels/contract.js';
 import { resolveLayout } from './labels/layout.js';
 import { nameSome } from './labels/name-some.js';
 import type { ArchiveFindings } from './pack-content.js';
@@ -34,14 +35,16 @@ export async function describeDataset(
   if (paths.size === 0) throw new AppError('archive_empty', 'The archive holds no files.');
   if (files.length === 0)
     throw noExamples(inOrder([...findings.refused, ...findings.tables.map(asRefused)], paths), words);
-  const resolved = await resolveLayout({
-    names: files.map(({ name }) => name),
-    digests: files.map(({ sha256 }) => sha256),
-    tables: findings.tables,
-    paths,
-    modality,
-    ...(wanted && { wanted }),
-  });
+  const resolved: ResolvedLayout = findings.rows
+    ? { ...findings.rows, refused: [] }
+    : await resolveLayout({
+        names: files.map(({ name }) => name),
+        digests: files.map(({ sha256 }) => sha256),
+        tables: findings.tables,
+        paths,
+        modality,
+        ...(wanted && { wanted }),
+      });
   const unused = findings.tables.filter(({ name }) => !resolved.tables.includes(name));
   const labelled: LabelledFile[] = [];
   const unplaced: RefusedFile[] = [];

@@ -6,7 +6,10 @@ import { looksLikeArchive } from './archives/archive-format.js';
 import { type EntryKind, entryKind } from './entry-kind.js';
 
 /** What data sets need to know of a kind of content. */
-export type DatasetModality = Pick<Modality, 'id' | 'words' | 'maxBytes' | 'mayBeContent' | 'inspect' | 'mediaType'>;
+export type DatasetModality = Pick<
+  Modality,
+  'id' | 'words' | 'maxBytes' | 'maxBytesSetting' | 'mayBeContent' | 'inspect' | 'ofCell' | 'mediaType'
+>;
 
 /** What became of one entry. */
 export type Examined = { name: string } & (
@@ -27,9 +30,17 @@ export interface ExamineOptions {
 const MAX_TABLE_BYTES = 16 * 1024 * 1024;
 
 /** Largest labels file: half a million rows of a hundred bytes. */
-export const MAX_LABELS_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_LABELS_FILE_BYTES = 64 * 1024 * 1024;
+/** Largest table whose rows are texts. All of it is in memory while it is read. */
+const MAX_TEXT_TABLE_BYTES = 256 * 1024 * 1024;
 
-const CONTENT_FAULTS: ErrorCode[] = ['content_invalid', 'content_too_large', 'content_unsupported'];
+/** Most bytes of all tables together. */
+export function mostTableBytes({ ofCell }: DatasetModality): number {
+  return ofCell ? MAX_TEXT_TABLE_BYTES : MAX_LABELS_FILE_BYTES;
+}
+
+/** What a modality says of bytes that are none of its content. */
+export const CONTENT_FAULTS: ErrorCode[] = ['content_invalid', 'content_too_large', 'content_unsupported'];
 const NESTED: Refusal = {
   code: 'nested_archive',
   reason: 'It is an archive; archives in archives are not opened. Unpack it, and pack what lies in it as a folder.',
@@ -41,11 +52,13 @@ const NESTED: Refusal = {
  */
 export async function examineEntry(entry: ArchiveEntry, options: ExamineOptions): Promise<Examined> {
   const { name } = entry;
-  const kind = kindOf(name, options.modality);
+  const kind = entry.isTable ? 'table' : kindOf(name, options.modality);
   if (kind === 'junk') return { name, kind: 'ignored' };
   const otherwise = refusalByName(kind, name, options);
-  const isTable = kind === 'labels_file' || (kind === 'table' && entry.bytes > 0 && entry.bytes <= MAX_TABLE_BYTES);
-  const refusal = entry.refusal ?? (isTable ? undefined : otherwise) ?? refusalBySize(kind, entry, options.modality);
+  const isTable =
+    kind === 'labels_file' || (kind === 'table' && entry.bytes > 0 && entry.bytes <= mostOfOne(options.modality));
+  const bySize = isTable && kind === 'table' ? undefined : refusalBySize(kind, entry, options.modality);
+  const refusal = entry.refusal ?? (isTable ? undefined : otherwise) ?? bySize;
   if (refusal) return refuse(kind, name, refusal);
   const bytes = await entry.read();
   if (!Buffer.isBuffer(bytes)) return refuse(kind, name, bytes);
@@ -61,6 +74,11 @@ export async function examineEntry(entry: ArchiveEntry, options: ExamineOptions)
     if (!(error instanceof AppError) || !CONTENT_FAULTS.includes(error.code)) throw error;
     return refuse(kind, name, { code: error.code, reason: error.message });
   }
+}
+
+/** Of a file that only may be a table. */
+function mostOfOne({ ofCell }: DatasetModality): number {
+  return ofCell ? MAX_TEXT_TABLE_BYTES : MAX_TABLE_BYTES;
 }
 
 /** What may be content is no table. */
@@ -84,14 +102,15 @@ function refusalByName(kind: EntryKind, name: string, { modality, others }: Exam
 /** @throws AppError `too_large` for a labels file. */
 function refusalBySize(kind: EntryKind, { name, bytes }: ArchiveEntry, modality: DatasetModality): Refusal | undefined {
   if (kind === 'labels_file') {
-    if (bytes <= MAX_LABELS_FILE_BYTES) return undefined;
-    throw new AppError('too_large', `${name} is larger than ${MAX_LABELS_FILE_BYTES} bytes.`);
+    const most = mostTableBytes(modality);
+    if (bytes <= most) return undefined;
+    throw new AppError('too_large', `${name} is larger than ${most} bytes.`);
   }
   if (bytes === 0) return { code: 'content_invalid', reason: 'The file is empty.' };
   if (bytes <= modality.maxBytes) return undefined;
   return {
     code: 'content_too_large',
-    reason: `The file has ${bytes} bytes; ${modality.words.many} may have at most ${modality.maxBytes} (MAX_EXAMPLE_BYTES).`,
+    reason: `The file has ${bytes} bytes; ${modality.words.many} may have at most ${modality.maxBytes} (${modality.maxBytesSetting}).`,
   };
 }
 

@@ -1,11 +1,20 @@
+import { createHash } from 'node:crypto';
 import { AppError } from '../errors.js';
-import type { Example, RefusedFile } from '../schemas/datasets.js';
+import type { Example, LayoutWanted, RefusedFile } from '../schemas/datasets.js';
 import type { ArchiveEntry, Refusal } from './archives/archive.js';
 import type { CodePage } from './archives/code-page.js';
-import { type Examined, type ExamineOptions, examineEntry, MAX_LABELS_FILE_BYTES } from './examine-entry.js';
-import { normalise } from './labels/label.js';
+import {
+  CONTENT_FAULTS,
+  type DatasetModality,
+  type Examined,
+  type ExamineOptions,
+  examineEntry,
+  mostTableBytes,
+} from './examine-entry.js';
+import { normalise, type Place } from './labels/label.js';
 import type { TableFile } from './labels/contract.js';
 import { rivalFiles } from './labels/listed-labels.js';
+import { readTextTables, type TextTables } from './labels/text-tables.js';
 import { mapInOrder } from './map-in-order.js';
 import { uploadBrokenOff } from './receive-upload.js';
 
@@ -25,9 +34,13 @@ export interface ArchiveFindings {
   codePage?: CodePage;
   /** Paths of all entries, in Unicode form NFC. */
   paths: Set<string>;
+  /** Where the examples are rows of tables: how these were understood, and the label and split of each of `files`. */
+  rows?: Omit<TextTables, 'rows' | 'refused'> & { places: (Place | Refusal)[] };
 }
 
 export interface PackOptions extends ExamineOptions {
+  /** What the sender says of tables. */
+  wanted?: LayoutWanted | undefined;
   /** Most entries read and inspected at once. */
   concurrency: number;
   signal?: AbortSignal;
@@ -61,7 +74,7 @@ export async function* packContent(
   const names = new Set<string>();
   const examined = mapInOrder(
     entries,
-    { concurrency, maxWeight: MEMORY_BYTES, weigh: (entry) => weightOf(entry, modality.maxBytes) },
+    { concurrency, maxWeight: MEMORY_BYTES, weigh: (entry) => weightOf(entry, modality) },
     (entry) => {
       if (entry.codePage) findings.codePage = entry.codePage;
       return examineEntry(entry, options);
@@ -77,7 +90,7 @@ export async function* packContent(
     }
     names.add(found.name);
     if (found.kind !== 'content') {
-      note(found, findings);
+      note(found, findings, mostTableBytes(modality));
       continue;
     }
     const { name, sha256, bytes, facts } = found;
@@ -95,14 +108,78 @@ export async function* packContent(
     findings.packBytes += bytes.length;
     yield bytes;
   }
+  if (modality.ofCell && mayHoldRows(findings)) yield* packRows(findings, { ...options, ofCell: modality.ofCell });
+}
+
+/** A few files in one folder beside tables: a licence, a description. They are no examples where the tables' rows are. */
+const MAX_BESIDE = 20;
+
+/** Whether the rows of the tables may be the examples: other files are few, lie in no folders of classes, and are not listed. */
+function mayHoldRows({ files, tables }: ArchiveFindings): boolean {
+  if (tables.length === 0 || files.length > MAX_BESIDE) return false;
+  const folders = new Set(files.map(({ name }) => name.split('/').slice(0, -1).join('/')));
+  const listed = (name: string) => tables.some(({ bytes }) => bytes.includes(name.split('/').at(-1)!));
+  return folders.size < 2 && !files.some(({ name }) => listed(name));
+}
+
+/**
+ * The rows of tables as examples; the files found before are then refused. Tables without labelled texts leave everything as
+ * it is, unless there is nothing else.
+ * @throws AppError `no_labels`, `ambiguous_layout`
+ */
+async function* packRows(
+  findings: ArchiveFindings,
+  { wanted, modality, ofCell }: PackOptions & { ofCell: (cell: string) => Uint8Array },
+): AsyncGenerator<Buffer> {
+  let found: TextTables;
+  try {
+    found = await readTextTables(findings.tables, wanted);
+  } catch (error) {
+    if (error instanceof AppError && findings.files.length > 0) return;
+    throw error;
+  }
+  const { rows, refused, ...rest } = found;
+  const { one, many } = modality.words;
+  const reason = `It is no row of a table, and the ${many} were taken from ${rest.tables.join(', ')}: a ${one} of its own needs a folder of its class.`;
+  findings.refused.push(...refused, ...findings.files.map(({ name }) => ({ name, code: 'not_used', reason })));
+  findings.files = [];
+  const places: (Place | Refusal)[] = [];
+  const offsets = new Map<string, number>();
+  let pieces: Buffer[] = [];
+  for (const [i, { name, text, place }] of rows.entries()) {
+    const bytes = Buffer.from(ofCell(text));
+    let facts: Record<string, number>;
+    try {
+      facts = await modality.inspect(bytes);
+    } catch (error) {
+      if (!(error instanceof AppError) || !CONTENT_FAULTS.includes(error.code)) throw error;
+      findings.refused.push({ name, code: error.code, reason: error.message });
+      continue;
+    }
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const known = offsets.get(sha256);
+    const offset = known ?? findings.packBytes;
+    findings.files.push({ sha256, name, offset, bytes: bytes.length, facts });
+    places.push(place);
+    if (known === undefined) {
+      offsets.set(sha256, offset);
+      findings.packBytes += bytes.length;
+      pieces.push(bytes);
+    }
+    // A chunk per text would cost more than the texts, and the event loop must breathe.
+    if (pieces.length < 1000 && i + 1 < rows.length) continue;
+    yield Buffer.concat(pieces);
+    pieces = [];
+  }
+  findings.rows = { ...rest, places };
 }
 
 /** An entry too large to be taken is never read, and takes no memory. */
-function weightOf(entry: ArchiveEntry, maxBytes: number): number {
-  return entry.bytes > Math.max(maxBytes, MAX_LABELS_FILE_BYTES) ? 0 : entry.memory;
+function weightOf(entry: ArchiveEntry, modality: DatasetModality): number {
+  return entry.bytes > Math.max(modality.maxBytes, mostTableBytes(modality)) ? 0 : entry.memory;
 }
 
-function note(found: Exclude<Examined, { kind: 'content' }>, findings: ArchiveFindings): void {
+function note(found: Exclude<Examined, { kind: 'content' }>, findings: ArchiveFindings, mostBytes: number): void {
   const { name } = found;
   if (found.kind === 'ignored') findings.ignored += 1;
   if (found.kind === 'refused') findings.refused.push({ name, ...found.refusal });
@@ -116,9 +193,8 @@ function note(found: Exclude<Examined, { kind: 'content' }>, findings: ArchiveFi
   tables.push({ name, bytes, canonical, otherwise });
   const canonicals = tables.filter((table) => table.canonical);
   if (canonicals.length > MAX_LABELS_FILES) throw rivalFiles(canonicals.map((table) => table.name));
-  if (tables.reduce((sum, table) => sum + table.bytes.length, 0) <= MAX_LABELS_FILE_BYTES) return;
-  if (canonical)
-    throw new AppError('too_large', `The labels files together are larger than ${MAX_LABELS_FILE_BYTES} bytes.`);
+  if (tables.reduce((sum, table) => sum + table.bytes.length, 0) <= mostBytes) return;
+  if (canonical) throw new AppError('too_large', `The labels files together are larger than ${mostBytes} bytes.`);
   tables.pop();
   refused.push({ name, ...otherwise });
 }

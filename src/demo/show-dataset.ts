@@ -12,6 +12,7 @@ const LAYOUTS: Record<Dataset['layout']['kind'], string> = {
   split_folders: 'folders per split and class',
   labels_file: 'labels from a file',
   names: 'labels in names',
+  text_table: 'rows of a table',
 };
 
 /** What the service understood of an upload: classes, splits, and every kind of file that it did not take. */

@@ -49,11 +49,14 @@ export class DenseSoftmax implements SoftmaxObjective {
     }
   }
 
-  of(shares: Float32Array, weightDecay: number): (point: Float32Array) => Promise<SoftmaxEvaluated> {
+  of(
+    shares: Float32Array,
+    weightDecay: number,
+  ): (point: Float32Array, room: Float32Array) => Promise<SoftmaxEvaluated> {
     const tensors = this.#chunks.map(
       ({ start, rows }) => new Tensor('float32', shares.subarray(start, start + rows), [rows, 1]),
     );
-    return (point) => this.#evaluate(point, tensors, weightDecay);
+    return (point, room) => this.#evaluate(point, { tensors, weightDecay, gradient: room.fill(0) });
   }
 
   layer(point: Float32Array): DenseLayer {
@@ -63,16 +66,18 @@ export class DenseSoftmax implements SoftmaxObjective {
     return { inputs: D, units: K, kernel, bias: point.slice(K * D), activation: 'softmax' };
   }
 
-  async #evaluate(point: Float32Array, shares: Tensor[], weightDecay: number): Promise<SoftmaxEvaluated> {
+  async #evaluate(
+    point: Float32Array,
+    { tensors, weightDecay, gradient }: { tensors: Tensor[]; weightDecay: number; gradient: Float32Array },
+  ): Promise<SoftmaxEvaluated> {
     const [K, D] = [this.#classes, this.#columns];
     const runner = await session();
     const weights = new Tensor('float32', point.subarray(0, K * D), [K, D]);
     const bias = new Tensor('float32', point.subarray(K * D), [K]);
-    const gradient = new Float32Array(point.length);
     const logits = new Float32Array(this.#rows * K);
     let loss = 0;
     for (const [index, { x, y, start }] of this.#chunks.entries()) {
-      const part = await runner.run({ x, y, share: shares[index]!, weights, bias });
+      const part = await runner.run({ x, y, share: tensors[index]!, weights, bias });
       const numbers = (name: string) => part[name]!.data as Float32Array;
       loss += numbers('loss')[0]!;
       logits.set(numbers('logits'), start * K);

@@ -2,18 +2,18 @@
  * The vectors of exemplars, as bytes. Each is scaled so that its largest number is ±127, since only directions count.
  *   dense: float32 mean `[D]`, float32 deviation `[D]`, then int8 `[N, D]`, standardised
  *   sparse: int32 offsets `[N + 1]`, the columns of all values (uint16 up to 65,536 columns, else int32), then the values,
- *     int8; no standardisation, for sparse features are only scaled by it
+ *     int8; the weights of columns lie in the head
  */
 import { squaredLength } from '../numbers/dense.js';
 import type { FeatureRow, SparseRow } from '../numbers/features.js';
 import { squaredRowLength } from '../numbers/rows.js';
-import type { Standard } from '../numbers/standardise.js';
+import type { DenseStandard } from '../numbers/standardise.js';
 
 /** N vectors in memory. */
 export interface Vectors {
   /** Bytes in memory. */
   readonly bytes: number;
-  /** Cosine of each with the raw features of an example, −1 to 1. */
+  /** Cosine of each with the features of an example, dense ones raw, sparse ones weighted; −1 to 1. */
   cosines(row: FeatureRow): Float64Array;
 }
 
@@ -22,7 +22,7 @@ const MOST = 127;
 const MAX_SHORT_COLUMNS = 1 << 16;
 
 /** @param rows standardised */
-export function writeDense(rows: Float32Array[], { mean, deviation }: Standard): Uint8Array {
+export function writeDense(rows: Float32Array[], { mean, deviation }: DenseStandard): Uint8Array {
   const D = mean.length;
   const out = new Uint8Array((8 + rows.length) * D);
   out.set(bytesOf(Float32Array.from(mean)));

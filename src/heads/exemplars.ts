@@ -5,7 +5,7 @@
 import { AppError } from '../errors.js';
 import { columnsOf, type FeatureRow, type Features, isSparse, rowOf } from '../numbers/features.js';
 import { rounded } from '../numbers/scores.js';
-import type { Standard } from '../numbers/standardise.js';
+import { onlyDenseStandard, type Standard } from '../numbers/standardise.js';
 import { readDense, readSparse, type Vectors, writeDense, writeSparse } from './exemplar-vectors.js';
 
 /** An example that a version remembers. */
@@ -50,7 +50,7 @@ export function writeExemplars(options: {
     examples: JSON.stringify(file),
     features:
       kind === 'dense'
-        ? writeDense(vectors as Float32Array[], standard)
+        ? writeDense(vectors as Float32Array[], onlyDenseStandard(standard))
         : writeSparse(vectors.filter(isSparse), columns),
   };
 }
@@ -92,7 +92,7 @@ export class Exemplars {
 
   /**
    * The examples that are most alike, best first.
-   * @param features raw, of one example
+   * @param features of one example: dense ones as the backbone answers them, sparse ones weighted
    * @returns similarity: cosine of the standardised features, −1 to 1
    * @throws AppError `version_damaged` for features of another kind or size
    */

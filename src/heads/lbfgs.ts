@@ -12,7 +12,8 @@ export interface Evaluated {
 }
 
 export interface MinimiseOptions<E extends Evaluated> {
-  evaluate: (point: Float32Array) => Promise<E>;
+  /** @param room where the gradient may be written, as long as the point; what is in it does not count */
+  evaluate: (point: Float32Array, room: Float32Array) => Promise<E>;
   /** Taken over; not to be used afterwards. */
   start: Float32Array;
   maxIterations: number;
@@ -35,16 +36,20 @@ const MAX_TRIES = 20;
 export async function minimise<E extends Evaluated>(
   options: MinimiseOptions<E>,
 ): Promise<{ point: Float32Array; at: E; iterations: number }> {
-  const { evaluate, maxIterations, tolerance, onIteration } = options;
+  const { maxIterations, tolerance, onIteration } = options;
   let point = options.start;
+  const rooms = new Rooms(point.length);
+  const evaluate = (candidate: Float32Array) => options.evaluate(candidate, rooms.take());
   let at = await evaluate(point);
   const steps: Step[] = [];
   let iterations = 0;
   while (iterations < maxIterations) {
-    const found = await search(evaluate, point, at, steps);
+    const found = await search({ evaluate, rooms, steps }, point, at);
     if (found === undefined) break;
-    remember(steps, point, at, found);
+    remember({ rooms, steps }, point, at, found);
     const fall = (at.loss - found.at.loss) / Math.max(Math.abs(at.loss), 1e-8);
+    rooms.give(at.gradient);
+    if (point !== options.start) rooms.give(point);
     ({ point, at } = found);
     iterations += 1;
     if (onIteration?.(iterations, at) === false || fall < tolerance) break;
@@ -54,15 +59,14 @@ export async function minimise<E extends Evaluated>(
 
 /** A better point along the line of descent; undefined where there is none. */
 async function search<E extends Evaluated>(
-  evaluate: (point: Float32Array) => Promise<E>,
+  { evaluate, rooms, steps }: { evaluate: (point: Float32Array) => Promise<E>; rooms: Rooms; steps: Step[] },
   point: Float32Array,
   at: E,
-  steps: Step[],
 ): Promise<{ point: Float32Array; at: E } | undefined> {
-  const direction = descent(at.gradient, steps);
+  const direction = descent(at.gradient, steps, rooms.take());
   let slope = dot(direction, at.gradient);
   if (!(slope < 0)) {
-    steps.length = 0;
+    forget(steps, rooms);
     for (let i = 0; i < direction.length; i += 1) direction[i] = -at.gradient[i]!;
     slope = dot(direction, at.gradient);
     if (!(slope < 0)) return undefined;
@@ -70,10 +74,15 @@ async function search<E extends Evaluated>(
   // The first step has no curvature to go by: make it one unit long.
   let length = steps.length === 0 ? Math.min(1, 1 / Math.sqrt(-slope)) : 1;
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const candidate = new Float32Array(point.length);
+    const candidate = rooms.take();
     for (let i = 0; i < point.length; i += 1) candidate[i] = point[i]! + length * direction[i]!;
     const tried = await evaluate(candidate);
-    if (tried.loss <= at.loss + 1e-4 * length * slope) return { point: candidate, at: tried };
+    if (tried.loss <= at.loss + 1e-4 * length * slope) {
+      rooms.give(direction);
+      return { point: candidate, at: tried };
+    }
+    rooms.give(candidate);
+    rooms.give(tried.gradient);
     const quadratic = (-slope * length * length) / (2 * (tried.loss - at.loss - slope * length));
     length = Number.isFinite(quadratic) ? Math.min(0.5 * length, Math.max(0.1 * length, quadratic)) : 0.1 * length;
   }
@@ -81,22 +90,56 @@ async function search<E extends Evaluated>(
 }
 
 /** Remember the step to `next`, unless the function does not curve upwards along it. */
-function remember(steps: Step[], point: Float32Array, at: Evaluated, next: { point: Float32Array; at: Evaluated }) {
-  const s = new Float32Array(point.length);
-  const y = new Float32Array(point.length);
+function remember(
+  { rooms, steps }: { rooms: Rooms; steps: Step[] },
+  point: Float32Array,
+  at: Evaluated,
+  next: { point: Float32Array; at: Evaluated },
+) {
+  const [s, y] = [rooms.take(), rooms.take()];
   for (let i = 0; i < point.length; i += 1) {
     s[i] = next.point[i]! - point[i]!;
     y[i] = next.at.gradient[i]! - at.gradient[i]!;
   }
   const curvature = dot(s, y);
-  if (!(curvature > 1e-10 * dot(y, y))) return;
-  if (steps.length === HISTORY) steps.shift();
+  if (!(curvature > 1e-10 * dot(y, y))) {
+    rooms.give(s);
+    rooms.give(y);
+    return;
+  }
+  if (steps.length === HISTORY) forget(steps, rooms, 1);
   steps.push({ s, y, rho: 1 / curvature });
 }
 
-/** −H·gradient by the two-loop recursion over the last steps. */
-function descent(gradient: Float32Array, steps: Step[]): Float32Array {
-  const q = gradient.map((value) => -value);
+/** Forget the oldest steps, all where no number is given. */
+function forget(steps: Step[], rooms: Rooms, count = steps.length): void {
+  for (const { s, y } of steps.splice(0, count)) {
+    rooms.give(s);
+    rooms.give(y);
+  }
+}
+
+/** Arrays as long as a point, used again: of millions of numbers, fresh memory costs more than what is computed in it. */
+class Rooms {
+  readonly #free: Float32Array[] = [];
+  readonly #length: number;
+
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  take(): Float32Array {
+    return this.#free.pop() ?? new Float32Array(this.#length);
+  }
+
+  give(room: Float32Array): void {
+    this.#free.push(room);
+  }
+}
+
+/** −H·gradient by the two-loop recursion over the last steps, in `q`. */
+function descent(gradient: Float32Array, steps: Step[], q: Float32Array): Float32Array {
+  for (let i = 0; i < q.length; i += 1) q[i] = -gradient[i]!;
   const last = steps.at(-1);
   if (!last) return q;
   const alphas = new Float64Array(steps.length);

@@ -14,8 +14,9 @@ export interface SoftmaxObjective {
    * The function for some rows and a penalty.
    * @param shares `[N]`: weights of the rows, adding up to 1
    * @param weightDecay λ
+   * @returns takes room for the gradient, see `minimise`
    */
-  of(shares: Float32Array, weightDecay: number): (point: Float32Array) => Promise<SoftmaxEvaluated>;
+  of(shares: Float32Array, weightDecay: number): (point: Float32Array, room: Float32Array) => Promise<SoftmaxEvaluated>;
   /** A point as a layer. */
   layer(point: Float32Array): DenseLayer;
 }

@@ -61,6 +61,12 @@ export function onlyDense(features: Features): DenseFeatures {
   throw new RangeError('sparse features where only dense ones can be');
 }
 
+/** Where only sparse ones can be. @throws RangeError for dense ones */
+export function onlySparse(features: Features): SparseFeatures {
+  if (features.kind === 'sparse') return features;
+  throw new RangeError('dense features where only sparse ones can be');
+}
+
 /** Columns of a row. */
 export function columnsOf(row: FeatureRow): number {
   return isSparse(row) ? row.columns : row.length;

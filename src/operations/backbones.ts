@@ -38,7 +38,9 @@ export function backboneOperations(
 
   return {
     async list(): Promise<{ data: InstalledBackbone[]; has_more: boolean }> {
-      const [cards, standard] = await Promise.all([backbones.list(), defaultBackbone.id()]);
+      const cards = await backbones.list();
+      const kinds = [...new Set(cards.map(({ modality }) => modality))];
+      const standards = await Promise.all(kinds.map((kind) => defaultBackbone.id(kind)));
       return {
         data: cards.map((card) => {
           const loaded = backbones.loaded(card);
@@ -50,7 +52,7 @@ export function backboneOperations(
               ...(top.whole !== undefined && { trainable_all: possibleWhole(top) }),
               trainable_limit: blocksLimit(top),
             }),
-            default: card.id === standard,
+            default: card.id === standards[kinds.indexOf(card.modality)],
             loaded: loaded !== undefined,
             provider: loaded?.provider ?? null,
             unavailable_providers: loaded?.unavailableProviders ?? [],
@@ -127,7 +129,7 @@ export function backboneOperations(
       idempotencyKey?: string | undefined;
     }): Promise<Submitted> {
       const dataset = await ownDataset({ datasets }, caller, id);
-      checkTraining(dataset, { model: 'none' }, await backbones.card(await defaultBackbone.id()));
+      checkTraining(dataset, { model: 'none' }, await backbones.card(await defaultBackbone.id(dataset.modality)));
       const { tenant, by, requestId } = caller;
       const running = await jobs.findOpen(tenant, { kind: 'recommend', dataset: id });
       if (running) return { job: running, replayed: true };

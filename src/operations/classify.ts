@@ -30,8 +30,11 @@ export interface Classify {
   caller: Caller;
   model: string;
   reference: VersionReference;
-  /** Called once the model was found: of a request for one that is not there, nothing is read. */
-  read: () => Promise<Asked>;
+  /**
+   * Called once the model was found: of a request for one that is not there, nothing is read.
+   * @param modality kind of content that the model takes
+   */
+  read: (modality: string) => Promise<Asked>;
   /** Aborted when nobody waits for the answer any more. */
   signal?: AbortSignal;
 }
@@ -54,7 +57,7 @@ export function classifyOperation(dependencies: Dependencies) {
     const resolving = registry.resolve(caller.tenant, model, reference);
     resolving.catch(() => undefined); // it is awaited below
     const expected = registry.lastKnown(caller.tenant, model, reference) ?? (await resolving);
-    const asked = await request.read();
+    const asked = await request.read(expected.modality ?? 'image');
     refuseTooMany(asked.examples.length, limits.MAX_PREDICT_EXAMPLES);
     // An explanation reads more of the version than its head: it begins when the version is certain.
     if (asked.explain) return predictWith(dependencies, request, await resolving, asked);

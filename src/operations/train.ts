@@ -33,7 +33,7 @@ export function trainOperations(
     const { tenant, by, requestId } = caller;
     refuseForeignModel(caller, settings.model);
     const { model, backbone: wanted, ...rest } = settings;
-    const card = await backbones.card(wanted ?? (await defaultBackbone.id()));
+    const card = await backbones.card(wanted ?? (await defaultBackbone.id(dataset.modality)));
     const { id: backbone } = card;
     checkTraining(dataset, settings, card);
     await registry.refuseMoreThan(limits.MAX_MODELS, tenant, model);

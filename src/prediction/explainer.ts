@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Backbone } from '../backbones/contract.js';
 import { Exemplars } from '../heads/exemplars.js';
-import type { Head } from '../heads/head.js';
+import { isLayers, type ServedHead } from '../heads/served-head.js';
+import { weightedRow } from '../heads/sparse-head.js';
 import type { FeatureRow } from '../numbers/features.js';
 import type { Registry } from '../registry/registry.js';
 import type { VersionManifest } from '../schemas/versions.js';
@@ -47,7 +48,7 @@ export class Explainer {
   async explain(options: {
     tenant: string;
     manifest: VersionManifest;
-    head: Head;
+    head: ServedHead;
     backbone: Backbone;
     prepared: unknown;
     features: FeatureRow;
@@ -63,7 +64,7 @@ export class Explainer {
     return {
       label,
       ...reasons,
-      nearest: exemplars?.nearest(features, nearest) ?? [],
+      nearest: exemplars?.nearest(isLayers(head) ? features : weightedRow(head, features), nearest) ?? [],
       nearest_among: exemplars?.examples ?? 0,
     };
   }

@@ -3,8 +3,7 @@ import pLimit from 'p-limit';
 import type { Backbones } from '../backbones/backbones.js';
 import type { Backbone } from '../backbones/contract.js';
 import { AppError } from '../errors.js';
-import { type Head, headBytes, score } from '../heads/head.js';
-import { readTfjsLayers } from '../heads/tfjs-layers.js';
+import { applyHead, readHead, type ServedHead, servedBytes } from '../heads/served-head.js';
 import { rounded } from '../numbers/scores.js';
 import type { Registry } from '../registry/registry.js';
 import type { VersionManifest } from '../schemas/versions.js';
@@ -55,7 +54,7 @@ export interface PredictionTimings {
 
 /** What belongs to one version. */
 interface Loaded {
-  head: Head;
+  head: ServedHead;
   served: ServedFeatures;
 }
 
@@ -90,7 +89,7 @@ export class Predictor {
     this.#explainer = new Explainer({ registry: options.registry });
     this.#versions = new LRUCache({
       maxSize: options.headCacheBytes,
-      sizeCalculation: ({ head, served }) => headBytes(head) + served.bytes,
+      sizeCalculation: ({ head, served }) => servedBytes(head) + served.bytes,
       dispose: ({ served }) => served.close(),
       fetchMethod: (_key, _stale, { context }) => this.#load(context.tenant, context.manifest),
     });
@@ -127,7 +126,7 @@ export class Predictor {
           slowest.queue = Math.max(slowest.queue, embedded.queueMs);
           slowest.inference = Math.max(slowest.inference, embedded.inferenceMs);
           const features = await finish(embedded.features);
-          const scores = score(head, features, this.#scores(manifest.labels.length));
+          const scores = applyHead(head, features, this.#scores(manifest.labels.length));
           const predictions = best(scores, manifest.labels, options.topK);
           if (!options.explain) return { predictions };
           const { label = predictions[0]!.label, nearest, scale } = options.explain;
@@ -189,12 +188,11 @@ export class Predictor {
     const { backbones, registry } = this.#options;
     const read = (path: string) => registry.read(tenant, manifest, path);
     const { top } = manifest;
-    const [model, weights, served] = await Promise.all([
-      read('head/model.json'),
-      read('head/weights.bin'),
+    const [head, served] = await Promise.all([
+      readHead(manifest.files, read),
       top ? serveTop({ backbones, manifest: { ...manifest, top }, read }) : wholeBackbone(backbones, manifest),
     ]);
-    return { head: readTfjsLayers({ model: model.toString('utf8'), weights }), served };
+    return { head, served };
   }
 
   /** Room for the scores of one example, used again as long as heads have as many classes. */

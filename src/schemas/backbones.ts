@@ -19,6 +19,9 @@ export const BackboneCard = Type.Object({
     kind: Type.Optional(
       Type.Union([Type.Literal('dense'), Type.Literal('sparse')], { description: 'Default: dense', default: 'dense' }),
     ),
+    dense_columns: Type.Optional(
+      Type.Integer({ description: 'Of sparse features the last columns, which every example has; default: 0' }),
+    ),
   }),
   license: Type.String(),
   source: Type.String(),

@@ -67,7 +67,7 @@ export type ClassCount = Static<typeof ClassCount>;
 
 export const DatasetLayout = Type.Object(
   {
-    kind: literals('class_folders', 'split_folders', 'labels_file', 'names'),
+    kind: literals('class_folders', 'split_folders', 'labels_file', 'names', 'text_table'),
     root: Type.String({ description: 'Folder of the archive under which the classes or splits lie; empty: the top' }),
     labels_file: Type.Optional(Type.String({ description: 'The table, or the tables, that gave the labels' })),
     columns_used: Type.Optional(Type.Array(Type.String())),
@@ -99,6 +99,7 @@ export const LayoutWanted = Type.Object(
       Type.Object(
         {
           file: Type.Optional(Column),
+          text: Type.Optional(Column),
           label: Type.Optional(Column),
           labels: Type.Optional(Type.Array(Column, { minItems: 2, maxItems: 10_000 })),
           split: Type.Optional(Column),
@@ -132,8 +133,8 @@ export const DatasetSummary = Type.Object(
     name: nullable(Type.String({ description: 'Name of the uploaded file' })),
     created_at: Timestamp,
     by: By,
-    modality: Type.String({ description: 'Kind of content: image' }),
-    archive_format: literals('zip', 'tar', 'tar.gz', 'tar.zst'),
+    modality: Type.String({ description: 'Kind of content: image or text' }),
+    archive_format: literals('zip', 'tar', 'tar.gz', 'tar.zst', 'table', 'table.gz'),
     bytes: Type.Integer({ description: 'Size of the archive as uploaded' }),
     sha256: Type.String({ description: 'SHA-256 of the archive as uploaded' }),
     examples: Type.Integer({ description: 'Examples kept, each content once' }),

@@ -4,7 +4,10 @@ import { BackboneId, ModelName, nullable, Sha256, strict, VersionNumber } from '
 const Size = { width: Type.Integer(), height: Type.Integer() };
 const Png = Type.String({ description: 'PNG as a data URL (`data:image/png;base64,…`)' });
 
-/** Why an example got its label. `map`, `overlay` and `no_map` are told by backbones of images. */
+/**
+ * Why an example got its label. `map`, `overlay` and `no_map` are told by backbones of images, `words`, `bias` and `logit` by
+ * those of texts.
+ */
 export const Explanation = Type.Object(
   {
     label: Type.String({ description: 'The class that is explained' }),
@@ -43,6 +46,27 @@ export const Explanation = Type.Object(
         ),
       ),
     ),
+    words: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            text: Type.String({ description: 'What stands between two blanks' }),
+            start: Type.Integer({ description: 'Where it begins in the text, in UTF-16 units' }),
+            end: Type.Integer({ description: 'Where it ends' }),
+            share: Type.Number({ description: 'What it adds to the score of the class' }),
+          },
+          strict,
+        ),
+        {
+          description:
+            'What each word adds to the score of the class, in order. Exact: the shares and `bias` add up to `logit`; at most 1,000 words are named',
+        },
+      ),
+    ),
+    bias: Type.Optional(Type.Number({ description: 'Of texts: what the class scores without any word' })),
+    logit: Type.Optional(
+      Type.Number({ description: 'Of texts: score of the class before the softmax, over the mean of all classes' }),
+    ),
     no_map: Type.Optional(nullable(Type.String({ description: 'Why there is no map; null: there is one' }))),
     nearest: Type.Array(
       Type.Object(
@@ -54,10 +78,10 @@ export const Explanation = Type.Object(
         },
         strict,
       ),
-      { description: 'The training images that are most alike, best first' },
+      { description: 'The training examples that are most alike, best first' },
     ),
     nearest_among: Type.Integer({
-      description: 'Training images that the version remembers; 0: its top was trained, or it is older than this',
+      description: 'Training examples that the version remembers; 0: its top was trained, or it is older than this',
     }),
   },
   strict,
@@ -82,7 +106,7 @@ export const Prediction = Type.Object(
           ),
         ),
       }),
-      { description: 'One per image, in order' },
+      { description: 'One per example, in order' },
     ),
     timings: Type.Object({
       decode_ms: Type.Number(),

@@ -28,6 +28,7 @@ export const VersionManifest = Type.Object(
     job: JobId,
     dataset: DatasetId,
     backbone: Type.Object({ id: BackboneId, sha256: Sha256, dimensions: Type.Integer() }, strict),
+    modality: Type.Optional(Type.String({ description: 'Kind of content that it classifies; absent: image' })),
     head: HeadKind,
     top: Type.Optional(
       Type.Object(

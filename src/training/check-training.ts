@@ -2,6 +2,7 @@ import { AppError } from '../errors.js';
 import type { Dataset } from '../schemas/datasets.js';
 import type { BackboneCard, ImageBackboneCard } from '../schemas/backbones.js';
 import { type JobSettings, trainsBackbone } from '../schemas/jobs.js';
+import { isSet } from './choose-head/is-set.js';
 import { refuseBlocks } from '../top/trainable-blocks.js';
 
 /**
@@ -10,10 +11,11 @@ import { refuseBlocks } from '../top/trainable-blocks.js';
  * @throws AppError `too_few_classes`, `class_without_training_examples` or `setting_conflict`
  */
 export function checkTraining(
-  dataset: Pick<Dataset, 'classes'>,
+  dataset: Pick<Dataset, 'classes' | 'modality'>,
   settings: JobSettings,
   card: BackboneCard & Pick<Partial<ImageBackboneCard>, 'top'>,
 ): void {
+  refuseOtherModality(dataset, card);
   const labels = dataset.classes.map(({ label }) => label);
   if (labels.length < 2) {
     throw new AppError(
@@ -27,6 +29,7 @@ export function checkTraining(
     .map(({ label }) => label);
   if (untrained.length > 0) throw classWithoutTrainingExamples(untrained);
   checkSettings(settings, labels);
+  refuseHiddenLayers(settings, card);
   refuseBlocks(settings, card);
 }
 
@@ -39,9 +42,29 @@ export function classWithoutTrainingExamples(labels: string[]): AppError {
   );
 }
 
+function refuseOtherModality({ modality }: Pick<Dataset, 'modality'>, card: BackboneCard): void {
+  if (card.modality === modality) return;
+  throw new AppError(
+    'setting_conflict',
+    `Backbone '${card.id}' takes content of the kind '${card.modality}', and the data set holds content of the kind '${modality}'. Choose a backbone for that, or name none.`,
+    { details: { backbone: card.id, takes: card.modality, dataset: modality } },
+  );
+}
+
+/** Sparse features have so many columns that a hidden layer would take minutes, and a head of many megabytes. */
+function refuseHiddenLayers({ head, hyperparameters: wanted = {} }: JobSettings, { id, features }: BackboneCard): void {
+  if (features.kind !== 'sparse') return;
+  const { hidden_units: units, dropout } = wanted;
+  const given = head === 'mlp' ? 'head mlp' : [units, dropout].some(isSet) ? 'hidden_units and dropout' : undefined;
+  if (given === undefined) return;
+  throw new AppError(
+    'setting_conflict',
+    `Backbone '${id}' has ${features.dimensions} sparse features, on which a linear head is fitted: leave out ${given}.`,
+  );
+}
+
 function checkSettings(settings: JobSettings, labels: string[]): void {
   const wanted = settings.hyperparameters ?? {};
-  const isSet = (value: unknown) => value !== undefined && value !== 'auto';
   const conflict = (message: string) => new AppError('setting_conflict', message);
   if (settings.trainable !== 'top' && isSet(wanted.trainable_blocks)) {
     throw conflict('trainable_blocks belongs to trainable top; leave it out or set trainable to top.');

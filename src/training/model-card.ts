@@ -48,7 +48,9 @@ export function modelCard(options: {
       : []),
     '## How to run it',
     ...modality.usage(backbone),
-    `- \`head/model.json\` and \`head/weights.bin\` are a TensorFlow.js layers model from the backbone's ${report.backbone.dimensions} features to probabilities.`,
+    backbone.features.kind === 'sparse'
+      ? `- \`head/sparse.json\` and \`head/sparse.bin\` are the linear layer from the backbone's ${report.backbone.dimensions} sparse features to probabilities: of the columns that training used, two bytes a weight.`
+      : `- \`head/model.json\` and \`head/weights.bin\` are a TensorFlow.js layers model from the backbone's ${report.backbone.dimensions} features to probabilities.`,
     ...(tuned
       ? [
           "- Those features come through the model's own layers: `top/weights.json` and `top/weights.bin` hold their weights, by the names in the backbone's graph.",

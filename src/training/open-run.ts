@@ -1,7 +1,5 @@
-import type { Modality } from '../backbones/modality.js';
 import { AppError } from '../errors.js';
 import { loadEngine, requireNative } from '../heads/engine.js';
-import type { Dataset } from '../schemas/datasets.js';
 import { Augmentation, trainsBackbone } from '../schemas/jobs.js';
 import type { Hyperparameters } from '../schemas/jobs.js';
 import { checkTraining } from './check-training.js';
@@ -14,10 +12,11 @@ export async function openRun(options: TrainingOptions): Promise<Run> {
   const { dataset: id, datasets, onProgress, onEvent, ...rest } = options;
   const { tenant, settings } = options;
   const dataset = await datasets.open(tenant, id);
-  checkTraining(dataset.manifest, settings, await options.backbones.card(settings.backbone));
+  const card = await options.backbones.card(settings.backbone);
+  checkTraining(dataset.manifest, settings, card);
   if (settings.trainable === 'all') requireNative(await loadEngine());
   const wanted = settings.hyperparameters ?? {};
-  const modality = await modalityOf(dataset.manifest, options);
+  const modality = options.backbones.modalityOf(card);
   const { words } = modality;
   const augmentation = augmentationOf(wanted);
   if (augmentation && !modality.vary) {
@@ -43,21 +42,6 @@ export async function openRun(options: TrainingOptions): Promise<Run> {
     modality,
     progress,
   };
-}
-
-/**
- * What the data set holds, if the backbone takes it.
- * @throws AppError `setting_conflict`
- */
-async function modalityOf({ modality }: Dataset, { backbones, settings }: TrainingOptions): Promise<Modality> {
-  const card = await backbones.card(settings.backbone);
-  const taken = backbones.modalityOf(card);
-  if (taken.id === modality) return taken;
-  throw new AppError(
-    'setting_conflict',
-    `Backbone '${card.id}' takes ${taken.words.many}, and the data set holds content of the kind '${modality}'. Choose a backbone for that.`,
-    { details: { backbone: card.id, takes: taken.id, dataset: modality } },
-  );
 }
 
 /** Without what steers the training of the top: the head is fitted first, and as always. */

@@ -13,6 +13,7 @@ import type { Modality } from '../backbones/modality.js';
 import type { Datasets, OpenDataset } from '../datasets/datasets.js';
 import type { DenseLayer } from '../heads/head.js';
 import type { Scored } from '../numbers/scores.js';
+import type { Standard } from '../numbers/standardise.js';
 import type { Registry } from '../registry/registry.js';
 import type { Split } from '../schemas/common.js';
 import type { LabelledExample, RefusedFile } from '../schemas/datasets.js';
@@ -74,10 +75,9 @@ export interface ExtractedExamples {
   /** Those whose content could be read. From here on an example is its index in this list. */
   examples: LabelledExample[];
   parts: Record<Split, number[]>;
-  /** Standardised by mean and deviation, which come from the training and validation parts. */
   samples: Samples;
-  mean: Float32Array;
-  deviation: Float32Array;
+  /** What was done to their features; it comes from the training and validation parts. */
+  standard: Standard;
   /** What the trunk answers for a row of the samples, where the top is trained. */
   readTrunk: ((row: number) => Float32Array) | undefined;
   skipped: RefusedFile[];
@@ -92,8 +92,7 @@ export interface Trained {
   /** How its head was chosen: the same again, on other examples, is a change of this. */
   request: HeadOptions;
   /** Of the features that its head takes. */
-  mean: Float32Array;
-  deviation: Float32Array;
+  standard: Standard;
   /** Examples of the final fit. */
   fittedOn: number[];
   /** Scores of the test part, by a fit that has not seen it. */

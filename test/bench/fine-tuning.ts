@@ -2,8 +2,8 @@
  * What training the top of a backbone brings: accuracy on the test part of the frozen backbone and of the trained one, in
  * the same job.
  *
- *   npm run bench:fine-tuning [-- --blocks N] [--rate R] [--epochs N] [--copies N] [--weights random] [--all] [--photos N]
- *     backbone data-set …
+ *   npm run bench:fine-tuning [-- --blocks N] [--rate R] [--epochs N] [--copies N] [--batch N] [--weights random] [--all]
+ *     [--photos N] backbone data-set …
  *
  * --all trains every layer, which needs TensorFlow's native library; --photos takes only so many of the training part;
  * --splits gives mean and deviation over so many random splits of all photos; --file an ONNX file of the backbone, with
@@ -23,6 +23,7 @@ const { values, positionals } = parseArgs({
     rate: { type: 'string' },
     epochs: { type: 'string' },
     copies: { type: 'string' },
+    batch: { type: 'string' },
     weights: { type: 'string', default: 'pretrained' },
     all: { type: 'boolean', default: false },
     photos: { type: 'string' },
@@ -105,6 +106,7 @@ function settingsFor(model: string) {
     ...(values.blocks && { trainable_blocks: Number(values.blocks) }),
     ...(values.rate && { learning_rate: Number(values.rate) }),
     ...(values.epochs && { epochs: Number(values.epochs) }),
+    ...(values.batch && { batch_size: Number(values.batch) }),
     ...(values.copies && { augmentation: { copies: Number(values.copies) } }),
   };
   const weights = values.weights as 'pretrained' | 'random';

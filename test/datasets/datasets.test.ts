@@ -128,6 +128,7 @@ const TEXTS: DatasetModality = {
   id: 'text',
   words: { one: 'text', many: 'texts' },
   maxBytes: 100,
+  maxBytesSetting: 'MAX_EXAMPLE_BYTES',
   mayBeContent: (name) => name.endsWith('.txt'),
   mediaType: () => 'text/plain',
   inspect: async (content) => {

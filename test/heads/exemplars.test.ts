@@ -15,7 +15,7 @@ const files = writeExemplars({
   rows: [0, 2, 3, 5],
   of: 6,
   features: dense(x, D),
-  standard: { mean, deviation },
+  standard: { kind: 'dense', mean, deviation },
 });
 
 t.test('an example that is remembered is its own nearest, by its raw features', (t) => {

@@ -3,15 +3,30 @@ import fc from 'fast-check';
 import t from 'tap';
 import { loadEngine } from '../../src/heads/engine.js';
 import { Exemplars, writeExemplars } from '../../src/heads/exemplars.js';
-import { type DenseLayer, folded, score } from '../../src/heads/head.js';
+import { type DenseLayer, score } from '../../src/heads/head.js';
 import { headLogits } from '../../src/heads/head-logits.js';
 import { fitPerceptron, type PerceptronOptions } from '../../src/heads/perceptron.js';
 import { prototypes } from '../../src/heads/prototypes.js';
 import { SoftmaxRegression } from '../../src/heads/softmax-regression.js';
-import { dense, type Features, rowOf } from '../../src/numbers/features.js';
+import {
+  readSparseHead,
+  scoreSparse,
+  sharesOf,
+  sparseHead,
+  weightedRow,
+  writeSparseHead,
+} from '../../src/heads/sparse-head.js';
+import {
+  dense,
+  type Features,
+  rowOf,
+  type SparseFeatures,
+  type SparseRow,
+  stacked,
+} from '../../src/numbers/features.js';
 import { seededRandom } from '../../src/numbers/random.js';
 import { accuracy } from '../../src/numbers/scores.js';
-import { standardise } from '../../src/numbers/standardise.js';
+import { type SparseStandard, type Standard, standardise } from '../../src/numbers/standardise.js';
 import { denseOf, sparseOf, wordy } from '../helpers/sparse.js';
 
 const engine = await loadEngine();
@@ -77,7 +92,7 @@ t.test('rows of weight 0 leave no trace, and a fit starts where another one ende
   const regression = new SoftmaxRegression({ features, y, classes: 3 });
   const shared = { rowWeights, weightDecay: 0.2, maxIterations: 50, tolerance: 1e-4 };
   t.ok((await regression.fit({ ...shared, start: one })).iterations <= 2);
-  t.equal(one.point.length, regression.layer(one).bias.length + 3 * new Set(features.indices).size);
+  t.equal(one.point.length, regression.layer(one).bias.length + 4 * new Set(features.indices).size, 'in lanes of four');
 });
 
 t.test('2,000 rows of 200 values in 65,536 columns are fitted in seconds', async (t) => {
@@ -184,45 +199,111 @@ t.test('a perceptron leaves no tensor behind, and takes sparse rows of nothing',
   t.ok(score({ layers }, rowOf(nothing, 0)).every(Number.isFinite));
 });
 
-t.test('scores of one sparse row are those of the dense one, standardisation folded in', (t) => {
-  const { features } = SMALL;
-  const random = seededRandom(1, 'layers');
-  const layer = (inputs: number, units: number, activation: DenseLayer['activation']): DenseLayer => ({
+/** A layer that was not fitted: what is compared does not depend on that. */
+function anyLayer(inputs: number, units: number): DenseLayer {
+  const random = seededRandom(inputs, 'layers');
+  return {
     inputs,
     units,
     kernel: Float32Array.from({ length: inputs * units }, () => random() - 0.5),
     bias: Float32Array.from({ length: units }, () => random() - 0.5),
-    activation,
+    activation: 'softmax',
+  };
+}
+
+/** The same sparse features, with two dense columns behind them. */
+function withDenseColumns(features: SparseFeatures): SparseFeatures {
+  const random = seededRandom(3, 'beside');
+  const rows = Array.from({ length: features.rows }, (_, row) => {
+    const { indices, values } = rowOf(features, row) as SparseRow;
+    const [D, beside] = [features.columns, [3 + random(), 10 * random()]];
+    return {
+      columns: D + 2,
+      indices: Int32Array.of(...indices, D, D + 1),
+      values: Float32Array.of(...values, ...beside),
+    };
   });
-  for (const layers of [[layer(60, 3, 'softmax')], [layer(60, 5, 'relu'), layer(5, 3, 'softmax')]]) {
-    const scaled = { ...features, values: features.values.slice() };
-    const head = folded({ layers }, { ...standardise(scaled, [...SMALL.y.keys()]), temperature: 2 });
-    const logits = headLogits({ engine, layers, features: scaled, rows: [...SMALL.y.keys()] });
+  return stacked(rows, features.columns + 2) as SparseFeatures;
+}
+
+t.test('a compact head answers raw rows as its layer answers standardised ones, dense columns beside or not', (t) => {
+  const plain = wordy({ rows: 90, columns: 600, classes: 3, each: 20 }).features;
+  for (const [raw, dense] of [
+    [plain, 0],
+    [withDenseColumns(plain), 2],
+  ] as const) {
+    const features = { ...raw, values: raw.values.slice() };
+    const known = [...Array(60).keys()];
+    const standard = standardise(features, known, dense) as SparseStandard;
+    const layer = anyLayer(raw.columns, 3);
+    // A fit gives columns that none of its rows has the weight 0.
+    const seen = new Set(known.flatMap((row) => [...(rowOf(raw, row) as SparseRow).indices]));
+    for (let column = 0; column < raw.columns; column += 1) {
+      if (!seen.has(column)) layer.kernel.fill(0, column * 3, column * 3 + 3);
+    }
+    const head = sparseHead({ layer, standard, features, rows: known, temperature: 2 });
+    const stored = readSparseHead(writeSparseHead(head));
+    t.same(stored, head);
+    t.equal(head.shape.used, [...seen].filter((column) => column < 600).length);
+    const logits = headLogits({ engine, layers: [layer], features, rows: [...Array(90).keys()] });
     for (let row = 0; row < 90; row += 1) {
-      const one = score(head, rowOf(features, row)).slice();
-      t.ok(furthest(one, score(head, rowOf(denseOf(features), row))) < 1e-6);
+      const one = scoreSparse(stored, rowOf(raw, row)).slice();
       const e = [...logits.subarray(row * 3, row * 3 + 3)].map((value) => Math.exp(value / 2));
-      t.ok(
-        furthest(
-          one,
-          Float32Array.from(e, (value) => value / (e[0]! + e[1]! + e[2]!)),
-        ) < 1e-5,
-      );
+      const expected = Float32Array.from(e, (value) => value / (e[0]! + e[1]! + e[2]!));
+      t.ok(furthest(one, expected) < 1e-3, `row ${row}: ${one} instead of ${expected}`);
+      const weighted = weightedRow(stored, rowOf(raw, row)).values.subarray(0, -dense || undefined);
+      const standardised = (rowOf(features, row) as SparseRow).values.subarray(0, -dense || undefined);
+      t.ok(furthest(weighted, standardised) < 1e-4);
     }
   }
   t.end();
 });
 
+t.test('what the values of a row add to a score, with the bias, is the score over the mean of all classes', (t) => {
+  const raw = withDenseColumns(wordy({ rows: 90, columns: 600, classes: 3, each: 20 }).features);
+  const features = { ...raw, values: raw.values.slice() };
+  const rows = [...Array(90).keys()];
+  const standard = standardise(features, rows, 2) as SparseStandard;
+  const head = sparseHead({ layer: anyLayer(602, 3), standard, features, rows, temperature: 1 });
+  for (const row of [1, 17, 89]) {
+    const logs = scoreSparse(head, rowOf(raw, row)).map(Math.log);
+    const mean = (logs[0]! + logs[1]! + logs[2]!) / 3;
+    for (let k = 0; k < 3; k += 1) {
+      const { shares, bias } = sharesOf(head, rowOf(raw, row), k);
+      const sum = shares.reduce((total, share) => total + share, bias);
+      t.ok(Math.abs(sum - (logs[k]! - mean)) < 1e-4, `${sum} = ${logs[k]! - mean}`);
+    }
+  }
+  t.end();
+});
+
+t.test('a compact head that is damaged, or is given features of another kind, is refused', (t) => {
+  const { features } = SMALL;
+  const standard = standardise({ ...features, values: features.values.slice() }, [0, 1, 2, 3]) as SparseStandard;
+  const head = sparseHead({ layer: anyLayer(60, 3), standard, features, rows: [0, 1, 2, 3], temperature: 1 });
+  const files = writeSparseHead(head);
+  const damaged = { code: 'version_damaged' };
+  t.throws(() => readSparseHead({ ...files, weights: files.weights.subarray(1) }), damaged);
+  t.throws(() => readSparseHead({ ...files, weights: new Uint8Array(files.weights.length + 2) }), damaged);
+  t.throws(() => readSparseHead({ ...files, shape: '{' }), damaged);
+  t.throws(() => readSparseHead({ ...files, shape: '{"columns":60,"dense":0,"classes":3,"used":1}' }), damaged);
+  t.throws(() => scoreSparse(head, new Float32Array(60)), damaged);
+  t.throws(() => scoreSparse(head, { columns: 61, indices: new Int32Array(0), values: new Float32Array(0) }), damaged);
+  const nothing = scoreSparse(head, { columns: 60, indices: new Int32Array(0), values: new Float32Array(0) });
+  t.ok(nothing.every(Number.isFinite), 'a row of nothing has an answer');
+  t.end();
+});
+
 t.test('exemplars: sparse ones are stored in a few bytes a value, and the nearest are those of the dense ones', (t) => {
-  const standard = (columns: number) => ({
-    mean: new Float32Array(columns),
-    deviation: new Float32Array(columns).fill(1),
-  });
+  const standard = ({ kind, columns }: Features): Standard => {
+    const plain = { mean: new Float32Array(columns), deviation: new Float32Array(columns).fill(1) };
+    return kind === 'dense' ? { kind, ...plain } : { kind, ...plain, weights: new Float32Array(0), unseenWeight: 1 };
+  };
   for (const { features } of [SMALL, wordy({ rows: 40, columns: 70_000, classes: 2, each: 30 })]) {
     const rows = [0, 3, 4, 8, 20, 33];
     const examples = rows.map((row) => ({ sha256: String(row).padStart(64, '0'), name: `${row}.txt`, label: 'a' }));
     const write = (matrix: Features) =>
-      writeExemplars({ examples, rows, of: 40, features: matrix, standard: standard(matrix.columns) });
+      writeExemplars({ examples, rows, of: 40, features: matrix, standard: standard(matrix) });
     const files = write(features);
     const count = rows.reduce((sum, row) => sum + features.offsets[row + 1]! - features.offsets[row]!, 0);
     t.equal(files.features.length, 4 * 7 + count * (features.columns > 65_536 ? 5 : 3));
@@ -243,7 +324,7 @@ t.test('exemplars: sparse ones are stored in a few bytes a value, and the neares
 t.test('sparse exemplars that do not fit are refused', (t) => {
   const { features } = SMALL;
   const examples = [1, 2].map((row) => ({ sha256: String(row).repeat(64), name: `${row}.txt`, label: 'a' }));
-  const standard = { mean: new Float32Array(60), deviation: new Float32Array(60).fill(1) };
+  const standard = standardise({ ...features, values: features.values.slice() }, [1, 2]);
   const files = writeExemplars({ examples, rows: [1, 2], of: 2, features, standard });
   const damaged = { code: 'version_damaged' };
   t.throws(() => new Exemplars({ ...files, features: files.features.subarray(1) }), damaged);

@@ -38,6 +38,7 @@ export const IMAGES: DatasetModality = {
   id: 'image',
   words: { one: 'image', many: 'images' },
   maxBytes: 32 * 1024 * 1024,
+  maxBytesSetting: 'MAX_EXAMPLE_BYTES',
   mayBeContent: mayBeImage,
   inspect: async (content) => ({ ...(await inspectImage(content)) }),
   mediaType: () => 'image/png',

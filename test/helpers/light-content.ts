@@ -61,6 +61,7 @@ export const LIGHT: Modality<number> = {
   id: 'light',
   words: { one: 'example', many: 'examples' },
   maxBytes: 1000,
+  maxBytesSetting: 'MAX_EXAMPLE_BYTES',
   cardSchema: Type.Object({}),
   onnx: false,
   mayBeContent: (name) => name.endsWith('.txt'),

@@ -29,6 +29,7 @@ export function textModality(passes = { texts: 0 }): Modality<string[], Set<stri
     id: 'text',
     words: { one: 'text', many: 'texts' },
     maxBytes: 10_000,
+    maxBytesSetting: 'MAX_TEXT_BYTES',
     cardSchema: BackboneCard,
     onnx: false,
     mayBeContent: (name) => name.endsWith('.txt'),

@@ -25,7 +25,14 @@ async function twoBackbones(t: Test) {
 
 function versionOn({ id, sha256, features }: Backbone['card'], version = 1): VersionManifest {
   const backbone = { id, sha256, dimensions: features.dimensions };
-  return { model: 'pets', version, digest: `${version} ${id} ${sha256}`, labels: LABELS, backbone } as VersionManifest;
+  return {
+    model: 'pets',
+    version,
+    digest: `${version} ${id} ${sha256}`,
+    labels: LABELS,
+    backbone,
+    files: [] as unknown,
+  } as VersionManifest;
 }
 
 /** Heads of two classes for whatever features the version has. */

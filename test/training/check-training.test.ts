@@ -21,7 +21,7 @@ const CARD = {
 };
 
 function check(settings: Partial<JobSettings>, dataset = TWO, card = CARD) {
-  return () => checkTraining(dataset, { model: 'pets', ...settings }, card);
+  return () => checkTraining({ modality: 'image', ...dataset }, { model: 'pets', ...settings }, card);
 }
 
 t.test('blocks that cannot be trained are refused, with what can', (t) => {

@@ -26,6 +26,7 @@ export function imageModality(limits: { maxPixels: number; maxBytes: number }): 
     id: 'image',
     words: { one: 'image', many: 'images' },
     maxBytes: limits.maxBytes,
+    maxBytesSetting: 'MAX_EXAMPLE_BYTES',
     cardSchema: ImageBackboneCard,
     onnx: true,
     mayBeContent: mayBeImage,

@@ -7,7 +7,8 @@ import { decompressor, READS_ZSTD } from './decompressor.js';
 import { ReadAhead } from './read-ahead.js';
 import { findZip, partOfSplitZip } from './zip-bounds.js';
 
-const ACCEPTED = 'Send a zip, a tar or a tar.gz with a folder for each class.';
+const ACCEPTED =
+  'Send a zip, a tar or a tar.gz with a folder for each class, or a table of texts and labels (CSV, TSV, JSON lines).';
 
 /** Length of a tar block, and all that is needed to know any format. */
 const BLOCK = 512;
@@ -36,8 +37,10 @@ export async function recogniseFormat(path: string): Promise<ArchiveFormat> {
   if (isZip(block)) return 'zip';
   if (isTar(block)) return 'tar';
   if (isGzip(block)) {
-    if (isTar(await firstInflatedBlock(path, 'tar.gz'))) return 'tar.gz';
-    throw new AppError('not_an_archive', `This is gzip, but no tar lies in it. ${ACCEPTED}`);
+    const inflated = await firstInflatedBlock(path, 'tar.gz');
+    if (isTar(inflated)) return 'tar.gz';
+    if (isTable(inflated)) return 'table.gz';
+    throw new AppError('not_an_archive', `This is gzip, but no tar and no table lies in it. ${ACCEPTED}`);
   }
   if (READS_ZSTD && block.subarray(0, ZSTD.length).equals(ZSTD)) {
     if (isTar(await firstInflatedBlock(path, 'tar.zst'))) return 'tar.zst';
@@ -45,9 +48,12 @@ export async function recogniseFormat(path: string): Promise<ArchiveFormat> {
   }
   if (block.length >= 4 && block.readUInt32LE(0) === SPLIT_MARKER) throw partOfSplitZip();
   if (await hasZip(path)) return 'zip';
+  if (isTable(block)) return 'table';
   const other = OTHERS.find(([, magic]) => block.subarray(0, magic.length).equals(magic));
   const found = other ? `This is a ${other[0]} archive, which is not read here.` : 'These bytes are no archive.';
-  throw new AppError('not_an_archive', `${found} ${ACCEPTED}`, { details: { accepted: ['zip', 'tar', 'tar.gz'] } });
+  throw new AppError('not_an_archive', `${found} ${ACCEPTED}`, {
+    details: { accepted: ['zip', 'tar', 'tar.gz', 'csv', 'tsv', 'jsonl'] },
+  });
 }
 
 /** Whether `bytes` begin like an archive of any common kind: those inside another are refused, never opened. */
@@ -78,6 +84,19 @@ function isTar(block: Buffer): boolean {
   // The sum of the block, with its own field counted as eight spaces.
   const sum = block.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 0x20 : byte), 0);
   return written === sum;
+}
+
+/** The beginning of a text with a delimiter in it, or with JSON. */
+function isTable(block: Buffer): boolean {
+  const wide =
+    block[0] === 0xff && block[1] === 0xfe
+      ? 'utf-16le'
+      : block[0] === 0xfe && block[1] === 0xff
+        ? 'utf-16be'
+        : undefined;
+  const text = wide ? new TextDecoder(wide).decode(block.subarray(0, block.length & ~1)) : block.toString('latin1');
+  if (/[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(text)) return false;
+  return /[,;\t|]/.test(text) || /^\s*[{[]/.test(text) || text.startsWith('__label__');
 }
 
 /** A zip behind other bytes, such as a program that unpacks it. */

@@ -6,7 +6,8 @@
 import { AppError } from '../../errors.js';
 import type { CodePage } from './code-page.js';
 
-export type ArchiveFormat = 'zip' | 'tar' | 'tar.gz' | 'tar.zst';
+/** `table`: no archive at all, but one table of texts, plain or compressed; read as an archive of that one file. */
+export type ArchiveFormat = 'zip' | 'tar' | 'tar.gz' | 'tar.zst' | 'table' | 'table.gz';
 
 export interface ArchiveLimits {
   /** Most entries, folders and links included. */
@@ -36,6 +37,8 @@ export interface ArchiveEntry {
   memory: number;
   /** By which the name was read, where the archive does not say. */
   codePage?: CodePage;
+  /** It was sent by itself, and is a table whatever its name. */
+  isTable?: true;
   /** Set where the archive itself already says that this is no file to take. */
   refusal?: Refusal;
   /** Read the file. Must be called, if at all, before the next entry is asked for; it may be awaited later. */

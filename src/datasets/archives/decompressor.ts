@@ -12,6 +12,6 @@ export const READS_ZSTD = createZstd !== undefined;
 
 /** What unpacks an archive as it passes; undefined: nothing need be done. */
 export function decompressor(format: ArchiveFormat, chunkSize: number): Transform | undefined {
-  if (format === 'tar.gz') return zlib.createGunzip({ chunkSize });
+  if (format === 'tar.gz' || format === 'table.gz') return zlib.createGunzip({ chunkSize });
   return format === 'tar.zst' ? createZstd!({ chunkSize }) : undefined;
 }

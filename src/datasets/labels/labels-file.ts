@@ -58,7 +58,7 @@ export function readLabels(table: Table, columns: Columns, index: PathIndex): La
   return file;
 }
 
-function badRow(name: string, line: number, reason: string): RefusedFile {
+export function badRow(name: string, line: number, reason: string): RefusedFile {
   return { name, code: 'bad_row', reason: `Line ${line}: ${reason}` };
 }
 
@@ -75,8 +75,11 @@ function take({ name, rows, refused }: LabelsFile, { line }: TableRow, path: str
   }
 }
 
-/** @returns what a row says of its file */
-function placesOf(table: Table, columns: Columns): (row: TableRow) => Place | Refusal {
+/** @returns what a row says of its file, or of its text */
+export function placesOf(
+  table: Table,
+  columns: Pick<Columns, 'label' | 'oneHot' | 'split' | 'splits'>,
+): (row: TableRow) => Place | Refusal {
   const { label, oneHot, split, splits } = columns;
   // pandas writes whole numbers as 0.0 where one is missing.
   const whole =

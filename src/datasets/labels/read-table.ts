@@ -25,6 +25,8 @@ export interface TableFormat {
   header?: boolean;
   delimiter?: string;
   encoding?: string;
+  /** Whether its cells are texts: then a line that begins with `#` is no comment, and a quote may stand alone. */
+  texts?: boolean;
 }
 
 /** Piece in which CSV text is given to the parser, so that the event loop breathes in between. */
@@ -46,7 +48,9 @@ export async function readTable(
 ): Promise<Table> {
   const { text, warnings } = decode(name, bytes, format.encoding);
   const table: Table = { name, rows: [], faults: [], warnings };
-  if (/\.(jsonl|ndjson)$/i.test(name)) await readLines(table, text);
+  if (isJsonLines(name, text)) await readLines(table, text);
+  else if (format.texts && /^\s*\[/.test(text)) readArray(table, text);
+  else if (format.texts && text.startsWith('__label__')) readFastText(table, text);
   else await readCsv(table, text, format);
   if (table.rows.length === 0 && table.faults.length === 0) throw new AppError('no_labels', `${name} is empty.`);
   if (table.header) return table;
@@ -86,14 +90,64 @@ function encodingOf(bytes: Buffer): string {
   return 'utf-8';
 }
 
-async function readCsv(table: Table, text: string, { delimiter }: TableFormat): Promise<void> {
+function isJsonLines(name: string, text: string): boolean {
+  return /\.(jsonl|ndjson)$/i.test(name) || (!/\.(csv|tsv)$/i.test(name) && /^\s*\{\s*"/.test(text));
+}
+
+async function readCsv(table: Table, text: string, format: TableFormat): Promise<void> {
+  if (!format.texts) return parseCsv(table, text, format, '"');
+  try {
+    await parseCsv(table, text, format, '"');
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    table.rows = [];
+    return parseCsv(table, text, format, null);
+  }
+  // An opening quote that nobody closes swallows lines up to the next one, delimiters and all.
+  const swallowed = table.rows.some(({ cells }) => cells.some((cell) => /\n[^\n\t]*\t/.test(cell)));
+  if (!swallowed || !text.slice(0, PIECE).includes('\t')) return;
+  table.rows = [];
+  return parseCsv(table, text, format, null);
+}
+
+/** JSON objects in a list. */
+function readArray(table: Table, text: string): void {
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch (error) {
+    throw new AppError('no_labels', `${table.name} is no valid JSON: ${(error as Error).message}.`, { cause: error });
+  }
+  const columns = new Map<string, number>();
+  for (const [i, value] of (list as unknown[]).entries()) takeObject(table, columns, { line: i + 1, value });
+  table.header = [...columns.keys()];
+}
+
+/** fastText's form: labels with a mark before them, then the text. */
+function readFastText(table: Table, text: string): void {
+  table.header = ['label', 'text'];
+  for (const [i, line] of text.split(/\r\n|\r|\n/).entries()) {
+    if (line.trim() === '') continue;
+    const [marks] = /^(__label__\S+[\s,]*)+/.exec(line) ?? [''];
+    const labels = marks.split(/[\s,]+/).flatMap((mark) => mark.slice('__label__'.length) || []);
+    if (labels.length === 0) table.faults.push({ line: i + 1, reason: 'it does not begin with __label__.' });
+    else table.rows.push({ line: i + 1, cells: [labels.join('|'), line.slice(marks.length).trim()] });
+  }
+}
+
+async function parseCsv(
+  table: Table,
+  text: string,
+  { delimiter, texts }: TableFormat,
+  quote: '"' | null,
+): Promise<void> {
   const { name } = table;
   const told = /^sep=(.)\r?\n/i.exec(text); // a line of Excel's
   const body = told ? text.slice(told[0].length) : text;
   const parser = parse({
     delimiter: delimiter ?? told?.[1] ?? delimiterOf(name, body),
-    comment: '#',
-    comment_no_infix: true,
+    ...(!texts && { comment: '#', comment_no_infix: true }),
+    quote,
     info: true,
     relax_column_count: true,
     skip_empty_lines: true,
@@ -153,6 +207,10 @@ function readObject(table: Table, columns: Map<string, number>, { line, source }
     table.faults.push({ line, reason: 'it is not JSON.' });
     return;
   }
+  takeObject(table, columns, { line, value });
+}
+
+function takeObject(table: Table, columns: Map<string, number>, { line, value }: { line: number; value: unknown }) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     table.faults.push({ line, reason: 'it is no JSON object.' });
     return;

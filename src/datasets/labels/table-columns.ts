@@ -24,6 +24,7 @@ export interface Columns {
 
 /** What the sender says of columns: by name, or by place, the first is 1. */
 export interface ColumnsWanted {
+  text?: string | number;
   file?: string | number;
   label?: string | number;
   /** One-hot columns. */
@@ -43,7 +44,8 @@ export interface ColumnHints {
 /** Words for a column of labels, the surest first. Those of numbers come last: a name beside them is better. */
 const LABEL_WORDS = words(
   'label labels class class_name classname label_name category category_name choice target breed species diagnosis dx ' +
-    'variety type tag tags finding_labels disease condition emotion annotation y class_id classid label_id category_id ' +
+    'variety type tag tags finding_labels disease condition emotion sentiment intent topic rating stars polarity genre language ' +
+    'annotation y class_id classid label_id category_id ' +
     'class_index label_index',
 );
 const FILE_WORDS = words(
@@ -96,7 +98,7 @@ export function findColumns(
   };
 }
 
-function placeOf(table: Table, wanted: string | number | undefined): number | undefined {
+export function placeOf(table: Table, wanted: string | number | undefined): number | undefined {
   if (wanted === undefined) return undefined;
   const place =
     typeof wanted === 'number' ? wanted - 1 : (table.header ?? []).findIndex((name) => plain(name) === plain(wanted));
@@ -141,7 +143,12 @@ function fileColumn(table: Table, index: PathIndex, columns: number[]): number |
   return undefined;
 }
 
-function splitColumn(table: Table, columns: number[], file: number, given?: Record<string, Split>): number | undefined {
+export function splitColumn(
+  table: Table,
+  columns: number[],
+  file: number,
+  given?: Record<string, Split>,
+): number | undefined {
   const isSplit = (column: number) => {
     const cells = sample(table.rows, ROWS_LOOKED_AT).map(({ cells }) => cells[column] ?? '');
     const told = cells.filter((cell) => cell !== '');
@@ -168,9 +175,11 @@ export function splitOf(
   return splitNamed(cell);
 }
 
-type Labelling = { found: Pick<Columns, 'label' | 'oneHot'>; taken: number[]; sure: boolean } | { unusable: string };
+export type Labelling =
+  | { found: Pick<Columns, 'label' | 'oneHot'>; taken: number[]; sure: boolean }
+  | { unusable: string };
 
-function labelColumns(
+export function labelColumns(
   table: Table,
   rest: number[],
   wanted: ColumnsWanted,
@@ -216,16 +225,16 @@ function mayBeLabels(cells: string[]): boolean {
 }
 
 /** Spread over the rows. */
-function sample<T>(rows: T[], most: number): T[] {
+export function sample<T>(rows: T[], most: number): T[] {
   const step = Math.max(1, rows.length / most);
   return rows.length <= most ? rows : Array.from({ length: most }, (_, i) => rows[Math.floor(i * step)]!);
 }
 
-function words(text: string): Map<string, number> {
+export function words(text: string): Map<string, number> {
   return new Map(text.split(' ').map((word, i) => [word, i]));
 }
 
-function rank(known: Map<string, number>, header: string | undefined): number | undefined {
+export function rank(known: Map<string, number>, header: string | undefined): number | undefined {
   return header === undefined ? undefined : known.get(plain(header));
 }
 

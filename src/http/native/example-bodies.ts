@@ -42,14 +42,19 @@ export const PredictOptions = Type.Object(
 );
 type PredictOptions = Static<typeof PredictOptions>;
 
-const JsonBody = Type.Object(
+const ImagesBody = Type.Object(
   {
     images: Type.Array(Type.String({ description: 'An image file as base64, or as a data URL' }), { minItems: 1 }),
     ...PredictOptions.properties,
   },
   strict,
 );
-const checkJsonBody = compileCheck(JsonBody);
+const TextsBody = Type.Object(
+  { texts: Type.Array(Type.String(), { minItems: 1, description: 'As they are' }), ...PredictOptions.properties },
+  strict,
+);
+const checkImagesBody = compileCheck(ImagesBody);
+const checkTextsBody = compileCheck(TextsBody);
 const checkFields = compileTextCheck(PredictOptions);
 
 /** How base64 of image files begins: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, PPM. */
@@ -61,40 +66,42 @@ const RED =
 const IMAGE = /^(\xff\xd8\xff|\x89PNG|RIFF|GIF8|II\*\0|MM\0\*|BM|P[56]\s)/;
 const DATA_URL = /^\s*data:[^,]{0,200};base64,/i;
 
-/** Images: one by itself, many as a form, or base64 in JSON; for OpenAPI. */
+/** Examples: one by itself, many as a form, or in JSON; for OpenAPI. */
 export function examplesBody(): Record<string, { schema: TSchema; example?: unknown }> {
-  const image = { schema: fileSchema('The image') };
+  const example = { schema: fileSchema('The image, or the text in UTF-8') };
   return {
     // Whatever type it has: its bytes decide. Generators know this one alone.
-    'application/octet-stream': image,
+    'application/octet-stream': example,
+    'text/plain': { schema: Type.String({ description: 'The text' }) },
     'multipart/form-data': {
       schema: Type.Object({
-        file: Type.Array(fileSchema('An image'), { description: 'Any field name, any number' }),
+        file: Type.Array(fileSchema('An image or a text'), { description: 'Any field name, any number' }),
+        text: Type.Optional(Type.String({ description: 'A text' })),
         ...PredictOptions.properties,
       }),
     },
-    'application/json': { schema: JsonBody, example: { images: [RED], top_k: 1 } },
+    'application/json': { schema: Type.Union([ImagesBody, TextsBody]), example: { images: [RED], top_k: 1 } },
   };
 }
 
 /**
  * What a request asks of which examples, all in memory; `share` counts their bytes as they arrive.
- * @param query what its URL asks; what its body asks goes before
+ * @param asked query: what its URL asks, what its body asks goes before; modality: kind of content that the model takes
  * @throws AppError `too_large`, `content_too_large`, `missing_file`, `invalid_*`, `overloaded`
  */
 export async function readAsked(
   request: FastifyRequest,
   config: DialectContext['config'],
   share: ByteShare,
-  query: PredictOptions,
+  { query, modality }: { query: PredictOptions; modality: string },
 ): Promise<Asked> {
   const { examples, ...options } = isForm(request)
-    ? await readExamplesForm(request, config, share)
-    : examplesOfBody(
-        await readBody(bodyOf(request), config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share),
+    ? await readExamplesForm(request, config, share, modality)
+    : examplesOfBody(await readBody(bodyOf(request), config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share), {
         request,
         config,
-      );
+        modality,
+      });
   const { top_k = 5, explain, class: label, nearest, partial } = { ...query, ...options };
   if (!explain && label !== undefined) {
     throw new AppError('invalid_request', 'class is the class to explain; add explain=true.');
@@ -108,12 +115,13 @@ async function readExamplesForm(
   request: FastifyRequest,
   config: DialectContext['config'],
   share: ByteShare,
+  modality: string,
 ): Promise<Sent> {
   const examples: Example[] = [];
   let total = 0;
   const fields = await readForm(request, {
     limits: formLimits(config, { fileSize: config.MAX_EXAMPLE_BYTES, files: config.MAX_PREDICT_EXAMPLES }),
-    fields: Object.keys(PredictOptions.properties),
+    fields: [...Object.keys(PredictOptions.properties), ...(modality === 'text' ? ['text'] : [])],
     onFile: async (part) => {
       const bytes = await readBody(part.file, config.MAX_PREDICT_BYTES, 'MAX_PREDICT_BYTES', share);
       const name = fileName(part.filename) ?? part.fieldname;
@@ -125,38 +133,53 @@ async function readExamplesForm(
           `The form is larger than ${config.MAX_PREDICT_BYTES} bytes (MAX_PREDICT_BYTES).`,
         );
       }
-      examples.push({ name, bytes: unwrapped(bytes) });
+      examples.push({ name, bytes: modality === 'text' ? bytes : unwrapped(bytes) });
     },
   });
-  if (examples.length === 0) throw new AppError('missing_file', 'The form has no image. Send it as the field `file`.');
+  const text = fields.get('text');
+  fields.delete('text');
+  if (text !== undefined) examples.push(exampleOfText(text, 'text'));
+  if (examples.length === 0) {
+    const field =
+      modality === 'text'
+        ? 'text. Send it as the field `text`, or as the file `file`'
+        : 'image. Send it as the field `file`';
+    throw new AppError('missing_file', `The form has no ${field}.`);
+  }
   return { examples, ...checkFields(Object.fromEntries(fields), 'form') };
 }
 
 /** The bytes decide what a body is: clients say many things of it, `curl --data-binary` that it is a form. */
-function examplesOfBody(body: Buffer, request: FastifyRequest, config: DialectContext['config']): Sent {
-  if (body.length === 0 && !isJson(mediaType(request))) {
-    throw new AppError(
-      'missing_file',
-      'The body is empty. Send an image as the body, as a form, or as base64 in JSON.',
-    );
+function examplesOfBody(
+  body: Buffer,
+  { request, config, modality }: { request: FastifyRequest; config: DialectContext['config']; modality: string },
+): Sent {
+  const type = mediaType(request);
+  const ofTexts = modality === 'text';
+  if (body.length === 0 && !isJson(type)) {
+    const how = ofTexts
+      ? 'a text as the body, as a form, or in JSON'
+      : 'an image as the body, as a form, or as base64 in JSON';
+    throw new AppError('missing_file', `The body is empty. Send ${how}.`);
   }
-  const looksLikeJson = /^(\uFEFF|ï»¿)?\s*[{[]/.test(body.subarray(0, 100).toString('latin1'));
-  if (looksLikeJson || (isJson(mediaType(request)) && !IMAGE.test(body.subarray(0, 4).toString('latin1'))))
-    return examplesOfJson(body, config);
+  // A text may begin as JSON does.
+  const looksLikeJson =
+    !(ofTexts && type?.startsWith('text/')) && /^(\uFEFF|ï»¿)?\s*[{[]/.test(body.subarray(0, 100).toString('latin1'));
+  if (looksLikeJson || (isJson(type) && !IMAGE.test(body.subarray(0, 4).toString('latin1')))) {
+    return ofTexts ? textsOfJson(body, config) : imagesOfJson(body, config);
+  }
   refuseUnmarkedForm(body);
   if (body.length > config.MAX_EXAMPLE_BYTES * (4 / 3) + 1000) throw tooLargeExample('body', config);
-  const bytes = unwrapped(body);
+  const bytes = ofTexts ? body : unwrapped(body);
   if (bytes.length > config.MAX_EXAMPLE_BYTES) throw tooLargeExample('body', config);
   return { examples: [{ name: 'body', bytes }] };
 }
 
-function examplesOfJson(body: Buffer, config: DialectContext['config']): Sent {
+function imagesOfJson(body: Buffer, config: DialectContext['config']): Sent {
   const value = parseJson(body);
-  // Before the schema, which would name each fault of millions.
-  const { images } = (value ?? {}) as { images?: unknown };
-  if (Array.isArray(images)) refuseTooMany(images.length, config.MAX_PREDICT_EXAMPLES);
-  const { images: texts, ...options } = checkJsonBody(value, 'body');
-  const examples = texts.map((text, index) => {
+  refuseOthers(value, { takes: 'images', not: 'texts', config });
+  const { images, ...options } = checkImagesBody(value, 'body');
+  const examples = images.map((text, index) => {
     const name = `images.${index}`;
     const base64 = text.replace(DATA_URL, '').replace(/\s/g, '');
     if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(base64)) throw new AppError('invalid_request', `body: ${name} is not base64.`);
@@ -165,6 +188,37 @@ function examplesOfJson(body: Buffer, config: DialectContext['config']): Sent {
     return { name, bytes };
   });
   return { examples, ...options };
+}
+
+function textsOfJson(body: Buffer, config: DialectContext['config']): Sent {
+  const value = parseJson(body);
+  refuseOthers(value, { takes: 'texts', not: 'images', config });
+  const { texts, ...options } = checkTextsBody(value, 'body');
+  return { examples: texts.map((text, index) => exampleOfText(text, `texts.${index}`)), ...options };
+}
+
+/** Before the schema, which would name each fault of millions. @throws AppError `too_large`, `invalid_request` */
+function refuseOthers(
+  value: unknown,
+  { takes, not, config }: { takes: 'images' | 'texts'; not: 'images' | 'texts'; config: DialectContext['config'] },
+): void {
+  const body = (value ?? {}) as Record<string, unknown>;
+  const list = body[takes];
+  if (Array.isArray(list)) refuseTooMany(list.length, config.MAX_PREDICT_EXAMPLES);
+  else if (body[not] !== undefined) {
+    throw new AppError(
+      'invalid_request',
+      `body: this model classifies ${takes}: send \`${takes}\` instead of \`${not}\`.`,
+    );
+  }
+}
+
+/** @throws AppError `content_invalid` for what no bytes can stand for */
+function exampleOfText(text: string, name: string): Example {
+  if (/\p{Surrogate}/u.test(text)) {
+    throw new AppError('content_invalid', `${name}: the text has half of a character (a lone surrogate).`);
+  }
+  return { name, bytes: Buffer.from(text) };
 }
 
 /** The bytes of an image that came as base64 or as a data URL; others as they are. */

@@ -16,7 +16,7 @@ const route = (operationId: string, summary: string) => ({
     tags: ['Predictions'],
     summary,
     description:
-      'Send one image as the body, several as a form, or base64 in JSON. `top_k`, `explain` and the others may stand in the query, in the form or in the JSON.',
+      'Send one image or text as the body, several as a form, or as JSON: `images` as base64, `texts` as they are. `top_k`, `explain` and the others may stand in the query, in the form or in the JSON.',
     querystring: PredictOptions,
     response: { 200: Prediction },
   },
@@ -31,7 +31,7 @@ function wantsPicture({ headers }: FastifyRequest): boolean {
   return /\bimage\/png\b/.test(headers.accept ?? '') && !/\b(application\/json|text\/html)\b/.test(headers.accept!);
 }
 
-/** @throws AppError `invalid_request` for several images */
+/** @throws AppError `invalid_request` for several examples */
 function asOnePicture(asked: Asked): Asked {
   if (asked.examples.length === 1) return { ...asked, explain: { nearest: 0, ...asked.explain, scale: OVERLAY_SCALE } };
   throw new AppError(
@@ -65,8 +65,9 @@ export function predictionRoutes(
         caller: request.caller,
         model,
         reference,
-        read: async () => {
-          const asked = await readAsked(request, config, share, request.query as Static<typeof PredictOptions>);
+        read: async (modality) => {
+          const query = request.query as Static<typeof PredictOptions>;
+          const asked = await readAsked(request, config, share, { query, modality });
           return asPicture ? asOnePicture(asked) : asked;
         },
         signal: clientLeft(reply),
@@ -79,13 +80,13 @@ export function predictionRoutes(
   };
 
   return async (app) => {
-    const latest = route('predict', 'Classify images with the newest version');
+    const latest = route('predict', 'Classify images or texts with the newest version');
     app.post(
       '/models/:model/predict',
       { ...latest, schema: { ...latest.schema, params: Type.Object({ model: ModelName }) } },
       (request, reply) => predict(request, reply, request.params.model, 'latest'),
     );
-    const numbered = route('predictWithVersion', 'Classify images with one version');
+    const numbered = route('predictWithVersion', 'Classify images or texts with one version');
     app.post(
       '/models/:model/versions/:version/predict',
       {
@@ -94,7 +95,7 @@ export function predictionRoutes(
       },
       (request, reply) => predict(request, reply, request.params.model, { version: request.params.version }),
     );
-    const aliased = route('predictWithAlias', 'Classify images with the version an alias points at');
+    const aliased = route('predictWithAlias', 'Classify images or texts with the version an alias points at');
     app.post(
       '/models/:model/aliases/:alias/predict',
       { ...aliased, schema: { ...aliased.schema, params: Type.Object({ model: ModelName, alias: AliasName }) } },

@@ -11,7 +11,7 @@ const foldsFor = (examples: number) => (examples <= 1000 ? 5 : 3);
 /** Choose the settings of a head on examples that its fits have not seen, and fit it on those that `refit` names. */
 export async function chooseHead(run: Run, extracted: ExtractedExamples): Promise<Trained> {
   const { settings, hyperparameters, seed, progress } = run;
-  const { examples, parts, samples, mean, deviation } = extracted;
+  const { examples, parts, samples, standard } = extracted;
   const { train, validation } = parts;
   const engine = await loadEngine();
   const foldCount = foldsFor(train.length);
@@ -38,8 +38,7 @@ export async function chooseHead(run: Run, extracted: ExtractedExamples): Promis
   return {
     fitted,
     request,
-    mean,
-    deviation,
+    standard,
     fittedOn: request.finalFit,
     tested: test && scoreExamples({ engine, layers: fitted.layers, samples, examples: test }),
     top: undefined,

@@ -42,10 +42,11 @@ export async function extract(run: Run, split: Parts, { backbone, top }: Network
 
   progress.phase('training', 'Fitting the head');
   const index = new Map(labels.map((label, k) => [label, k]));
-  const { mean, deviation } = standardise(features, [...parts.train, ...parts.validation]);
+  const { dense_columns } = backbone.card.features;
+  const standard = standardise(features, [...parts.train, ...parts.validation], dense_columns);
   const y = Int32Array.from(origin, (example) => index.get(examples[example]!.label)!);
   const samples = { features, y, origin, labels };
-  return { examples, parts, samples, mean, deviation, readTrunk, skipped, ...figures };
+  return { examples, parts, samples, standard, readTrunk, skipped, ...figures };
 }
 
 /** The parts of what could be read, as places in `kept`. */

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../../errors.js';
 import { bytesPerExemplar, writeExemplars } from '../../heads/exemplars.js';
-import { folded, type Head } from '../../heads/head.js';
-import { writeTfjsLayers } from '../../heads/tfjs-layers.js';
+import { folded } from '../../heads/head.js';
+import { type ServedHead, writeHead } from '../../heads/served-head.js';
+import { sparseHead } from '../../heads/sparse-head.js';
+import { onlySparse } from '../../numbers/features.js';
 import type { Report } from '../../schemas/report.js';
 import type { VersionManifest } from '../../schemas/versions.js';
 import { chooseExemplars } from '../choose-exemplars.js';
@@ -26,14 +28,11 @@ export async function publish(
 ): Promise<VersionManifest> {
   const { tenant, job, settings, labels, dataset, registry, progress } = run;
   const { fitted, top } = trained;
-  const { mean, deviation } = trained;
-  const whole = folded({ layers: fitted.layers }, { mean, deviation, temperature: fitted.temperature });
-  const head = await writeTfjsLayers(finite(whole));
+  const head = await writeHead(headOf(extracted, trained));
   const files: Files = new Map<string, Uint8Array | string>([
     ['README.md', modelCard({ report, labels, backbone: backbone.card, modality: run.modality })],
     ['labels.json', JSON.stringify(labels)],
-    ['head/model.json', head.model],
-    ['head/weights.bin', head.weights],
+    ...head,
     ['report.json', JSON.stringify(report)],
     // A trained top makes other features than those at hand: such a version remembers no examples.
     ...(top ? [] : exemplarsOf(run, extracted, trained)),
@@ -52,6 +51,7 @@ export async function publish(
       job,
       dataset: dataset.manifest.id,
       backbone: report.backbone,
+      modality: run.modality.id,
       head: fitted.kind,
       ...(top && { top: top.cut }),
       labels,
@@ -74,9 +74,13 @@ function accuracyOf({
   };
 }
 
-function finite(head: Head): Head {
-  if (head.layers.every(({ kernel, bias }) => kernel.every(Number.isFinite) && bias.every(Number.isFinite))) {
-    return head;
+/** The head as it is served: takes features as the backbone answers them. @throws AppError `training_diverged` */
+function headOf({ samples }: ExtractedExamples, { fitted, standard, fittedOn }: Trained): ServedHead {
+  const { layers, temperature } = fitted;
+  if (layers.every(({ kernel, bias }) => kernel.every(Number.isFinite) && bias.every(Number.isFinite))) {
+    if (standard.kind === 'dense') return folded({ layers }, { ...standard, temperature });
+    const features = onlySparse(samples.features);
+    return sparseHead({ layer: layers[0]!, standard, features, rows: fittedOn, temperature });
   }
   throw new AppError('training_diverged', 'The training diverged: weights became infinite. Lower learning_rate.');
 }
@@ -85,12 +89,12 @@ function finite(head: Head): Head {
 function digestOf(
   labels: string[],
   backbone: string,
-  head: { model: string; weights: Uint8Array },
+  head: [string, Uint8Array | string][],
   top: Trained['top'],
 ): string {
   return createHash('sha256')
-    .update(JSON.stringify({ labels, backbone, model: head.model }))
-    .update(head.weights)
+    .update(JSON.stringify({ labels, backbone, model: head[0]![1] }))
+    .update(head[1]![1])
     .update(top ? JSON.stringify(top.cut) : '')
     .update(top?.files.weights ?? '')
     .digest('hex');
@@ -101,7 +105,7 @@ function exemplarsOf(
   { examples, samples }: ExtractedExamples,
   trained: Trained,
 ): [string, Uint8Array | string][] {
-  const { fittedOn, mean, deviation } = trained;
+  const { fittedOn, standard } = trained;
   const remembered = chooseExemplars(fittedOn, samples.y, bytesPerExemplar(samples.features), run.seed);
   const exemplars = writeExemplars({
     examples: remembered.map((example) => {
@@ -111,7 +115,7 @@ function exemplarsOf(
     rows: remembered,
     of: fittedOn.length,
     features: samples.features,
-    standard: { mean, deviation },
+    standard,
   });
   return [
     ['exemplars/features.bin', exemplars.features],

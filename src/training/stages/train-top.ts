@@ -1,7 +1,7 @@
 import { dense } from '../../numbers/features.js';
 import { accuracy, fitTemperature, logLoss, type Scored } from '../../numbers/scores.js';
 import { gaussianFrom, seededRandom } from '../../numbers/random.js';
-import { standardise } from '../../numbers/standardise.js';
+import { onlyDenseStandard, standardise } from '../../numbers/standardise.js';
 import type { DenseLayer } from '../../heads/head.js';
 import type { TrainableTop } from '../../top/cut-backbone.js';
 import { type FittedTop, fitTop } from '../../top/fit-top.js';
@@ -18,7 +18,7 @@ import type { ExtractedExamples, Run, Trained } from '../run.js';
 const ANEW_PENALTY = 1e-3;
 
 /** Where a top starts, and a head fitted on the features there. */
-type Start = Pick<Trained, 'fitted' | 'request' | 'mean' | 'deviation'> & {
+type Start = Pick<Trained, 'fitted' | 'request' | 'standard'> & {
   weights: TrainableTop['program']['weights'];
   headOn: Parameters<typeof fitTop>[0]['headOn'];
 };
@@ -37,7 +37,8 @@ export async function trainTop(
   const { settings, seed, progress } = run;
   const { samples, parts } = extracted;
   const start = await startOf(run, extracted, top, frozen);
-  const { request, mean, deviation } = start;
+  const { request, standard } = start;
+  const { mean, deviation } = onlyDenseStandard(standard);
   const blocks = top.blocks === 1 ? 'the top block' : `the top ${top.blocks} blocks`;
   const message = `Training ${settings.trainable === 'all' ? 'all layers' : blocks} of the backbone`;
   progress.event('phase', message, { phase: 'training', cut: top.program.cut.tensor });
@@ -78,8 +79,7 @@ export async function trainTop(
   return {
     ...frozen,
     fitted: { ...fitted, candidates },
-    mean,
-    deviation,
+    standard,
     tested,
     top: { cut, files: writeTopWeights(tuned.weights) },
     again: async (examples) => {
@@ -110,11 +110,11 @@ async function startOf(run: Run, extracted: ExtractedExamples, top: TrainableTop
     const headOn = async () => headAnew(frozen.fitted.layers, seededRandom(run.seed, 'random head'));
     const wanted = run.hyperparameters.weight_decay;
     const settings = { ...frozen.fitted.settings, weight_decay: isSet(wanted) ? wanted : ANEW_PENALTY };
-    return { ...frozen, ...standard, weights, headOn, fitted: { ...frozen.fitted, settings } };
+    return { ...frozen, standard, weights, headOn, fitted: { ...frozen.fitted, settings } };
   }
   const request = { ...frozen.request, samples: { ...samples, features } };
   const { fitted, again } = await fitRequest(request);
-  return { ...standard, weights, request, fitted, headOn: again };
+  return { standard, weights, request, fitted, headOn: again };
 }
 
 /**

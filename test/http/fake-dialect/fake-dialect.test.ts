@@ -21,7 +21,7 @@ async function classify({ caller, model, read }: Classify) {
   if (model === 'full') throw new AppError('overloaded', 'Too much.', { details: { retry_after: 7 } });
   if (model === 'broken') throw new Error('a secret of the inside');
   if (model !== 'cats') throw new AppError('model_not_found', `There is no model '${model}'.`);
-  const [example] = (await read()).examples;
+  const [example] = (await read('image')).examples;
   const label = `${caller.tenant} ${caller.by.length} ${Buffer.from(example!.bytes)}`;
   return { results: [{ name: 'it', predictions: [{ label, score: 1 }] }] };
 }
