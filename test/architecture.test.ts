@@ -39,6 +39,7 @@ const EDGES: Record<string, string[]> = {
   backbones: ['errors', 'heads', 'numbers', 'schemas', 'storage'],
   'backbones/image': ['backbones', 'backbones/image/maps', 'errors', 'numbers', 'onnx', 'schemas'],
   'backbones/image/maps': ['heads', 'schemas'],
+  'backbones/text': ['backbones', 'errors', 'heads', 'numbers', 'schemas'],
   'backbones/image/import': ['backbones/image', 'errors', 'onnx', 'schemas', 'top'],
   'backbones/catalog': ['backbones', 'backbones/image/import', 'errors', 'outbound', 'schemas'],
   top: ['backbones', 'errors', 'heads', 'numbers', 'onnx', 'schemas', 'top/operators'],

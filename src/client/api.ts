@@ -592,7 +592,7 @@ export interface components {
             version: number;
             /** @description Id of a backbone */
             backbone: string;
-            /** @description One per image, in order */
+            /** @description One per example, in order */
             results: {
                 /** @description File name in the form, or the place in the request */
                 name: string;
@@ -624,8 +624,23 @@ export interface components {
                         /** @description Value plus bias ± from which on the colour is full */
                         limit: number;
                     } | null;
+                    /** @description What each word adds to the score of the class, in order. Exact: the shares and `bias` add up to `logit`; at most 1,000 words are named */
+                    words?: {
+                        /** @description What stands between two blanks */
+                        text: string;
+                        /** @description Where it begins in the text, in UTF-16 units */
+                        start: number;
+                        /** @description Where it ends */
+                        end: number;
+                        /** @description What it adds to the score of the class */
+                        share: number;
+                    }[];
+                    /** @description Of texts: what the class scores without any word */
+                    bias?: number;
+                    /** @description Of texts: score of the class before the softmax, over the mean of all classes */
+                    logit?: number;
                     no_map?: string | null;
-                    /** @description The training images that are most alike, best first */
+                    /** @description The training examples that are most alike, best first */
                     nearest: {
                         /** @description SHA-256, hexadecimal */
                         sha256: string;
@@ -635,7 +650,7 @@ export interface components {
                         /** @description Cosine of the standardised features, −1 to 1 */
                         similarity: number;
                     }[];
-                    /** @description Training images that the version remembers; 0: its top was trained, or it is older than this */
+                    /** @description Training examples that the version remembers; 0: its top was trained, or it is older than this */
                     nearest_among: number;
                 };
                 /** @description Why it has no predictions; only with `partial` */

@@ -146,7 +146,7 @@ async function* packRows(
   const places: (Place | Refusal)[] = [];
   const offsets = new Map<string, number>();
   let pieces: Buffer[] = [];
-  for (const [i, { name, text, place }] of rows.entries()) {
+  for (const { name, text, place } of rows) {
     const bytes = Buffer.from(ofCell(text));
     let facts: Record<string, number>;
     try {
@@ -167,10 +167,11 @@ async function* packRows(
       pieces.push(bytes);
     }
     // A chunk per text would cost more than the texts, and the event loop must breathe.
-    if (pieces.length < 1000 && i + 1 < rows.length) continue;
+    if (pieces.length < 1000) continue;
     yield Buffer.concat(pieces);
     pieces = [];
   }
+  if (pieces.length > 0) yield Buffer.concat(pieces);
   findings.rows = { ...rest, places };
 }
 

@@ -29,7 +29,7 @@ export function checkTraining(
     .map(({ label }) => label);
   if (untrained.length > 0) throw classWithoutTrainingExamples(untrained);
   checkSettings(settings, labels);
-  refuseHiddenLayers(settings, card);
+  refuseForSparse(settings, card);
   refuseBlocks(settings, card);
 }
 
@@ -52,8 +52,15 @@ function refuseOtherModality({ modality }: Pick<Dataset, 'modality'>, card: Back
 }
 
 /** Sparse features have so many columns that a hidden layer would take minutes, and a head of many megabytes. */
-function refuseHiddenLayers({ head, hyperparameters: wanted = {} }: JobSettings, { id, features }: BackboneCard): void {
+function refuseForSparse(settings: JobSettings, { id, features }: BackboneCard): void {
   if (features.kind !== 'sparse') return;
+  const { head, hyperparameters: wanted = {} } = settings;
+  if (trainsBackbone(settings)) {
+    throw new AppError(
+      'setting_conflict',
+      `No part of backbone '${id}' can be trained: leave out trainable ${settings.trainable}.`,
+    );
+  }
   const { hidden_units: units, dropout } = wanted;
   const given = head === 'mlp' ? 'head mlp' : [units, dropout].some(isSet) ? 'hidden_units and dropout' : undefined;
   if (given === undefined) return;

@@ -45,7 +45,7 @@ t.test(
       (await serving.list()).map(({ id }) => id),
       ['rootstock_s'],
     );
-    await t.rejects(serving.load('tiny'), { code: 'backbone_not_found', message: /There are: rootstock_s/ });
+    await t.rejects(serving.load('tiny'), { code: 'backbone_not_found', message: /There are: ngrams, rootstock_s/ });
     await here.installed.install(tiny);
     t.same(await there.installed.card('tiny'), tiny.card);
     t.same(

@@ -1,4 +1,3 @@
-import { onlyLayers } from '../../heads/served-head.js';
 import { dense } from '../../numbers/features.js';
 import type { ImageBackboneCard } from '../../schemas/backbones.js';
 import type { Backbone } from '../contract.js';
@@ -49,7 +48,7 @@ export async function openImageBackbone(options: ImageOpenOptions): Promise<Back
     ...imagesThrough({ card, session, limits, dimensions: features.dimensions }),
     passes: 1 + others,
     explain: (pixels, head, classIndex, scale) =>
-      explainImage({ card, head: onlyLayers(head), classIndex, pixels, scale, maps: (image) => session.maps(image) }),
+      explainImage({ card, head, classIndex, pixels, scale, maps: (image) => session.maps(image) }),
   };
 }
 

@@ -125,6 +125,7 @@ if __name__ == "__main__":
 const JAVASCRIPT = String.raw`// Classify texts as the service does. Usage: node classify.mjs TEXT [TEXT ...]; needs no package.
 // classify.py beside it says in words what is computed.
 import { readFileSync } from 'node:fs';
+import { argv, stdout } from 'node:process';
 
 const read = (name) => readFileSync(new URL(name, import.meta.url));
 const json = (name) => JSON.parse(read(name).toString('utf8'));
@@ -229,11 +230,11 @@ export class Model {
   }
 }
 
-if (process.argv[1] && import.meta.url.endsWith(process.argv[1].split(/[\\/]/).at(-1))) {
+if (argv[1] && import.meta.url.endsWith(argv[1].split(/[\\/]/).at(-1))) {
   const model = new Model();
-  for (const text of process.argv.slice(2)) {
+  for (const text of argv.slice(2)) {
     const rows = Object.entries(model.probabilities(text)).sort((a, b) => b[1] - a[1]);
-    console.log(JSON.stringify(Object.fromEntries(rows)));
+    stdout.write(JSON.stringify(Object.fromEntries(rows)) + '\n');
   }
 }
 `;

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
+import { decodeText } from '../../backbones/decode-text.js';
 import { AppError } from '../../errors.js';
 
 /** A table as its text has it. */
@@ -60,34 +61,23 @@ export async function readTable(
 }
 
 function decode(name: string, bytes: Buffer, encoding?: string): { text: string; warnings: string[] } {
-  const as = encoding ?? encodingOf(bytes);
-  try {
-    // The decoder drops the byte order mark that Excel writes.
-    return { text: new TextDecoder(as, { fatal: true }).decode(bytes), warnings: [] };
-  } catch (error) {
-    if (encoding !== undefined) {
+  if (encoding !== undefined) {
+    try {
+      return { text: new TextDecoder(encoding, { fatal: true }).decode(bytes), warnings: [] };
+    } catch (error) {
       throw new AppError('no_labels', `${name} cannot be read as ${encoding}. Name its encoding in \`layout\`.`, {
         cause: error,
       });
     }
   }
+  const { text, encoding: as } = decodeText(bytes);
+  if (as !== 'windows-1252') return { text, warnings: [] };
   return {
-    text: new TextDecoder('windows-1252').decode(bytes),
+    text,
     warnings: [
       `${name} is not UTF-8 and was read as Windows-1252. If its labels look wrong, save it as UTF-8, or name its encoding in the form field \`layout\`.`,
     ],
   };
-}
-
-/** Excel's "Unicode text" is UTF-16, mostly with its mark. */
-function encodingOf(bytes: Buffer): string {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
-  const start = bytes.subarray(0, 512);
-  if (start.length >= 4 && start.filter((byte, i) => i % 2 === 1 && byte === 0).length > start.length / 4) {
-    return 'utf-16le';
-  }
-  return 'utf-8';
 }
 
 function isJsonLines(name: string, text: string): boolean {

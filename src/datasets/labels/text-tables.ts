@@ -54,21 +54,25 @@ interface Columns {
  */
 export async function readTextTables(files: TableFile[], wanted: LayoutWanted = {}): Promise<TextTables> {
   const chosen = wanted.table === undefined ? files : files.filter(({ name }) => name === wanted.table);
-  const found: { table: Table; columns: Columns }[] = [];
+  const read: { table: Table; columns: Columns }[] = [];
   const unusable: AppError[] = [];
   for (const file of chosen) {
     try {
       const table = await readTexts(file, wanted);
-      found.push({ table, columns: columnsOf(table, wanted) });
+      read.push({ table, columns: columnsOf(table, wanted) });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       unusable.push(error);
     }
   }
+  // What a header says goes before what only may be so.
+  const sure = read.filter(({ table, columns }) => isSure(table, columns));
+  const found = sure.length > 0 ? sure : read;
+  const left = read.filter((one) => !found.includes(one)).map(({ table }) => table.name);
   if (found.length === 0)
     throw unusable.find(({ code }) => code === 'ambiguous_layout') ?? unusable[0] ?? noTable(files, wanted);
   const parts = splitsOf(found.map(({ table }) => table));
-  const read = found.map(({ table, columns }, i) => rowsOf(table, columns, { wanted, split: parts?.[i] }));
+  const taken = found.map(({ table, columns }, i) => rowsOf(table, columns, { wanted, split: parts?.[i] }));
   const names = found.map(({ table }) => table.name);
   const columnNames = found.map(({ table, columns }) => namesOf(table, columns));
   const splitFrom = splitSource(found, parts);
@@ -81,12 +85,13 @@ export async function readTextTables(files: TableFile[], wanted: LayoutWanted = 
       columns_unused: [...new Set(columnNames.flatMap(({ unused }) => unused))],
       ...(splitFrom !== undefined && { split_from: splitFrom }),
     },
-    rows: read.flatMap(({ rows }) => rows),
-    refused: read.flatMap(({ refused }) => refused),
+    rows: taken.flatMap(({ rows }) => rows),
+    refused: taken.flatMap(({ refused }) => refused),
     warnings: [
       ...found.flatMap(({ table }) => table.warnings),
       ...found.flatMap(({ table, columns }) => guessWarnings(table, columns)),
       ...unusable.map(({ message }) => message),
+      ...(left.length > 0 ? [`Tables that were not used: ${nameSome(left)}.`] : []),
     ],
     tables: names,
   };
@@ -167,10 +172,15 @@ function namesOf({ header, rows }: Table, { text, labelling, split }: Columns): 
   return { used: [...taken].map(nameOf), unused: rest.map(nameOf) };
 }
 
+/** Whether the header says which column is which. */
+function isSure({ header }: Table, { text, labelling }: Columns): boolean {
+  return labelling.sure && rank(TEXT_WORDS, header?.[text]) !== undefined;
+}
+
 /** What was taken where no header says it. */
 function guessWarnings(table: Table, columns: Columns): string[] {
   const { text, labelling } = columns;
-  if (labelling.sure && rank(TEXT_WORDS, table.header?.[text]) !== undefined) return [];
+  if (isSure(table, columns)) return [];
   const nameOf = (i: number) => table.header?.[i] || `column ${i + 1}`;
   const labels = nameSome(labelling.taken.map(nameOf));
   return [
@@ -201,7 +211,9 @@ function rowsOf(
   { wanted, split }: { wanted: LayoutWanted; split: Split | undefined },
 ): Pick<TextTables, 'rows' | 'refused'> {
   const { name, header } = table;
-  const refused = table.faults.map(({ line, reason }) => badRow(name, line, reason));
+  /** By the name that the example would have. */
+  const refusal = (line: number, reason: string) => ({ ...badRow(name, line, reason), name: `${name}:${line}` });
+  const refused = table.faults.map(({ line, reason }) => refusal(line, reason));
   const rows: TextRow[] = [];
   const { label, oneHot } = columns.labelling.found;
   const placeOfRow = placesOf(table, {
@@ -215,8 +227,8 @@ function rowsOf(
     const text = normalise(cells[columns.text] ?? '').trim();
     if (header && cells.slice(header.length).some((cell) => cell !== '')) {
       const reason = `it has ${cells.length} cells, and the header ${header.length}. Quote texts that hold a delimiter.`;
-      refused.push(badRow(name, line, reason));
-    } else if (text === '') refused.push(badRow(name, line, 'its text is empty.'));
+      refused.push(refusal(line, reason));
+    } else if (text === '') refused.push(refusal(line, 'its text is empty.'));
     else {
       const place = placeOfRow(row);
       rows.push({ name: `${name}:${line}`, text, place: 'label' in place && split ? { split, ...place } : place });

@@ -1,4 +1,5 @@
 import type { Head } from '../../../heads/head.js';
+import { onlyLayers, type ServedHead } from '../../../heads/served-head.js';
 import type { ImageBackboneCard } from '../../../schemas/backbones.js';
 import { classActivationMap, type FeatureMap } from './class-activation-map.js';
 import { mapPicture, overlayPicture } from './map-pictures.js';
@@ -22,14 +23,15 @@ export function withoutMap(reason: string): ImageExplanation {
  */
 export async function explainImage(options: {
   card: ImageBackboneCard;
-  head: Head;
+  head: ServedHead;
   classIndex: number;
   pixels: Uint8Array;
   /** The overlay is so many times as wide and as high as the image. Default: 1. */
   scale?: number | undefined;
   maps: (pixels: Uint8Array) => Promise<FeatureMap[]>;
 }): Promise<ImageExplanation> {
-  const { card, head, classIndex, pixels, scale, maps } = options;
+  const { card, classIndex, pixels, scale, maps } = options;
+  const head = onlyLayers(options.head);
   const reason = whyNoMap(head, card);
   if (reason !== null) return withoutMap(reason);
   const activation = classActivationMap(await maps(pixels), head.layers[0]!, classIndex);
