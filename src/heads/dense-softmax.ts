@@ -2,10 +2,19 @@ import type { DenseFeatures } from '../numbers/features.js';
 import { sharedSession, Tensor } from '../onnx/runtime.js';
 import type { DenseLayer } from './head.js';
 import { softmaxLossModel } from './softmax-loss.js';
-import type { SoftmaxEvaluated, SoftmaxObjective } from './softmax-objective.js';
+import { minimise } from './lbfgs.js';
+import type { ObjectiveFit, ObjectiveOptions, SoftmaxObjective } from './softmax-objective.js';
+import { arrays } from './vectors.js';
 
 /** Numbers in the largest intermediate result: bounds the memory of a pass where classes are many. */
 const CHUNK_NUMBERS = 1 << 23;
+
+interface Evaluated {
+  loss: number;
+  gradient: Float32Array;
+  /** Of all rows, `[N, K]`. */
+  logits: Float32Array;
+}
 
 interface Chunk {
   start: number;
@@ -24,7 +33,7 @@ const session = sharedSession(softmaxLossModel);
  * then the bias `[K]`.
  */
 export class DenseSoftmax implements SoftmaxObjective {
-  readonly size: number;
+  readonly #size: number;
   readonly #chunks: Chunk[] = [];
   readonly #rows: number;
   readonly #columns: number;
@@ -34,7 +43,7 @@ export class DenseSoftmax implements SoftmaxObjective {
     this.#rows = y.length;
     this.#columns = columns;
     this.#classes = classes;
-    this.size = (columns + 1) * classes;
+    this.#size = (columns + 1) * classes;
     const most = Math.max(1, Math.floor(CHUNK_NUMBERS / classes));
     for (let start = 0; start < y.length; start += most) {
       const rows = Math.min(most, y.length - start);
@@ -49,14 +58,22 @@ export class DenseSoftmax implements SoftmaxObjective {
     }
   }
 
-  of(
-    shares: Float32Array,
-    weightDecay: number,
-  ): (point: Float32Array, room: Float32Array) => Promise<SoftmaxEvaluated> {
+  async fit(options: ObjectiveOptions): Promise<ObjectiveFit> {
+    const { shares, weightDecay, start, onIteration, maxIterations, tolerance } = options;
     const tensors = this.#chunks.map(
-      ({ start, rows }) => new Tensor('float32', shares.subarray(start, start + rows), [rows, 1]),
+      ({ start: from, rows }) => new Tensor('float32', shares.subarray(from, from + rows), [rows, 1]),
     );
-    return (point, room) => this.#evaluate(point, { tensors, weightDecay, gradient: room.fill(0) });
+    const vectors = arrays(this.#size);
+    const { point, at, iterations } = await minimise({
+      vectors,
+      evaluate: (candidate) => this.#evaluate(candidate, tensors, weightDecay),
+      gradient: (_, { gradient }) => gradient,
+      start: start?.slice() ?? new Float32Array(this.#size),
+      maxIterations,
+      tolerance,
+      onIteration: onIteration && ((iteration, { loss, logits }) => onIteration(iteration, loss, () => logits)),
+    });
+    return { point, iterations, loss: at.loss, logits: at.logits };
   }
 
   layer(point: Float32Array): DenseLayer {
@@ -66,14 +83,12 @@ export class DenseSoftmax implements SoftmaxObjective {
     return { inputs: D, units: K, kernel, bias: point.slice(K * D), activation: 'softmax' };
   }
 
-  async #evaluate(
-    point: Float32Array,
-    { tensors, weightDecay, gradient }: { tensors: Tensor[]; weightDecay: number; gradient: Float32Array },
-  ): Promise<SoftmaxEvaluated> {
+  async #evaluate(point: Float32Array, tensors: Tensor[], weightDecay: number): Promise<Evaluated> {
     const [K, D] = [this.#classes, this.#columns];
     const runner = await session();
     const weights = new Tensor('float32', point.subarray(0, K * D), [K, D]);
     const bias = new Tensor('float32', point.subarray(K * D), [K]);
+    const gradient = new Float32Array(point.length);
     const logits = new Float32Array(this.#rows * K);
     let loss = 0;
     for (const [index, { x, y, start }] of this.#chunks.entries()) {

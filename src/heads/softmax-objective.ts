@@ -1,22 +1,30 @@
 import type { DenseLayer } from './head.js';
-import type { Evaluated } from './lbfgs.js';
 
-export interface SoftmaxEvaluated extends Evaluated {
+export interface ObjectiveOptions {
+  /** `[N]`: weights of the rows, adding up to 1; 0 leaves a row out. */
+  shares: Float32Array;
+  /** λ */
+  weightDecay: number;
+  /** Where an earlier fit on the same rows ended; absent: zeros. */
+  start: Float32Array | undefined;
+  maxIterations: number;
+  /** Stop when the loss falls by less than this share in one iteration. */
+  tolerance: number;
+  /** Called after each iteration. Return false to stop. */
+  onIteration: ((iteration: number, loss: number, logits: () => Float32Array) => boolean | undefined) | undefined;
+}
+
+export interface ObjectiveFit {
+  point: Float32Array;
+  iterations: number;
+  loss: number;
   /** Of all rows, `[N, K]`. */
   logits: Float32Array;
 }
 
-/** What softmax regression minimises, on one set of labelled rows. A point is weights and biases, in an order of its own. */
+/** What softmax regression minimises, on one set of labelled rows. A point says weights and biases in a form of its own. */
 export interface SoftmaxObjective {
-  /** Numbers of a point. */
-  readonly size: number;
-  /**
-   * The function for some rows and a penalty.
-   * @param shares `[N]`: weights of the rows, adding up to 1
-   * @param weightDecay λ
-   * @returns takes room for the gradient, see `minimise`
-   */
-  of(shares: Float32Array, weightDecay: number): (point: Float32Array, room: Float32Array) => Promise<SoftmaxEvaluated>;
+  fit(options: ObjectiveOptions): Promise<ObjectiveFit>;
   /** A point as a layer. */
   layer(point: Float32Array): DenseLayer;
 }

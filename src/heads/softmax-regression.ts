@@ -7,8 +7,7 @@
 import type { Features } from '../numbers/features.js';
 import { DenseSoftmax } from './dense-softmax.js';
 import type { DenseLayer } from './head.js';
-import { minimise } from './lbfgs.js';
-import type { SoftmaxEvaluated, SoftmaxObjective } from './softmax-objective.js';
+import type { SoftmaxObjective } from './softmax-objective.js';
 import { SparseSoftmax } from './sparse-softmax.js';
 
 export interface SoftmaxFit {
@@ -46,19 +45,16 @@ export class SoftmaxRegression {
 
   /** The event loop is held during each pass; run it in a process of its own. */
   async fit(options: FitOptions): Promise<SoftmaxFit> {
-    const { rowWeights, weightDecay, maxIterations, tolerance, onIteration } = options;
+    const { rowWeights, weightDecay, maxIterations, tolerance, onIteration, start } = options;
     const total = rowWeights.reduce((sum, weight) => sum + weight, 0);
-    const shares = rowWeights.map((weight) => weight / total);
-    const { point, at, iterations } = await minimise<SoftmaxEvaluated>({
-      evaluate: this.#objective.of(shares, weightDecay),
-      start: options.start?.point.slice() ?? new Float32Array(this.#objective.size),
+    return this.#objective.fit({
+      shares: rowWeights.map((weight) => weight / total),
+      weightDecay,
+      start: start?.point,
       maxIterations,
       tolerance,
-      ...(onIteration && {
-        onIteration: (iteration, { loss, logits }) => onIteration({ iteration, loss, logits }),
-      }),
+      onIteration: onIteration && ((iteration, loss, logits) => onIteration({ iteration, loss, logits: logits() })),
     });
-    return { point, iterations, loss: at.loss, logits: at.logits };
   }
 
   /** What was fitted, as a layer of a head. */

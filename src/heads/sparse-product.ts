@@ -1,13 +1,14 @@
 /**
  * The product of a sparse matrix with a dense one, four lanes at a time: what nearly all the time of a fit on sparse features
- * goes into, in WebAssembly, for JavaScript has no vector instructions. The module has one function, which is assembled here:
+ * goes into, in WebAssembly, for JavaScript has no vector instructions. The module has two functions, which are assembled here:
  *
  *   product(offsets, indices, values, table, out, from, to, lanes)
  *     for i in from … to−1:
  *       for each group of 16 lanes, then for each of 4:
  *         out[i, group] = Σ over at in offsets[i] … offsets[i+1]−1 of values[at] · table[indices[at], group]
  *
- * All but the last three are places in its memory, in bytes. `lanes` is a multiple of 4: the width of a row of `table` and `out`.
+ * and `single`, the same where a row of `table` and `out` is one number, which is summed in double precision. All but the last
+ * three are places in its memory, in bytes. `lanes` is a multiple of 4: the width of a row of `table` and `out`.
  */
 
 /** What a product is made of, in the memory of a `ProductMemory`. */
@@ -42,6 +43,7 @@ const PAGE = 65_536;
 export class ProductMemory {
   readonly #memory: { readonly buffer: ArrayBuffer };
   readonly #product: Product;
+  readonly #single: Product;
   #used = 0;
 
   /** @param bytes room for all that will lie in it */
@@ -49,6 +51,7 @@ export class ProductMemory {
     this.#memory = new WebAssembly.Memory({ initial: Math.ceil((bytes + 1024) / PAGE) });
     const instance = new WebAssembly.Instance(productModule(), { env: { memory: this.#memory } });
     this.#product = instance.exports.product as Product;
+    this.#single = instance.exports.single as Product;
   }
 
   /** A place for so many numbers of four bytes, aligned for vectors; all zeros. */
@@ -74,9 +77,10 @@ export class ProductMemory {
     return { rows: matrix.offsets.length - 1, offsets, indices, values };
   }
 
-  /** `out` `[rows, lanes]` becomes the matrix times `table` `[columns, lanes]`. */
+  /** `out` `[rows, lanes]` becomes the matrix times `table` `[columns, lanes]`. @param lanes 1, or a multiple of 4 */
   multiply({ rows, offsets, indices, values }: SparseInMemory, table: number, out: number, lanes: number): void {
-    this.#product(offsets, indices, values, table, out, 0, rows, lanes);
+    const product = lanes === 1 ? this.#single : this.#product;
+    product(offsets, indices, values, table, out, 0, rows, lanes);
   }
 }
 
@@ -94,9 +98,12 @@ const [VALUE, SUM] = [12, 13];
 const LOCAL_INTEGERS = 4;
 /** The value, and four sums. */
 const LOCAL_VECTORS = 5;
+/** In the function for one lane, where no vectors are. */
+const DOUBLE_SUM = 12;
 
 const I32 = 0x7f;
 const V128 = 0x7b;
+const F64 = 0x7c;
 const EMPTY = 0x40;
 
 /** Unsigned LEB128. */
@@ -124,6 +131,12 @@ const storeVector = (offset: number): number[] => [...simd(0x0b), 2, ...number(o
 const splat = simd(0x13);
 const addVectors = simd(0xe4);
 const multiplyVectors = simd(0xe6);
+const toDouble = [0xbb];
+const toSingle = [0xb6];
+const addDoubles = [0xa0];
+const multiplyDoubles = [0xa2];
+const storeFloat = [0x38, 2, 0];
+const zero = [0x44, ...new Array<number>(8).fill(0)];
 const zeros = [...simd(0x0c), ...new Array<number>(16).fill(0)];
 
 /** While the condition holds, the body. */
@@ -178,6 +191,34 @@ function groups(vectors: number): number[] {
   ]);
 }
 
+/** All rows, where each has one number. */
+function ofOneLane(): number[] {
+  const element = (base: number, place: number[], load: number[]) => [
+    ...get(base),
+    ...place,
+    ...shiftedBy(2),
+    ...add,
+    ...load,
+  ];
+  const inner = during(isBelow(get(AT), get(END)), [
+    ...get(DOUBLE_SUM),
+    ...[...element(VALUES, get(AT), loadFloat), ...toDouble],
+    ...[...element(TABLE, element(INDICES, get(AT), loadInteger), loadFloat), ...toDouble],
+    ...multiplyDoubles,
+    ...addDoubles,
+    ...set(DOUBLE_SUM),
+    ...[...get(AT), ...constant(1), ...add, ...set(AT)],
+  ]);
+  return during(isBelow(get(FROM), get(TO)), [
+    ...[...zero, ...set(DOUBLE_SUM)],
+    ...[...element(OFFSETS, get(FROM), loadInteger), ...set(AT)],
+    ...[...element(OFFSETS, get(FROM), [0x28, 2, 4]), ...set(END)],
+    ...inner,
+    ...[...element(OUT, get(FROM), get(DOUBLE_SUM)), ...toSingle, ...storeFloat],
+    ...[...get(FROM), ...constant(1), ...add, ...set(FROM)],
+  ]);
+}
+
 function assemble(): Uint8Array {
   const rows = during(isBelow(get(FROM), get(TO)), [
     ...[...constant(0), ...set(LANE)],
@@ -185,14 +226,14 @@ function assemble(): Uint8Array {
     ...groups(1),
     ...[...get(FROM), ...constant(1), ...add, ...set(FROM)],
   ]);
-  const locals = vector([LOCAL_INTEGERS, I32], [LOCAL_VECTORS, V128]);
-  const body = [...locals, ...rows, 0x0b];
+  const body = [...vector([LOCAL_INTEGERS, I32], [LOCAL_VECTORS, V128]), ...rows, 0x0b];
+  const single = [...vector([LOCAL_INTEGERS, I32], [1, F64]), ...ofOneLane(), 0x0b];
   return Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
     ...section(1, vector([0x60, ...vector(...new Array<number[]>(8).fill([I32])), ...vector()])),
     ...section(2, vector([...text('env'), ...text('memory'), 0x02, 0x00, 0x00])),
-    ...section(3, vector([0])),
-    ...section(7, vector([...text('product'), 0x00, 0])),
-    ...section(10, vector([...number(body.length), ...body])),
+    ...section(3, vector([0], [0])),
+    ...section(7, vector([...text('product'), 0x00, 0], [...text('single'), 0x00, 1])),
+    ...section(10, vector(...[body, single].map((code) => [...number(code.length), ...code]))),
   ]);
 }

@@ -10,12 +10,19 @@ export interface Scored {
 /** −log of the probability of the true class, averaged; logits are divided by `temperature`. */
 export function logLoss({ logits, y, classes }: Scored, temperature = 1): number {
   let total = 0;
-  y.forEach((truth, row) => {
-    const p = probabilities(logits.subarray(row * classes, (row + 1) * classes), temperature);
-    total -= Math.log(Math.max(p[truth]!, 1e-12));
-  });
+  for (let row = 0; row < y.length; row += 1) {
+    const start = row * classes;
+    let top = Number.NEGATIVE_INFINITY;
+    for (let at = start; at < start + classes; at += 1) top = Math.max(top, logits[at]!);
+    let sum = 0;
+    for (let at = start; at < start + classes; at += 1) sum += Math.exp((logits[at]! - top) / temperature);
+    total += Math.min(MOST_SURPRISED, Math.log(sum) - (logits[start + y[row]!]! - top) / temperature);
+  }
   return total / Math.max(1, y.length);
 }
+
+/** −log of the least probability that counts. */
+const MOST_SURPRISED = -Math.log(1e-12);
 
 /** Share of examples whose highest logit is the true class. */
 export function accuracy({ logits, y, classes }: Scored): number {
@@ -48,30 +55,51 @@ export function wilsonInterval(hits: number, total: number): [low: number, high:
  */
 export function fitTemperature(held: Scored): number {
   if (held.y.length < 10) return 1;
-  const doubt = 1 / (held.y.length + 2);
+  const lossAt = doubtfulLoss(held, 1 / (held.y.length + 2));
   const golden = (Math.sqrt(5) - 1) / 2;
   let [low, high] = [Math.log(0.05), Math.log(20)];
-  for (let step = 0; step < 40; step += 1) {
-    const [a, b] = [high - golden * (high - low), low + golden * (high - low)];
-    if (doubtfulLoss(held, Math.exp(a), doubt) < doubtfulLoss(held, Math.exp(b), doubt)) high = b;
-    else low = a;
+  let [a, b] = [high - golden * (high - low), low + golden * (high - low)];
+  let [lossA, lossB] = [lossAt(Math.exp(a)), lossAt(Math.exp(b))];
+  for (let step = 0; step < 36; step += 1) {
+    if (lossA < lossB) {
+      [high, b, lossB] = [b, a, lossA];
+      a = high - golden * (high - low);
+      lossA = lossAt(Math.exp(a));
+    } else {
+      [low, a, lossA] = [a, b, lossB];
+      b = low + golden * (high - low);
+      lossB = lossAt(Math.exp(b));
+    }
   }
   return Math.exp((low + high) / 2);
 }
 
-/** Log-loss where `doubt` of the target is spread over the other classes. */
-function doubtfulLoss({ logits, y, classes }: Scored, temperature: number, doubt: number): number {
-  let total = 0;
-  y.forEach((truth, row) => {
-    const scores = logits.subarray(row * classes, (row + 1) * classes);
-    const top = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-    const normaliser = Math.log(scores.reduce((sum, score) => sum + Math.exp((score - top) / temperature), 0));
-    scores.forEach((score, k) => {
-      const share = k === truth ? 1 - doubt : doubt / (classes - 1);
-      total -= share * ((score - top) / temperature - normaliser);
-    });
-  });
-  return total / y.length;
+/** Log-loss where `doubt` of the target is spread over the other classes, at a temperature. */
+function doubtfulLoss({ logits, y, classes: K }: Scored, doubt: number): (temperature: number) => number {
+  // Scores below the row's highest, and what the target asks of them: neither changes with the temperature.
+  const below = new Float64Array(logits.length);
+  let asked = 0;
+  for (let row = 0; row < y.length; row += 1) {
+    const start = row * K;
+    let top = Number.NEGATIVE_INFINITY;
+    for (let at = start; at < start + K; at += 1) top = Math.max(top, logits[at]!);
+    let sum = 0;
+    for (let at = start; at < start + K; at += 1) {
+      below[at] = logits[at]! - top;
+      sum += below[at]!;
+    }
+    const own = below[start + y[row]!]!;
+    asked += (1 - doubt) * own + (doubt * (sum - own)) / (K - 1);
+  }
+  return (temperature) => {
+    let total = -asked / temperature;
+    for (let start = 0; start < below.length; start += K) {
+      let sum = 0;
+      for (let at = start; at < start + K; at += 1) sum += Math.exp(below[at]! / temperature);
+      total += Math.log(sum);
+    }
+    return total / y.length;
+  };
 }
 
 /** softmax(logits / temperature) */

@@ -24,7 +24,9 @@ function matrix(rows: number, columns: number) {
 
 t.test('the product is the one that counting out gives, for any width and over pages of memory', (t) => {
   for (const [rows, columns, lanes] of [
+    [1, 1, 1],
     [1, 1, 4],
+    [300, 700, 1],
     [50, 20, 8],
     [300, 700, 16],
     [300, 700, 20],

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { Backbones } from '../../../src/backbones/backbones.js';
 import { FeatureCache } from '../../../src/backbones/feature-cache.js';
 import { backbonesOptions, datasetsOptions } from '../../../src/bin/composition.js';
@@ -13,6 +14,7 @@ import { Registry } from '../../../src/registry/registry.js';
 import type { LabelledExample } from '../../../src/schemas/datasets.js';
 import type { JobSettings } from '../../../src/schemas/jobs.js';
 import type { Report } from '../../../src/schemas/report.js';
+import type { VersionManifest } from '../../../src/schemas/versions.js';
 import { openStorage } from '../../../src/storage/open-storage.js';
 import { labelledExamples } from '../../../src/training/labelled-examples.js';
 import { runTraining } from '../../../src/training/run-training.js';
@@ -48,7 +50,9 @@ export async function openWorkbench(
   const datasets = new Datasets(datasetsOptions(config, opened));
   const registry = new Registry({ storage });
   const cache = await FeatureCache.open({ folder, maxBytes: config.FEATURE_CACHE_BYTES });
-  await cp(join(loadConfig({}).MODELS_DIR, 'rootstock_s'), join(folder, 'models', 'rootstock_s'), { recursive: true });
+  for (const id of ['rootstock_s', 'ngrams']) {
+    await cp(join(loadConfig({}).MODELS_DIR, id), join(folder, 'models', id), { recursive: true });
+  }
   const networks = ['rootstock_s'];
   for (const { file, ...options } of [...NETWORKS, ...files]) {
     if (only !== undefined && options.id !== only) continue;
@@ -86,8 +90,21 @@ export async function openWorkbench(
       return (await datasets.create({ tenant: TENANT, by: 'local', source: tar.stdout, name: `${name}.tar` })).id;
     },
 
+    /** An archive or a table as a data set. */
+    async create(name: string, source: Readable): Promise<string> {
+      return (await datasets.create({ tenant: TENANT, by: 'local', source, name })).id;
+    },
+
     /** A whole job, as a worker runs it. */
     async train(dataset: string, settings: JobSettings & { backbone: string }): Promise<Report> {
+      return (await this.publish(dataset, settings)).report;
+    },
+
+    /** The same, with what was published. */
+    async publish(
+      dataset: string,
+      settings: JobSettings & { backbone: string },
+    ): Promise<{ report: Report; manifest: VersionManifest }> {
       const manifest = await runTraining({
         tenant: TENANT,
         job: newId('job'),
@@ -100,7 +117,8 @@ export async function openWorkbench(
         onProgress: () => undefined,
         onEvent: () => undefined,
       });
-      return JSON.parse((await registry.read(TENANT, manifest, 'report.json')).toString());
+      const report = JSON.parse((await registry.read(TENANT, manifest, 'report.json')).toString()) as Report;
+      return { report, manifest };
     },
 
     /** Features of all images, from the cache after a job. */
