@@ -82,7 +82,7 @@ async function measure(service: TestService): Promise<void> {
   const files = await crops(Math.max(...sizes));
   const { features } = JSON.parse(readFileSync(join(loadConfig({}).MODELS_DIR, BACKBONE, 'backbone.json'), 'utf8'));
   for (const images of [Math.max(...sizes), ...sizes]) {
-    const dataset = await upload(service, files.slice(0, images));
+    const dataset = await upload(service, files.slice(0, images), { as: 'tar' }); // a plain zip has at most 65,535
     const memory = watchJobs();
     const began = performance.now();
     const { id } = await submit(service, { dataset: dataset.id, model: 'large' });

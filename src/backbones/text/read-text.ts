@@ -6,8 +6,12 @@ export interface TextLimits {
   maxBytes: number;
 }
 
-/** Bytes that no text has: all control characters but tab, line feed, vertical tab, form feed, return and escape. */
-const CONTROL = /[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]/;
+/** What no text has: all control characters but these. */
+const ALLOWED = '\t\n\v\f\r\x1b';
+
+function isControl(code: number): boolean {
+  return (code < 0x20 && !ALLOWED.includes(String.fromCharCode(code))) || code === 0x7f;
+}
 
 /**
  * The text that content is.
@@ -23,9 +27,10 @@ export function readText(content: Uint8Array, limits: TextLimits): { text: strin
     );
   }
   const { text, encoding } = decodeText(content);
-  const control = CONTROL.exec(text);
-  if (control) {
-    const code = text.charCodeAt(control.index).toString(16).toUpperCase().padStart(4, '0');
+  let at = 0;
+  while (at < text.length && !isControl(text.charCodeAt(at))) at += 1;
+  if (at < text.length) {
+    const code = text.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0');
     throw new AppError(
       'content_unsupported',
       `This is not a text: it holds the control character U+${code}, as files of other kinds do. Texts are accepted.`,

@@ -86,6 +86,12 @@ function isTar(block: Buffer): boolean {
   return written === sum;
 }
 
+/** What no text has, but files of other kinds have. */
+function isControl(sign: string): boolean {
+  const code = sign.charCodeAt(0);
+  return code < 0x20 && !'\t\n\v\f\r\x1b'.includes(sign);
+}
+
 /** The beginning of a text with a delimiter in it, or with JSON. */
 function isTable(block: Buffer): boolean {
   const wide =
@@ -95,7 +101,7 @@ function isTable(block: Buffer): boolean {
         ? 'utf-16be'
         : undefined;
   const text = wide ? new TextDecoder(wide).decode(block.subarray(0, block.length & ~1)) : block.toString('latin1');
-  if (/[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(text)) return false;
+  if ([...text].some(isControl)) return false;
   return /[,;\t|]/.test(text) || /^\s*[{[]/.test(text) || text.startsWith('__label__');
 }
 

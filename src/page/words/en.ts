@@ -117,6 +117,7 @@ export const en = {
     split_folders: (_table: string) => 'Folders name the parts, and in them the classes.',
     labels_file: (table: string) => `The labels come from ${table}.`,
     names: (_table: string) => 'The labels come from the names of the files.',
+    text_table: (table: string) => `Each row of ${table} is an example.`,
   },
   splitCounts: (train: string, validation: string, test: string) =>
     `${train} photos to learn from${validation === '0' ? '' : `, ${validation} to choose settings by`}${test === '0' ? '' : `, ${test} to test with`}.`,
