@@ -32,7 +32,7 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
   const tried: { weightDecay: number; scored: Scored; accuracy: number; loss: number }[] = [];
   for (const weightDecay of rounds.length > 0 ? penalties : []) {
     const logits = new Float32Array(held.length * K);
-    for (const [round, part] of rounds.entries()) {
+    const fits = rounds.map(async ({ held: unseen }, round) => {
       const start = starts[round];
       const fitted = await regression.fit({
         rowWeights: weights[round]!,
@@ -42,9 +42,10 @@ export async function fitByLbfgs(options: HeadOptions): Promise<FittedHead> {
         ...(start && { start }),
       });
       starts[round] = fitted;
-      for (const example of part.held)
+      for (const example of unseen)
         logits.set(fitted.logits.subarray(example * K, (example + 1) * K), place.get(example)! * K);
-    }
+    });
+    await Promise.all(fits);
     const scored = { logits, y: truth, classes: K };
     tried.push({ weightDecay, scored, accuracy: accuracy(scored), loss: logLoss(scored) });
     options.onProgress((0.8 * tried.length) / penalties.length);

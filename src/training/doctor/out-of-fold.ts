@@ -40,7 +40,7 @@ export async function outOfFold(options: {
   if (unknown.size === n) return { probabilities: new Float64Array(n * K), unknown };
   const logits = new Float32Array(n * K);
   const regression = new SoftmaxRegression({ features, y, classes: K });
-  for (let held = 0; held < folds; held += 1) {
+  const fits = Array.from({ length: folds }, async (_, held) => {
     // Not from where the last one ended: that one has seen these examples.
     const fitted = await regression.fit({
       rowWeights: Float32Array.from(fold, (other) => (other === held ? 0 : 1)),
@@ -51,7 +51,8 @@ export async function outOfFold(options: {
     fold.forEach((other, example) => {
       if (other === held) logits.set(fitted.logits.subarray(example * K, (example + 1) * K), example * K);
     });
-  }
+  });
+  await Promise.all(fits);
   const known = [...y.keys()].filter((example) => !unknown.has(example));
   const judged = new Float32Array(known.length * K);
   known.forEach((example, row) => {
