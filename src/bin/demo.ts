@@ -13,16 +13,18 @@ import { type Supervision, supervise } from '../launch/supervise.js';
 import { createPaint } from '../terminal/paint.js';
 import { createScreen } from '../terminal/screen.js';
 
-const USAGE = `Usage: npm run demo [-- FOLDER-OR-ARCHIVE] [--url URL] [--model NAME] [--backbone ID]
+const USAGE = `Usage: npm run demo [-- FOLDER-OR-ARCHIVE | --text TABLE-OR-ARCHIVE] [--url URL] [--model NAME] [--backbone ID]
 
 Without photos it draws some. Without --url (or GRAFT_URL) it starts a service for itself.
   --url URL        a running service; its API key in GRAFT_KEY
+  --text PATH      texts: a CSV, TSV or JSON lines with a text and a label a row, or a zip of texts
   --model NAME     by default the name of the folder or archive
   --backbone ID    by default the service's own choice
   --keep           let its own service run on until Ctrl-C`;
 
 const OPTIONS = {
   url: { type: 'string' },
+  text: { type: 'string' },
   model: { type: 'string' },
   backbone: { type: 'string' },
   keep: { type: 'boolean' },
@@ -44,11 +46,11 @@ async function main(): Promise<number> {
   let own: OwnService | undefined;
   try {
     const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
-    if (values.help || positionals.length > 1) {
+    if (values.help || positionals.length + (values.text === undefined ? 0 : 1) > 1) {
       stdout.write(`${USAGE}\n`);
       return values.help ? 0 : 1;
     }
-    screen.line(paint.bold('Graft: from photos to predictions'));
+    screen.line(paint.bold(`Graft: from ${values.text === undefined ? 'photos' : 'texts'} to predictions`));
     let url = values.url ?? (env.GRAFT_URL || undefined);
     if (url === undefined) {
       own = await startOwnService(env, stopping.signal);
@@ -56,10 +58,12 @@ async function main(): Promise<number> {
     }
     const folder = join(here, 'demo-artifact');
     screen.line(`\n  ${own ? 'A service of its own' : 'The service'} at ${paint.cyan(url)}`);
+    const path = values.text ?? positionals[0];
     const result = await runDemo({
       graft: new Graft({ url, key: env.GRAFT_KEY, tries: own ? 4 : 1 }),
       screen,
-      path: positionals[0] === undefined ? undefined : resolve(here, positionals[0]),
+      path: path === undefined ? undefined : resolve(here, path),
+      texts: values.text !== undefined,
       mayBePhoto: mayBeImage,
       model: values.model,
       backbone: values.backbone,
@@ -148,7 +152,11 @@ function closing({ result, url, gone, here }: ClosingOptions): string[] {
   const key = process.env.GRAFT_KEY && !gone ? ' -H "Authorization: Bearer $GRAFT_KEY"' : '';
   const base = gone ? 'http://127.0.0.1:8080' : url;
   const photo = result.photo ? shellWord(relative(here, result.photo)) : 'photo.jpg';
-  const predict = `curl${key} ${base}/v1/models/${result.model}/predict --data-binary @${photo}`;
+  const body =
+    result.text === undefined
+      ? `--data-binary @${photo}`
+      : `-H 'content-type: text/plain' -d ${shellWord(result.text.replace(/\s+/g, ' ').slice(0, 30))}`;
+  const predict = `curl${key} ${base}/v1/models/${result.model}/predict ${body}`;
   if (!gone) return [predict];
   const path = shellWord(relative(here, result.path) || '.');
   const train = statSync(result.path).isDirectory()

@@ -75,15 +75,15 @@ export interface UploadOptions extends CallOptions {
 export type Which = { version?: number | undefined; alias?: string | undefined };
 
 export interface PredictOptions extends Which, CallOptions {
-  /** Predictions per image, best first. */
+  /** Predictions per example, best first. */
   topK?: number | undefined;
   /** Say why, too. */
   explain?: boolean | undefined;
   /** Label to explain; default: the predicted one. */
   class?: string | undefined;
-  /** Most similar training images to name in an explanation. */
+  /** Most similar training examples to name in an explanation. */
   nearest?: number | undefined;
-  /** Answer the other images where one cannot be read. */
+  /** Answer the other examples where one cannot be read. */
   partial?: boolean | undefined;
 }
 
@@ -293,6 +293,13 @@ class Models {
       form.append('file', body, name ?? String(i));
     }
     return this.#transport.json(path, { method: 'POST', query, body: form, signal });
+  }
+
+  /** Classify texts, with a result for each. */
+  predictTexts(model: string, texts: string[], options: PredictOptions = {}): Promise<Prediction> {
+    const { topK, explain, class: label, nearest, partial, signal } = options;
+    const json = { texts, top_k: topK, explain, class: label, nearest, partial };
+    return this.#transport.json(`${pathOf(model, options)}/predict`, { method: 'POST', json, signal });
   }
 
   /** Where in an image the score comes from, as a PNG. */

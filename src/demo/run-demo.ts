@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
 import type { Dataset, Graft, Job } from '../client/index.js';
+import { AppError } from '../errors.js';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
 import { type Choice, choosePhotos } from './choose-photos.js';
@@ -10,6 +11,8 @@ import { photoSource } from './photo-source.js';
 import { showDataset } from './show-dataset.js';
 import { showPredictions } from './show-predictions.js';
 import { showMistakes, showReport } from './show-report.js';
+import { tryTexts } from './show-texts.js';
+import { TEXTS, wordsOf } from './words.js';
 
 const PHOTOS_TO_TRY = 6;
 const LABELS_TO_SHOW = 3;
@@ -17,8 +20,10 @@ const LABELS_TO_SHOW = 3;
 export interface RunDemoOptions {
   graft: Graft;
   screen: Screen;
-  /** Folder or archive of photos; undefined: draw some. */
+  /** Folder or archive of photos, or a table of texts; undefined: draw some photos. */
   path: string | undefined;
+  /** Whether `path` holds texts. */
+  texts: boolean;
   /** Whether a file of this name is tried as a photo. */
   mayBePhoto: (name: string) => boolean;
   model: string | undefined;
@@ -34,11 +39,12 @@ export interface DemoResult {
   version: number;
   /** Folder or archive that was uploaded. */
   path: string;
-  /** A photo on disk to try by hand, where there is one. */
-  photo: string | undefined;
+  /** A photo on disk, or a text, to try by hand, where there is one. */
+  photo?: string | undefined;
+  text?: string | undefined;
 }
 
-/** From photos to predictions through the API of a running service, step by step. */
+/** From photos or texts to predictions through the API of a running service, step by step. */
 export async function runDemo(options: RunDemoOptions): Promise<DemoResult> {
   const { graft, screen, folder, signal } = options;
   const shown = (file: string) => relative(dirname(folder), file);
@@ -59,17 +65,18 @@ export async function runDemo(options: RunDemoOptions): Promise<DemoResult> {
     drawn = { photos: made.unseen, unseen: true };
     screen.line(`  Drew photos of four kinds of things into ${shown(path)}`);
   }
-  const source = await photoSource(path, options);
+  const source = options.texts ? await textSource(path) : await photoSource(path, options);
 
   heading('Upload');
   const dataset = await upload(graft, screen, { path, name: source.name, signal });
   showDataset(screen, dataset);
+  const words = wordsOf(dataset);
 
   heading('Train');
   const model = options.model ?? (drawn ? 'demo' : modelName(path));
   const settings = { model, ...(options.backbone && { backbone: options.backbone }) };
   const { id } = await graft.jobs.create({ dataset: dataset.id, ...settings }, { signal });
-  const job = await followJob({ graft, screen, job: id, signal }).catch(async (error: unknown) => {
+  const job = await followJob({ graft, screen, job: id, words, signal }).catch(async (error: unknown) => {
     if (signal.aborted) await cancel(graft, id); // who stops the demo does not want the job either
     throw error;
   });
@@ -77,19 +84,33 @@ export async function runDemo(options: RunDemoOptions): Promise<DemoResult> {
   screen.line(`  Published version ${version} of \`${model}\`, ${formatSeconds(secondsOf(job))} after the job began`);
 
   heading('Result');
-  showReport(screen, await graft.models.report(model, { version, signal }));
+  showReport(screen, await graft.models.report(model, { version, signal }), words);
   showMistakes(screen, (await graft.models.heldOut(model, version, { wrong: true, limit: 1000, signal }).page()).data);
 
   heading('Predict');
-  const choice = drawn ?? (await choosePhotos(source, dataset, PHOTOS_TO_TRY));
-  await predict(graft, screen, { model, choice, signal });
+  const tried: Pick<DemoResult, 'photo' | 'text'> = source.photos
+    ? await tryPhotos(
+        { graft, screen, model, folder, signal },
+        drawn ?? (await choosePhotos(source, dataset, PHOTOS_TO_TRY)),
+      )
+    : { text: await tryTexts(graft, screen, { model, version, dataset, signal }) };
 
   heading('Artifact');
   const file = join(folder, `${model}-v${version}.zip`);
   const artifact = await graft.models.artifact(model, { version, format: 'bundle', signal });
   await writeFile(file, Buffer.from(await artifact.arrayBuffer()));
-  screen.line(`  ${shown(file)}, ${formatBytes(artifact.size)}: labels, TensorFlow.js head, report, model card`);
-  return { model, version, path, photo: await keepPhoto(folder, choice) };
+  const holds =
+    words === TEXTS
+      ? 'labels, head, report, model card, programs in Python and JavaScript'
+      : 'labels, TensorFlow.js head, report, model card';
+  screen.line(`  ${shown(file)}, ${formatBytes(artifact.size)}: ${holds}`);
+  return { model, version, path, ...tried };
+}
+
+/** A table, or an archive of texts. @throws AppError `not_found` */
+async function textSource(path: string): Promise<{ name: string; photos?: undefined }> {
+  if ((await stat(path).catch(() => undefined))?.isFile()) return { name: basename(path) };
+  throw new AppError('not_found', `There is no file ${path}. Name a table of texts and labels, or an archive.`);
 }
 
 async function upload(
@@ -117,19 +138,23 @@ async function cancel(graft: Graft, job: string): Promise<void> {
   await graft.jobs.cancel(job, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
 }
 
-async function predict(
-  graft: Graft,
-  screen: Screen,
-  { model, choice, signal }: { model: string; choice: Choice; signal: AbortSignal },
-) {
+async function tryPhotos(
+  options: Pick<RunDemoOptions, 'graft' | 'screen' | 'folder' | 'signal'> & { model: string },
+  choice: Choice,
+): Promise<Pick<DemoResult, 'photo'>> {
+  const { graft, screen, folder, signal, model } = options;
   const { photos, unseen } = choice;
-  if (photos.length === 0) return screen.line('  No photo of the set is at hand to try it on.');
+  if (photos.length === 0) {
+    screen.line('  No photo of the set is at hand to try it on.');
+    return {};
+  }
   const files = photos.map(({ name, bytes }) => new File([new Uint8Array(bytes)], name));
   const answer = await graft.models.predict(model, files, { topK: LABELS_TO_SHOW, signal });
   showPredictions(screen, photos, answer);
   const source = unseen ? 'none of them was in the training' : 'most of them were in the training';
   screen.line();
   screen.line(`  ${plural(photos.length, 'photo')}, ${source}; answered in ${answer.timings.total_ms!.toFixed(0)} ms`);
+  return { photo: await keepPhoto(folder, choice) };
 }
 
 async function keepPhoto(folder: string, { photos }: Choice): Promise<string | undefined> {
@@ -144,7 +169,7 @@ async function keepPhoto(folder: string, { photos }: Choice): Promise<string | u
 export function modelName(path: string): string {
   const name = basename(path)
     .toLowerCase()
-    .replace(/\.(zip|tar|tgz|tar\.gz)$/, '')
+    .replace(/\.(zip|tar|tgz|tar\.gz|csv|tsv|txt|jsonl|ndjson|json)(\.gz)?$/, '')
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/^[^a-z0-9]+/, '')
     .slice(0, 64);

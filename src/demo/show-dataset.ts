@@ -3,6 +3,7 @@ import { bar } from '../terminal/bar.js';
 import { cut, formatCount, plural } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
+import { wordsOf } from './words.js';
 
 const MAX_CLASSES = 15;
 const MAX_FILES = 5;
@@ -18,8 +19,9 @@ const LAYOUTS: Record<Dataset['layout']['kind'], string> = {
 /** What the service understood of an upload: classes, splits, and every kind of file that it did not take. */
 export function showDataset(screen: Screen, dataset: Dataset): void {
   const { paint } = screen;
+  const { one, many } = wordsOf(dataset);
   screen.line(
-    `  ${plural(dataset.examples, 'photo')} in ${plural(dataset.class_count, 'class', 'classes')}, ${LAYOUTS[dataset.layout.kind]}`,
+    `  ${plural(dataset.examples, one, many)} in ${plural(dataset.class_count, 'class', 'classes')}, ${LAYOUTS[dataset.layout.kind]}`,
   );
   screen.line();
   const most = Math.max(...dataset.classes.map(({ examples: images }) => images));
@@ -28,7 +30,7 @@ export function showDataset(screen: Screen, dataset: Dataset): void {
     screen,
     [
       { title: 'class', maxWidth: 24 },
-      { title: 'photos', align: 'right' },
+      { title: many, align: 'right' },
       ...(dataset.splits ? [{ title: 'train' }, { title: 'val' }, { title: 'test' }] : []).map((column) => ({
         ...column,
         align: 'right' as const,

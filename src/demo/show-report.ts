@@ -5,6 +5,7 @@ import { bar } from '../terminal/bar.js';
 import { cut, formatCount, formatPercent, plural, wrap } from '../terminal/format.js';
 import type { Screen } from '../terminal/screen.js';
 import { printTable } from '../terminal/table.js';
+import type { DemoWords } from './words.js';
 
 const MAX_CLASSES = 15;
 const MAX_CONFUSIONS = 8;
@@ -25,23 +26,29 @@ const SOURCES: Record<Evaluation['on'], string> = {
 };
 
 /** Accuracy, figures per class, and what is taken for what. */
-export function showReport(screen: Screen, { evaluation, warnings, data, advice = [] }: Report): void {
+export function showReport(
+  screen: Screen,
+  { evaluation, warnings, data, advice = [] }: Report,
+  words: DemoWords,
+): void {
   const { paint } = screen;
   if (!evaluation) {
-    screen.line('  No photos were held out, so nobody knows how good it is.');
+    screen.line(`  No ${words.many} were held out, so nobody knows how good it is.`);
   } else {
     const { examples: images, on } = evaluation;
     const [accuracy, ...sure] = accuracyWords(evaluation).split(' (');
-    screen.line(`  Accuracy ${paint.bold(paint.green(accuracy!))} on ${plural(images, 'photo')} ${SOURCES[on]}`);
+    screen.line(
+      `  Accuracy ${paint.bold(paint.green(accuracy!))} on ${plural(images, words.one, words.many)} ${SOURCES[on]}`,
+    );
     if (sure.length > 0) screen.line(paint.dim(`  ${sure.join(' (').slice(0, -1)}`));
     screen.line();
-    showClasses(screen, evaluation);
+    showClasses(screen, evaluation, words);
     screen.line();
     if (evaluation.confusion.labels.length <= MATRIX_CLASSES) showMatrix(screen, evaluation);
     else showConfusions(screen, evaluation);
   }
   for (const warning of warnings) for (const line of wrap(warning, TEXT_WIDTH)) screen.line(`  ${paint.yellow(line)}`);
-  if (data) showFindings(screen, data);
+  if (data) showFindings(screen, data, words);
   if (advice.length > 0) screen.line('\n  What would help most');
   for (const { sentence } of advice) {
     for (const [i, line] of wrap(sentence, TEXT_WIDTH).entries()) {
@@ -50,7 +57,7 @@ export function showReport(screen: Screen, { evaluation, warnings, data, advice 
   }
 }
 
-/** The held-out photos that it was surest of, and wrong about. */
+/** The held-out examples that it was surest of, and wrong about. */
 export function showMistakes({ line, paint }: Screen, mistakes: HeldOutPrediction[]): void {
   const surest = [...mistakes].sort((a, b) => b.scores[0]!.score - a.scores[0]!.score).slice(0, MAX_MISTAKES);
   if (surest.length === 0) return;
@@ -62,16 +69,16 @@ export function showMistakes({ line, paint }: Screen, mistakes: HeldOutPredictio
   }
 }
 
-/** How much of each kind was found in the data; the report names the photos. */
-function showFindings({ line, paint }: Screen, data: DataFindings): void {
+/** How much of each kind was found in the data; the report names the examples. */
+function showFindings({ line, paint }: Screen, data: DataFindings, { one: noun }: DemoWords): void {
   const { label_errors, near_duplicates, small_classes, confusable_classes, outliers, odd_examples } = data;
   const found = [
     [label_errors.total, 'label to look at', 'labels to look at'],
-    [near_duplicates.total, 'repeated photo'],
+    [near_duplicates.total, `repeated ${noun}`],
     [small_classes.total, 'small class', 'small classes'],
     [confusable_classes.total, 'confusable pair'],
     [outliers.total, 'outlier'],
-    [odd_examples.total, 'empty photo'],
+    [odd_examples.total, `odd ${noun}`],
   ] as const;
   const words = found.filter(([total]) => total > 0).map(([total, one, many]) => plural(total, one, many));
   line();
@@ -81,7 +88,7 @@ function showFindings({ line, paint }: Screen, data: DataFindings): void {
     line(paint.dim(`  such as ${cut(first.name, 48)}: ${cut(first.label, 20)}, or ${cut(first.suggested, 20)}?`));
 }
 
-function showClasses(screen: Screen, { classes }: Evaluation): void {
+function showClasses(screen: Screen, { classes }: Evaluation, { many }: DemoWords): void {
   const { line, paint } = screen;
   const worstFirst = [...classes].sort((a, b) => (a.f1 ?? 2) - (b.f1 ?? 2));
   const shown = classes.length <= MAX_CLASSES ? classes : worstFirst.slice(0, MAX_CLASSES);
@@ -89,7 +96,7 @@ function showClasses(screen: Screen, { classes }: Evaluation): void {
     screen,
     [
       { title: 'class', maxWidth: 24 },
-      { title: 'photos', align: 'right' },
+      { title: many, align: 'right' },
       { title: 'precision', align: 'right' },
       { title: 'recall', align: 'right' },
       { title: 'F1', align: 'right' },

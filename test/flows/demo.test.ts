@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { PACKAGE_ROOT } from '../../src/config.js';
+import { tableOfTexts } from '../helpers/reviews.js';
 
 const demo = (words: string[], { folder, temporary }: { folder: string; temporary: string }) => {
   const { GRAFT_URL: _, ...env } = process.env;
@@ -36,6 +37,23 @@ t.test(
     t.same(await readdir(places.temporary), []);
   },
 );
+
+t.test('a table of texts goes the same way, with the words that count', async (t) => {
+  const root = t.testdir({ folder: { 'topics.csv': tableOfTexts(120) }, temporary: {} });
+  const places = { folder: join(root, 'folder'), temporary: join(root, 'temporary') };
+  const { stdout } = await demo(['--text', 'topics.csv'], places);
+  t.match(stdout, /from texts to predictions/);
+  t.match(stdout, /360 texts in 3 classes, rows of a table/);
+  t.match(stdout, /Accuracy [\d.]+ % on \d+ texts that it was never shown/);
+  t.match(stdout, /^[✓✗] .*\n {4}\w+ [\d.]+ %.*: \S+ [+−][\d.]+/m);
+  t.match(stdout, /programs in Python and JavaScript/);
+  t.notMatch(stdout, /photo/);
+  t.match(stdout, /models\/topics\/predict -H 'content-type: text\/plain' -d '/);
+  for (const line of stdout.split('\n')) t.ok([...line].length <= 130, line);
+  t.ok(existsSync(join(places.folder, 'demo-artifact', 'topics-v1.zip')));
+  t.same(await readdir(places.temporary), []);
+  await t.rejects(demo(['--text', 'nothing.csv'], places), { code: 1, stderr: /^There is no file .*nothing\.csv/m });
+});
 
 t.test('what cannot be is said in a sentence', async (t) => {
   const root = t.testdir({ folder: {}, temporary: {} });
