@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { isLayers, type ServedHead } from '../../heads/served-head.js';
-import { stacked } from '../../numbers/features.js';
+import { type SparseRow, stacked } from '../../numbers/features.js';
 import { strict } from '../../schemas/common.js';
 import type { Backbone } from '../contract.js';
 import type { OpenOptions } from '../modality.js';
@@ -35,6 +35,8 @@ export const NGRAMS_RECIPE = 'ngrams-1';
 
 /** A text takes some ten microseconds: a batch is what an event loop may be held for. */
 const BATCH = { predicting: 64, extracting: 256 };
+/** Longest that the event loop is held. */
+const HELD_MS = 10;
 
 /**
  * A backbone of hashed n-grams: nothing in it was learnt, so it needs no download.
@@ -66,13 +68,22 @@ export async function openNgramBackbone({
     unavailableProviders: [],
     cacheable: false,
     prepare: async (content) => readText(content, limits).text,
-    embed: async (texts) =>
-      stacked(
-        texts.map((text) => ngrams.row(text)),
-        ngrams.columns,
-      ),
+    embed: async (texts) => stacked(await rowsOf(ngrams, texts), ngrams.columns),
     explain: async (text, head, classIndex) => explain({ ngrams, text, head, classIndex }),
   };
+}
+
+/** A long text takes a tenth of a second: whoever else is served breathes in between. */
+async function rowsOf(ngrams: Ngrams, texts: string[]): Promise<SparseRow[]> {
+  const rows: SparseRow[] = [];
+  let since = performance.now();
+  for (const text of texts) {
+    rows.push(ngrams.row(text));
+    if (performance.now() - since < HELD_MS) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    since = performance.now();
+  }
+  return rows;
 }
 
 async function explain(options: { ngrams: Ngrams; text: string; head: ServedHead; classIndex: number }) {
