@@ -56,11 +56,17 @@ export class FeatureCache {
 
   /** @returns features `[D]`, or undefined */
   get(key: FeatureKey, dimensions: number): Float32Array | undefined {
-    const found = this.#database.getBinary(digest(key));
-    if (found === undefined || found.byteLength !== dimensions * 4) return undefined;
     const features = new Float32Array(dimensions);
-    new Uint8Array(features.buffer).set(found);
-    return features;
+    return this.read(key, features) ? features : undefined;
+  }
+
+  /** Read features to where they are needed: of many, memory in between is as much again. @returns whether they are here */
+  read(key: FeatureKey, out: Float32Array): boolean {
+    // Valid until the next read alone, and not longer needed.
+    const found = this.#database.getBinaryFast(digest(key));
+    if (found === undefined || found.length !== out.byteLength) return false;
+    new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(found.subarray(0, out.byteLength));
+    return true;
   }
 
   /**

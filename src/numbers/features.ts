@@ -138,6 +138,12 @@ export class ArrivingRows {
     this.#here[row] = 1;
   }
 
+  /** A dense row that is written where it belongs. @param write into room for it; returns false where there is none after all */
+  fill(row: number, write: (room: Float32Array) => boolean): void {
+    this.#values ??= new Float32Array(this.#rows * this.#columns);
+    if (write(this.#values.subarray(row * this.#columns, (row + 1) * this.#columns))) this.#here[row] = 1;
+  }
+
   /** The rows that have come, in order, without gaps. No row is set afterwards. */
   taken(): Features {
     const rows = [...this.#here.keys()].filter((row) => this.has(row));

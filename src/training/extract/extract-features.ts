@@ -66,8 +66,7 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
   const tasks = tasksOf(options);
   const rows = new ArrivingRows(tasks.length, dimensions);
   for (const [index, { key }] of backbone.cacheable ? tasks.entries() : []) {
-    const found = cache.get(key, dimensions);
-    if (found) rows.set(index, found);
+    rows.fill(index, (room) => cache.read(key, room));
   }
   const missing = [...tasks.keys()].filter((index) => !rows.has(index));
   const cached = tasks.length - missing.length;

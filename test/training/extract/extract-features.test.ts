@@ -47,7 +47,11 @@ function extract(options: Partial<ExtractOptions>) {
   const kept = new Map<string, Float32Array>();
   const keyed = (key: object) => JSON.stringify(key);
   const cache = {
-    get: (key: object) => kept.get(keyed(key)),
+    read: (key: object, room: Float32Array) => {
+      const found = kept.get(keyed(key));
+      if (found) room.set(found);
+      return found !== undefined;
+    },
     async putAll(entries: Parameters<FeatureCache['putAll']>[0]) {
       for (const { key, features } of entries) kept.set(keyed(key), features);
     },
