@@ -14,6 +14,8 @@ import { isSet } from './is-set.js';
 
 /** Below this the linear head wins or ties on every data set tried, and a trial costs more than all of its fit. */
 const MIN_PERCEPTRON_EXAMPLES = 2000;
+/** Above this its trial takes many times as long as all else: whoever wants it asks for it. */
+const MAX_PERCEPTRON_EXAMPLES = 20_000;
 
 export async function fitHead(options: HeadOptions): Promise<FittedHead> {
   const { hidden_units: units, dropout, optimizer } = options.hyperparameters;
@@ -35,7 +37,16 @@ export async function fitHead(options: HeadOptions): Promise<FittedHead> {
 function triesPerceptron(options: HeadOptions): boolean {
   const { samples, train } = options;
   if (samples.features.kind === 'sparse' || train.length < MIN_PERCEPTRON_EXAMPLES) return false;
-  return heldOutExamples(options).length > 0;
+  return train.length <= MAX_PERCEPTRON_EXAMPLES && heldOutExamples(options).length > 0;
+}
+
+/** Whether a hidden layer may do better and was not tried for its time. */
+export function leavesPerceptronOut({
+  head,
+  samples,
+  train,
+}: Pick<HeadOptions, 'head' | 'samples' | 'train'>): boolean {
+  return head === 'auto' && samples.features.kind === 'dense' && train.length > MAX_PERCEPTRON_EXAMPLES;
 }
 
 async function fitLinear(options: HeadOptions): Promise<FittedHead> {

@@ -1,5 +1,6 @@
 import { loadEngine } from '../../heads/engine.js';
 import type { HeadOptions } from '../choose-head/contract.js';
+import { leavesPerceptronOut } from '../choose-head/fit-head.js';
 import { fitRequest } from '../fit-request.js';
 import { dealFolds } from '../parts.js';
 import type { ExtractedExamples, Run, Trained } from '../run.js';
@@ -33,6 +34,11 @@ export async function chooseHead(run: Run, extracted: ExtractedExamples): Promis
   const { fitted, again } = await fitRequest(request);
   if (fitted.heldOut === undefined) {
     progress.warn('Nothing could be held out to choose settings on: defaults were used.');
+  }
+  if (fitted.kind === 'linear' && leavesPerceptronOut(request)) {
+    progress.warn(
+      `Of ${train.length} training ${run.modality.words.many} a head with a hidden layer may learn more; it takes minutes and was not tried. Ask for it with head mlp.`,
+    );
   }
   const test = parts.test.length > 0 ? parts.test : undefined;
   return {

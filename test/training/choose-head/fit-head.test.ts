@@ -5,7 +5,7 @@ import { dense } from '../../../src/numbers/features.js';
 import { seededRandom } from '../../../src/numbers/random.js';
 import { standardise } from '../../../src/numbers/standardise.js';
 import type { HeadOptions } from '../../../src/training/choose-head/contract.js';
-import { fitHead } from '../../../src/training/choose-head/fit-head.js';
+import { fitHead, leavesPerceptronOut } from '../../../src/training/choose-head/fit-head.js';
 import type { Samples } from '../../../src/training/choose-head/samples.js';
 import { dealFolds } from '../../../src/training/parts.js';
 import { wordy } from '../../helpers/sparse.js';
@@ -266,6 +266,20 @@ t.test('many classes with few images each are learnt by both linear and prototyp
       head,
     );
   }
+});
+
+t.test('of very many examples no hidden layer is tried unasked, for it would take minutes', async (t) => {
+  const few = samplesOf([1100, 1100], 1);
+  const many = samplesOf([10_001, 10_001], 1);
+  const kinds = async (samples: Samples) => {
+    const { candidates } = await fitHead(optionsOf(samples));
+    return [...new Set(candidates.map(({ head }) => head))];
+  };
+  t.same(await kinds(few), ['linear', 'mlp']);
+  t.same(await kinds(many), ['linear']);
+  t.equal(leavesPerceptronOut(optionsOf(few)), false);
+  t.equal(leavesPerceptronOut(optionsOf(many)), true);
+  t.equal(leavesPerceptronOut(optionsOf(many, { head: 'linear' })), false);
 });
 
 t.test('sparse features: every head is fitted, and of many examples no hidden layer is tried unasked', async (t) => {
