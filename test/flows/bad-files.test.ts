@@ -97,7 +97,9 @@ if (here.skip) {
         const outcome = check(t, path, answer, outcomes);
         if (outcome === '201')
           await json(`/v1/datasets/${JSON.parse(answer.text).id}`, { method: 'DELETE', status: 204 });
-        if (name === 'yauzl-failure') t.not(outcome, '201', `${path} is refused`);
+        // One holds a file named with a backslash, as Windows packs them: a text in a folder.
+        const isText = path.endsWith('invalid characters in fileName a txt.zip');
+        if (name === 'yauzl-failure') t.equal(outcome === '201', isText, `${path} is ${isText ? 'a text' : 'refused'}`);
       });
       t.comment(name, Object.fromEntries(outcomes));
     }

@@ -145,7 +145,7 @@ await t.test(
     const photographs = (await photos(['left', 'right'], 8, { seed: 9 })).map((file) => ({ ...file, stored: true }));
     const [good, empty, broken] = await Promise.all([
       intake(new Uint8Array(zip(photographs))),
-      intake(new Uint8Array(zip([{ name: 'a/readme.txt', bytes: Buffer.from('no') }]))),
+      intake(new Uint8Array(zip([{ name: 'a/readme.pdf', bytes: Buffer.from('no') }]))),
       intake(new TextEncoder().encode('this is no archive')),
     ]);
     const done = await ended(good.id);
