@@ -40,7 +40,7 @@ t.test('import, list, verify and remove say what they did', async (t) => {
 
 t.test('what Graft comes with is listed, and cannot be removed', async (t) => {
   const own = ['--models-dir', join(PACKAGE_ROOT, 'models')];
-  t.match(backbones('list', ...own), { status: 0, stdout: /^rootstock_s / });
+  t.match(backbones('list', ...own), { status: 0, stdout: /^rootstock_s /m });
   t.match(backbones('remove', 'rootstock_s', ...own), { status: 1, stderr: /cannot be removed/ });
 });
 
