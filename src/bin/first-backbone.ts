@@ -58,6 +58,8 @@ async function fetchWanted(): Promise<void> {
         await pull();
         return;
       } catch (error) {
+        // Another first start on this storage was faster.
+        if (await owners.installed.card(WANTED).catch(() => undefined)) return;
         const wasCut = error instanceof AppError && error.code === 'download_failed' && arrived > before;
         if (!wasCut || cuts >= CUTS) throw error;
       }
