@@ -34,7 +34,8 @@ export function TrainForm({ dataset, backbone }: { dataset: Dataset; backbone?: 
   const [model, setModel] = useState(modelName(dataset.name ?? ''));
   const [settings, setSettings] = useState<Partial<CreateJob>>(backbone === undefined ? {} : { backbone });
   const [hyperparameters, setHyperparameters] = useState<Hyperparameters>({});
-  const { value: backbones } = useLoaded((signal) => graft.value.backbones.list({ signal }), []);
+  const { value: installed } = useLoaded((signal) => graft.value.backbones.list({ signal }), []);
+  const backbones = installed?.filter(({ modality }) => modality === dataset.modality);
   const { value: models } = useLoaded((signal) => graft.value.models.list({ limit: 100, signal }).page(), []);
   const set = (change: Partial<CreateJob>) => setSettings((before) => ({ ...before, ...change }));
   const { run, busy, error } = useAction(async () => {
