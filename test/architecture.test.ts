@@ -45,7 +45,7 @@ const EDGES: Record<string, string[]> = {
   top: ['backbones', 'errors', 'heads', 'numbers', 'onnx', 'schemas', 'top/operators'],
   'top/operators': ['heads', 'onnx'],
   datasets: ['backbones', 'datasets/archives', 'datasets/labels', 'errors', 'ids', 'schemas', 'storage'],
-  'datasets/archives': ['errors'],
+  'datasets/archives': ['backbones', 'errors'],
   'datasets/labels': ['backbones', 'datasets/archives', 'errors', 'schemas'],
   registry: ['errors', 'schemas', 'storage'],
   jobs: ['errors', 'ids', 'log', 'redis', 'schemas', 'storage'],

@@ -9,7 +9,7 @@ import { LRUCache } from 'lru-cache';
 import { ZipFile } from 'yazl';
 import type { Backbones } from '../backbones/backbones.js';
 import { AppError } from '../errors.js';
-import { onlyLayers, readHead } from '../heads/served-head.js';
+import { holdsLayers, onlyLayers, readHead } from '../heads/served-head.js';
 import type { Registry } from '../registry/registry.js';
 import type { BackboneCard } from '../schemas/backbones.js';
 import type { VersionManifest } from '../schemas/versions.js';
@@ -79,11 +79,13 @@ export class Artifacts {
       throw new AppError('backbone_mismatch', `Backbone '${card.id}' is not the file this version was trained on.`);
     }
     const { onnx, words } = this.#backbones.modalityOf(card);
-    const isSparse = card.features.kind === 'sparse';
     if (!onnx) {
+      const [why, instead] = holdsLayers(manifest.files)
+        ? [`, as those of ${words.many} are not`, 'bundle or tfjs']
+        : ['', 'bundle, which holds programs that compute the same'];
       throw new AppError(
         'format_unavailable',
-        `Backbone '${card.id}' of this version is no ONNX graph${isSparse ? '' : `, as those of ${words.many} are not`}. Take format ${isSparse ? 'bundle, which holds programs that compute the same' : 'bundle or tfjs'}.`,
+        `Backbone '${card.id}' of this version is no ONNX graph${why}. Take format ${instead}.`,
       );
     }
     const [graph, head] = await Promise.all([
@@ -108,7 +110,7 @@ export class Artifacts {
       zip.addBuffer(Buffer.from(bytes as Uint8Array), path, { mtime, mode: 0o100644 });
     // Which examples it was trained on, and what they look like, is nobody's business who gets the model.
     const files = manifest.files.filter(({ path }) => !PRIVATE.some((folder) => path.startsWith(folder)));
-    if (format === 'tfjs' && !files.some(({ path }) => path === 'head/model.json')) {
+    if (format === 'tfjs' && !holdsLayers(files)) {
       throw new AppError(
         'format_unavailable',
         'The head of this version is no TensorFlow.js model: it takes sparse features. Take format bundle, which holds programs that compute the same.',

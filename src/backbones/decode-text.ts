@@ -23,9 +23,20 @@ function windows1252(bytes: Uint8Array): string {
     .replace(/[\x80-\x9f]/g, (sign) => SIGNS[sign.charCodeAt(0) - 0x80]!);
 }
 
-function encodingOf(bytes: Uint8Array): Exclude<TextEncodingName, 'windows-1252'> {
+/** UTF-16, where the mark at the beginning says so. */
+export function markedUtf16(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
+  return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined;
+}
+
+/** Whether a character is one that files of other kinds have, and no text: a control character but these. */
+export function isControl(code: number): boolean {
+  return code < 0x20 && !'\t\n\v\f\r\x1b'.includes(String.fromCharCode(code));
+}
+
+function encodingOf(bytes: Uint8Array): Exclude<TextEncodingName, 'windows-1252'> {
+  const marked = markedUtf16(bytes);
+  if (marked) return marked;
   // Excel's "Unicode text" without its mark.
   const start = bytes.subarray(0, 512);
   const zeros = start.filter((byte, i) => i % 2 === 1 && byte === 0).length;

@@ -255,6 +255,11 @@ class Jobs {
   }
 }
 
+/** What is asked of the examples, by its public names. */
+function askedOf({ topK, explain, class: label, nearest, partial }: PredictOptions) {
+  return { top_k: topK, explain, class: label, nearest, partial };
+}
+
 class Models {
   readonly #transport: Transport;
 
@@ -278,8 +283,8 @@ class Models {
 
   /** Classify images, best first: one, or several with a result for each. */
   async predict(model: string, images: Source | Source[], options: PredictOptions = {}): Promise<Prediction> {
-    const { topK, explain, class: label, nearest, partial, signal } = options;
-    const query = { top_k: topK, explain, class: label, nearest, partial };
+    const { signal } = options;
+    const query = askedOf(options);
     const path = `${pathOf(model, options)}/predict`;
     const several = Array.isArray(images) && !images.every((image) => typeof image === 'object' && 'content' in image);
     if (!several) {
@@ -297,9 +302,8 @@ class Models {
 
   /** Classify texts, with a result for each. */
   predictTexts(model: string, texts: string[], options: PredictOptions = {}): Promise<Prediction> {
-    const { topK, explain, class: label, nearest, partial, signal } = options;
-    const json = { texts, top_k: topK, explain, class: label, nearest, partial };
-    return this.#transport.json(`${pathOf(model, options)}/predict`, { method: 'POST', json, signal });
+    const json = { texts, ...askedOf(options) };
+    return this.#transport.json(`${pathOf(model, options)}/predict`, { method: 'POST', json, signal: options.signal });
   }
 
   /** Where in an image the score comes from, as a PNG. */

@@ -40,7 +40,7 @@ export function mostTableBytes({ ofCell }: DatasetModality): number {
 }
 
 /** What a modality says of bytes that are none of its content. */
-export const CONTENT_FAULTS: ErrorCode[] = ['content_invalid', 'content_too_large', 'content_unsupported'];
+const CONTENT_FAULTS: ErrorCode[] = ['content_invalid', 'content_too_large', 'content_unsupported'];
 const NESTED: Refusal = {
   code: 'nested_archive',
   reason: 'It is an archive; archives in archives are not opened. Unpack it, and pack what lies in it as a folder.',
@@ -67,12 +67,22 @@ export async function examineEntry(entry: ArchiveEntry, options: ExamineOptions)
     return { name, kind: 'table', bytes, canonical: kind === 'labels_file', otherwise: notUsed };
   }
   if (looksLikeArchive(bytes)) return refuse(kind, name, NESTED);
+  const found = await inspectContent(name, bytes, options.modality);
+  return found.kind === 'refused' ? refuse(kind, name, found.refusal) : found;
+}
+
+/** What a modality says of bytes that may be its content. @throws whatever breaks in `inspect` */
+export async function inspectContent(
+  name: string,
+  bytes: Buffer,
+  modality: DatasetModality,
+): Promise<Extract<Examined, { kind: 'content' | 'refused' }>> {
   try {
-    const facts = await options.modality.inspect(bytes);
+    const facts = await modality.inspect(bytes);
     return { name, kind: 'content', bytes, sha256: createHash('sha256').update(bytes).digest('hex'), facts };
   } catch (error) {
     if (!(error instanceof AppError) || !CONTENT_FAULTS.includes(error.code)) throw error;
-    return refuse(kind, name, { code: error.code, reason: error.message });
+    return { name, kind: 'refused', refusal: { code: error.code, reason: error.message } };
   }
 }
 

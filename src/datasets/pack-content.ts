@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto';
 import { AppError } from '../errors.js';
 import type { Example, LayoutWanted, RefusedFile } from '../schemas/datasets.js';
 import type { ArchiveEntry, Refusal } from './archives/archive.js';
 import type { CodePage } from './archives/code-page.js';
 import {
-  CONTENT_FAULTS,
   type DatasetModality,
   type Examined,
   type ExamineOptions,
   examineEntry,
+  inspectContent,
   mostTableBytes,
 } from './examine-entry.js';
 import { normalise, type Place } from './labels/label.js';
@@ -93,20 +92,7 @@ export async function* packContent(
       note(found, findings, mostTableBytes(modality));
       continue;
     }
-    const { name, sha256, bytes, facts } = found;
-    const known = offsets.get(sha256);
-    const offset = known ?? findings.packBytes;
-    findings.files.push({
-      sha256,
-      name,
-      offset,
-      bytes: bytes.length,
-      ...(Object.keys(facts).length > 0 && { facts }),
-    });
-    if (known !== undefined) continue;
-    offsets.set(sha256, offset);
-    findings.packBytes += bytes.length;
-    yield bytes;
+    if (take(found, findings, offsets)) yield found.bytes;
   }
   if (modality.ofCell && mayHoldRows(findings)) yield* packRows(findings, { ...options, ofCell: modality.ofCell });
 }
@@ -147,25 +133,13 @@ async function* packRows(
   const offsets = new Map<string, number>();
   let pieces: Buffer[] = [];
   for (const { name, text, place } of rows) {
-    const bytes = Buffer.from(ofCell(text));
-    let facts: Record<string, number>;
-    try {
-      facts = await modality.inspect(bytes);
-    } catch (error) {
-      if (!(error instanceof AppError) || !CONTENT_FAULTS.includes(error.code)) throw error;
-      findings.refused.push({ name, code: error.code, reason: error.message });
+    const found = await inspectContent(name, Buffer.from(ofCell(text)), modality);
+    if (found.kind === 'refused') {
+      findings.refused.push({ name, ...found.refusal });
       continue;
     }
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const known = offsets.get(sha256);
-    const offset = known ?? findings.packBytes;
-    findings.files.push({ sha256, name, offset, bytes: bytes.length, facts });
     places.push(place);
-    if (known === undefined) {
-      offsets.set(sha256, offset);
-      findings.packBytes += bytes.length;
-      pieces.push(bytes);
-    }
+    if (take(found, findings, offsets)) pieces.push(found.bytes);
     // A chunk per text would cost more than the texts, and the event loop must breathe.
     if (pieces.length < 1000) continue;
     yield Buffer.concat(pieces);
@@ -173,6 +147,22 @@ async function* packRows(
   }
   if (pieces.length > 0) yield Buffer.concat(pieces);
   findings.rows = { ...rest, places };
+}
+
+/** Add content to what was found. @returns whether its bytes are new to the pack */
+function take(
+  { name, sha256, bytes, facts }: Extract<Examined, { kind: 'content' }>,
+  findings: ArchiveFindings,
+  offsets: Map<string, number>,
+): boolean {
+  const known = offsets.get(sha256);
+  const offset = known ?? findings.packBytes;
+  const some = Object.keys(facts).length > 0 && { facts };
+  findings.files.push({ sha256, name, offset, bytes: bytes.length, ...some });
+  if (known !== undefined) return false;
+  offsets.set(sha256, offset);
+  findings.packBytes += bytes.length;
+  return true;
 }
 
 /** An entry too large to be taken is never read, and takes no memory. */

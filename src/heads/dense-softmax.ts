@@ -66,7 +66,7 @@ export class DenseSoftmax implements SoftmaxObjective {
     const vectors = arrays(this.#size);
     const { point, at, iterations } = await minimise({
       vectors,
-      evaluate: (candidate) => this.#evaluate(candidate, tensors, weightDecay),
+      evaluate: (candidate) => this.#evaluate(candidate, { tensors, weightDecay, gradient: vectors.take().fill(0) }),
       gradient: (_, { gradient }) => gradient,
       start: start?.slice() ?? new Float32Array(this.#size),
       maxIterations,
@@ -83,12 +83,14 @@ export class DenseSoftmax implements SoftmaxObjective {
     return { inputs: D, units: K, kernel, bias: point.slice(K * D), activation: 'softmax' };
   }
 
-  async #evaluate(point: Float32Array, tensors: Tensor[], weightDecay: number): Promise<Evaluated> {
+  async #evaluate(
+    point: Float32Array,
+    { tensors, weightDecay, gradient }: { tensors: Tensor[]; weightDecay: number; gradient: Float32Array },
+  ): Promise<Evaluated> {
     const [K, D] = [this.#classes, this.#columns];
     const runner = await session();
     const weights = new Tensor('float32', point.subarray(0, K * D), [K, D]);
     const bias = new Tensor('float32', point.subarray(K * D), [K]);
-    const gradient = new Float32Array(point.length);
     const logits = new Float32Array(this.#rows * K);
     let loss = 0;
     for (const [index, { x, y, start }] of this.#chunks.entries()) {

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { ObjectiveOptions } from './softmax-objective.js';
-import { type ProblemOptions, type Solved, solve } from './sparse-problem.js';
+import { lanesOf, type ProblemOptions, type Solved, solve } from './sparse-problem.js';
 
 export interface FitTask {
   id: number;
@@ -29,15 +29,16 @@ let last = 0;
 
 /** The same, in memory that threads see without a copy. */
 export function shared(problem: ProblemOptions): ProblemOptions {
-  const { matrix, y } = problem;
+  const { features, y } = problem;
   if (!isWorthIt(problem)) return problem;
   return {
     ...problem,
     y: sharedArray(y, Int32Array),
-    matrix: {
-      offsets: sharedArray(matrix.offsets, Int32Array),
-      indices: sharedArray(matrix.indices, Int32Array),
-      values: sharedArray(matrix.values, Float32Array),
+    features: {
+      ...features,
+      offsets: sharedArray(features.offsets, Int32Array),
+      indices: sharedArray(features.indices, Int32Array),
+      values: sharedArray(features.values, Float32Array),
     },
   };
 }
@@ -48,19 +49,16 @@ function sharedArray<T extends Int32Array | Float32Array>(values: T, Kind: new (
   return out;
 }
 
-function isWorthIt({ matrix, lanes }: ProblemOptions): boolean {
-  return matrix.values.length * lanes >= WORTH_A_THREAD && availableParallelism() > 1;
+function isWorthIt({ features, classes }: ProblemOptions): boolean {
+  return features.values.length * lanesOf(classes).lanes >= WORTH_A_THREAD && availableParallelism() > 1;
 }
 
 /** `solve` in the thread with the least to do. @param problem as `shared` gives it */
 export function solveInThread(problem: ProblemOptions, options: FitTask['options']): Promise<Solved> {
   if (!isWorthIt(problem)) return solve(problem, options);
-  const free = threads.find(({ tasks }) => tasks.size === 0);
-  const thread =
-    free ??
-    (threads.length < availableParallelism()
-      ? startThread()
-      : threads.reduce((least, one) => (one.tasks.size < least.tasks.size ? one : least)));
+  const [least] = [...threads].sort((a, b) => a.tasks.size - b.tasks.size);
+  const mayStart = threads.length < availableParallelism();
+  const thread = least && (least.tasks.size === 0 || !mayStart) ? least : startThread();
   last += 1;
   const id = last;
   return new Promise((resolve, reject) => {

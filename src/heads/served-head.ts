@@ -45,6 +45,11 @@ export async function writeHead(head: ServedHead): Promise<[string, Uint8Array |
   ];
 }
 
+/** Whether the files of a version hold a head of layers, as TensorFlow.js reads them. */
+export function holdsLayers(files: { path: string }[]): boolean {
+  return files.some(({ path }) => path === LAYERS.model);
+}
+
 /**
  * @param files those of the version
  * @throws AppError `version_damaged`

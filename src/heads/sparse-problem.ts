@@ -1,8 +1,9 @@
 /** One fit on sparse features: which weights have the least loss on the rows that count. */
 import { dot } from '../numbers/dense.js';
+import { onlySparse, type SparseFeatures, takeRows } from '../numbers/features.js';
 import { minimise } from './lbfgs.js';
 import type { ObjectiveOptions } from './softmax-objective.js';
-import { Products, type SparseMatrix } from './sparse-products.js';
+import { Products } from './sparse-products.js';
 import { addThenDotArrays, combineArrays, scaleArray, type Vectors } from './vectors.js';
 
 /** Scores are sums of sums: after so many steps they are computed anew, or their rounding errors would add up. */
@@ -33,12 +34,17 @@ interface Evaluated {
 
 export interface ProblemOptions {
   /** All rows. */
-  matrix: SparseMatrix;
-  columns: number;
+  features: SparseFeatures;
   y: Int32Array;
-  lanes: number;
-  free: number;
   classes: number;
+}
+
+/**
+ * How the numbers of the classes lie: `free` of them have numbers of their own, in so many lanes. Of two classes one is enough:
+ * in the least loss the weights of one are those of the other with another sign, so half their difference stands for both.
+ */
+export function lanesOf(classes: number): { lanes: number; free: number } {
+  return classes === 2 ? { lanes: 1, free: 1 } : { lanes: Math.ceil(classes / 4) * 4, free: classes };
 }
 
 /** What a fit ends with; a point is `parts` `[N, lanes]` of all rows, then the bias. */
@@ -72,7 +78,7 @@ export async function solve(
 /** One fit: the rows that count in it, and what is computed of them. */
 class Problem {
   readonly vectors: Vectors<Weights>;
-  readonly #of: ProblemOptions;
+  readonly #of: ProblemOptions & ReturnType<typeof lanesOf>;
   /** Which rows count, and by how much. */
   readonly #rows: Int32Array;
   readonly #shares: Float32Array;
@@ -82,12 +88,12 @@ class Problem {
   #steps = 0;
 
   constructor({ shares, weightDecay }: Pick<ObjectiveOptions, 'shares' | 'weightDecay'>, of: ProblemOptions) {
-    const { matrix, columns, lanes, free } = of;
-    this.#of = of;
+    const { lanes, free } = lanesOf(of.classes);
+    this.#of = { ...of, lanes, free };
     this.#rows = Int32Array.from(shares.keys()).filter((row) => shares[row]! > 0);
     this.#shares = Float32Array.from(this.#rows, (row) => shares[row]!);
     this.#penalty = free === 1 ? 2 * weightDecay : weightDecay;
-    this.#products = new Products(rowsOf(matrix, this.#rows), columns, lanes);
+    this.#products = new Products(onlySparse(takeRows(of.features, this.#rows)), lanes);
     this.vectors = weightVectors(this.#rows.length * lanes, free);
   }
 
@@ -177,19 +183,6 @@ function weightVectors(length: number, free: number): Vectors<Weights> {
       return addThenDotArrays(q.scores, factor, v.scores, w.parts) + addThenDotArrays(q.bias, factor, v.bias, w.bias);
     },
   };
-}
-
-function rowsOf({ offsets, indices, values }: SparseMatrix, rows: Int32Array): SparseMatrix {
-  const starts = new Int32Array(rows.length + 1);
-  rows.forEach((row, i) => {
-    starts[i + 1] = starts[i]! + offsets[row + 1]! - offsets[row]!;
-  });
-  const out = { offsets: starts, indices: new Int32Array(starts.at(-1)!), values: new Float32Array(starts.at(-1)!) };
-  rows.forEach((row, i) => {
-    out.indices.set(indices.subarray(offsets[row], offsets[row + 1]), starts[i]);
-    out.values.set(values.subarray(offsets[row], offsets[row + 1]), starts[i]);
-  });
-  return out;
 }
 
 /** Logits become `share · (p − truth)`, in place. @returns −log p of the true class */

@@ -2,42 +2,35 @@ import type { SparseFeatures } from '../numbers/features.js';
 import type { DenseLayer } from './head.js';
 import { shared, solveInThread } from './fit-threads.js';
 import type { ObjectiveFit, ObjectiveOptions, SoftmaxObjective } from './softmax-objective.js';
-import { type ProblemOptions, solve } from './sparse-problem.js';
+import { lanesOf, type ProblemOptions, solve } from './sparse-problem.js';
 import { Products } from './sparse-products.js';
 
 /**
  * Softmax regression on sparse features. A point is `parts` `[N, lanes]` of all rows, then the bias: the lanes are the classes
- * and zeros up to a multiple of 4. Of two classes one lane is enough: in the least loss the weights of one are those of the
- * other with another sign, so half their difference stands for both.
+ * and zeros up to a multiple of 4 (`lanesOf`).
  */
 export class SparseSoftmax implements SoftmaxObjective {
-  readonly #features: SparseFeatures;
-  readonly #y: Int32Array;
-  readonly #classes: number;
-  readonly #lanes: number;
-  /** Classes that have numbers of their own: 1 of two. */
-  readonly #free: number;
-  /** Columns that occur, ascending, and the features in their places. */
+  /** Columns of all features, and those of them that occur, ascending. */
+  readonly #columns: number;
   readonly #used: Int32Array;
+  /** The features in the places of the columns that occur. */
   readonly #problem: ProblemOptions;
+  readonly #lanes: number;
+  readonly #free: number;
   #products: Products | undefined;
 
   constructor(features: SparseFeatures, y: Int32Array, classes: number) {
-    this.#features = features;
-    this.#y = y;
-    this.#classes = classes;
-    this.#free = classes === 2 ? 1 : classes;
-    this.#lanes = classes === 2 ? 1 : Math.ceil(classes / 4) * 4;
-    const { columns, offsets, indices, values } = features;
+    const { columns, indices } = features;
+    const { lanes, free } = lanesOf(classes);
+    [this.#columns, this.#lanes, this.#free] = [columns, lanes, free];
     const place = new Int32Array(columns).fill(-1);
     for (let at = 0; at < indices.length; at += 1) place[indices[at]!] = 0;
     this.#used = Int32Array.from(place.keys()).filter((column) => place[column] === 0);
     this.#used.forEach((column, index) => {
       place[column] = index;
     });
-    const matrix = { offsets, indices: indices.map((column) => place[column]!), values };
-    const { lanes, free, used } = { lanes: this.#lanes, free: this.#free, used: this.#used };
-    this.#problem = shared({ matrix, columns: used.length, y, lanes, free, classes });
+    const compact = { ...features, columns: this.#used.length, indices: indices.map((column) => place[column]!) };
+    this.#problem = shared({ features: compact, y, classes });
   }
 
   async fit({ onIteration, ...options }: ObjectiveOptions): Promise<ObjectiveFit> {
@@ -50,19 +43,20 @@ export class SparseSoftmax implements SoftmaxObjective {
   }
 
   layer(point: Float32Array): DenseLayer {
-    const [K, D, lanes] = [this.#classes, this.#features.columns, this.#lanes];
+    const [K, D, lanes] = [this.#problem.classes, this.#columns, this.#lanes];
+    const rows = this.#problem.y.length;
     const kernel = new Float32Array(D * K);
-    const weights = this.#whole().weightsOf(point.subarray(0, this.#y.length * lanes));
+    const weights = this.#whole().weightsOf(point.subarray(0, rows * lanes));
     this.#used.forEach((column, index) => {
       this.#spread(weights, index * lanes, kernel.subarray(column * K, (column + 1) * K));
     });
-    const bias = this.#spread(point, this.#y.length * lanes, new Float32Array(K));
+    const bias = this.#spread(point, rows * lanes, new Float32Array(K));
     return { inputs: D, units: K, kernel, bias, activation: 'softmax' };
   }
 
   /** Of all rows, `[N, K]`. */
   #logits(point: Float32Array): Float32Array {
-    const [K, lanes, rows] = [this.#classes, this.#lanes, this.#y.length];
+    const [K, lanes, rows] = [this.#problem.classes, this.#lanes, this.#problem.y.length];
     const scores = this.#whole().scoresOf(point.subarray(0, rows * lanes));
     const bias = this.#spread(point, rows * lanes, new Float32Array(K));
     const logits = new Float32Array(rows * K);
@@ -75,7 +69,7 @@ export class SparseSoftmax implements SoftmaxObjective {
 
   /** Products with all rows. */
   #whole(): Products {
-    this.#products ??= new Products(this.#problem.matrix, this.#used.length, this.#lanes);
+    this.#products ??= new Products(this.#problem.features, this.#lanes);
     return this.#products;
   }
 

@@ -178,6 +178,30 @@ export function firstRows(features: Features, rows: number): Features {
   };
 }
 
+/** Column by column: the rows that have a value there, ascending, and the values. */
+export function transposed({ rows, columns, offsets, indices, values }: SparseFeatures): SparseFeatures {
+  const starts = new Int32Array(columns + 1);
+  for (let at = 0; at < values.length; at += 1) starts[indices[at]! + 1]! += 1;
+  for (let column = 0; column < columns; column += 1) starts[column + 1]! += starts[column]!;
+  const place = starts.slice();
+  const out = {
+    kind: 'sparse' as const,
+    rows: columns,
+    columns: rows,
+    offsets: starts,
+    indices: new Int32Array(values.length),
+    values: new Float32Array(values.length),
+  };
+  for (let row = 0; row < rows; row += 1) {
+    for (let at = offsets[row]!; at < offsets[row + 1]!; at += 1) {
+      const to = place[indices[at]!]!++;
+      out.indices[to] = row;
+      out.values[to] = values[at]!;
+    }
+  }
+  return out;
+}
+
 /** Some rows, copied, in the order asked for. */
 export function takeRows(features: Features, rows: ArrayLike<number>): Features {
   return stacked(

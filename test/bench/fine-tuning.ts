@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openWorkbench } from './accuracy/features.js';
+import { spread } from './spread.js';
 
 const { values, positionals } = parseArgs({
   options: {
@@ -93,12 +94,6 @@ async function overSplits(count: number): Promise<void> {
       `| ${[name, backbone, spread(figures.frozen), spread(figures.trained), seconds.toFixed(0)].join(' | ')} |`,
     );
   }
-}
-
-function spread(shares: number[]): string {
-  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
-  const variance = shares.reduce((sum, share) => sum + (share - mean) ** 2, 0) / Math.max(1, shares.length - 1);
-  return `${percent(mean)} ± ${percent(Math.sqrt(variance))}`;
 }
 
 function settingsFor(model: string) {

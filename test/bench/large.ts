@@ -14,7 +14,7 @@ import { loadConfig } from '../../src/config.js';
 import type { Report } from '../../src/schemas/report.js';
 import { randomFrom, submit, upload } from '../helpers/photos.js';
 import type { TestService } from '../helpers/service.js';
-import { modelsFolder, withService } from './speed/service.js';
+import { withService } from './speed/service.js';
 import { labelledPhotos } from './speed/train-model.js';
 
 /** Squares of real photos, each of another place; `label/number.jpg`. */
@@ -71,12 +71,7 @@ const BACKBONE = 'rootstock_s';
 const SIDE = 48;
 const JOB_MS = 3_600_000;
 
-const models = await modelsFolder();
-try {
-  await withService({ models: models.path, env: { DEFAULT_BACKBONE: BACKBONE } }, measure);
-} finally {
-  await models.remove();
-}
+await withService({ models: loadConfig({}).MODELS_DIR, env: { DEFAULT_BACKBONE: BACKBONE } }, measure);
 
 async function measure(service: TestService): Promise<void> {
   const files = await crops(Math.max(...sizes));

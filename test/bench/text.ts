@@ -21,6 +21,7 @@ import { readTextTables } from '../../src/datasets/labels/text-tables.js';
 import { seededRandom, shuffled } from '../../src/numbers/random.js';
 import { SHARED } from '../helpers/shared.js';
 import { openWorkbench } from './accuracy/features.js';
+import { spread } from './spread.js';
 
 const { values, positionals } = parseArgs({
   options: {
@@ -139,11 +140,4 @@ async function rowsOf(path: string, split: Row['split']): Promise<Row[]> {
   if (!existsSync(file)) throw new Error(`${file} is not here; it is what is measured.`);
   const { rows } = await readTextTables([{ name: path, bytes: readFileSync(file), canonical: false }]);
   return rows.flatMap(({ text, place }) => ('label' in place ? [{ text, label: place.label, split }] : []));
-}
-
-function spread(shares: number[]): string {
-  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
-  const variance = shares.reduce((sum, share) => sum + (share - mean) ** 2, 0) / Math.max(1, shares.length - 1);
-  const percent = (share: number) => (100 * share).toFixed(1);
-  return shares.length === 1 ? percent(mean) : `${percent(mean)} ± ${percent(Math.sqrt(variance))}`;
 }

@@ -1,17 +1,12 @@
 import { AppError } from '../../errors.js';
-import { decodeText, type TextEncodingName } from '../decode-text.js';
+import { decodeText, isControl, type TextEncodingName } from '../decode-text.js';
 
 export interface TextLimits {
   /** Largest text, bytes. */
   maxBytes: number;
 }
 
-/** What no text has: all control characters but these. */
-const ALLOWED = '\t\n\v\f\r\x1b';
-
-function isControl(code: number): boolean {
-  return (code < 0x20 && !ALLOWED.includes(String.fromCharCode(code))) || code === 0x7f;
-}
+const DELETE = 0x7f;
 
 /**
  * The text that content is.
@@ -28,7 +23,7 @@ export function readText(content: Uint8Array, limits: TextLimits): { text: strin
   }
   const { text, encoding } = decodeText(content);
   let at = 0;
-  while (at < text.length && !isControl(text.charCodeAt(at))) at += 1;
+  while (at < text.length && !isControl(text.charCodeAt(at)) && text.charCodeAt(at) !== DELETE) at += 1;
   if (at < text.length) {
     const code = text.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0');
     throw new AppError(

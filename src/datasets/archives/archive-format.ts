@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import { isControl, markedUtf16 } from '../../backbones/decode-text.js';
 import { AppError } from '../../errors.js';
 import type { ArchiveFormat } from './archive.js';
 import { decompressor, READS_ZSTD } from './decompressor.js';
@@ -86,22 +87,11 @@ function isTar(block: Buffer): boolean {
   return written === sum;
 }
 
-/** What no text has, but files of other kinds have. */
-function isControl(sign: string): boolean {
-  const code = sign.charCodeAt(0);
-  return code < 0x20 && !'\t\n\v\f\r\x1b'.includes(sign);
-}
-
 /** The beginning of a text with a delimiter in it, or with JSON. */
 function isTable(block: Buffer): boolean {
-  const wide =
-    block[0] === 0xff && block[1] === 0xfe
-      ? 'utf-16le'
-      : block[0] === 0xfe && block[1] === 0xff
-        ? 'utf-16be'
-        : undefined;
+  const wide = markedUtf16(block);
   const text = wide ? new TextDecoder(wide).decode(block.subarray(0, block.length & ~1)) : block.toString('latin1');
-  if ([...text].some(isControl)) return false;
+  if ([...text].some((sign) => isControl(sign.charCodeAt(0)))) return false;
   return /[,;\t|]/.test(text) || /^\s*[{[]/.test(text) || text.startsWith('__label__');
 }
 

@@ -6,7 +6,7 @@ import type { Refusal } from '../archives/archive.js';
 import { normalise, type Place } from './label.js';
 import type { LabelsFile } from './labels-file.js';
 import { nameSome } from './name-some.js';
-import { splitDepth, splitNamed, splitWithin } from './split-names.js';
+import { splitDepth, splitNamed, splitOfFile } from './split-names.js';
 
 export interface ListedLayout {
   root: string;
@@ -104,21 +104,11 @@ function splitsOfFiles(files: LabelsFile[]): Map<string, Split | undefined> {
   const splits = new Map<string, Split | undefined>();
   for (const file of files) {
     const split =
-      splitNamed(folders(file.name).at(-1) ?? '') ?? (files.length > 1 ? splitOfName(file.name) : undefined);
+      splitNamed(folders(file.name).at(-1) ?? '') ?? (files.length > 1 ? splitOfFile(file.name) : undefined);
     if (files.length === 1 && split !== 'train') continue;
     for (const path of file.rows.keys()) splits.set(path, split);
   }
   return splits;
-}
-
-/** `train.csv` and `val_annotations.txt` */
-function splitOfName(name: string): Split | undefined {
-  return splitWithin(
-    name
-      .split('/')
-      .at(-1)!
-      .replace(/\.[^.]*$/, ''),
-  )?.split;
 }
 
 function commonFolder(files: LabelsFile[]): string[] {

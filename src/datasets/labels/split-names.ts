@@ -29,6 +29,12 @@ export function splitWithin(name: string): { split: Split; rest: string } | unde
   return { split: splitNamed(named[0]!)!, rest: parts.filter((part) => part !== named[0]).join(' ') };
 }
 
+/** The split that the name of a file means: `train.csv` and `val_annotations.txt` */
+export function splitOfFile(path: string): Split | undefined {
+  const name = path.split('/').at(-1)!;
+  return splitWithin(name.replace(/\.[^.]*$/, ''))?.split;
+}
+
 /**
  * How deep the folders lie that name splits: all paths share what is above, and at this depth every one that goes so deep
  * has a split name. A lone folder counts only if it is for training: who packs just a `test` folder has no splits.

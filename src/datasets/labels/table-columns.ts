@@ -59,8 +59,8 @@ const BIT = /^(0|1)(\.0+)?$/;
 /** A measure, and no class: with a point in it. */
 const MEASURE = /^-?\d*\.\d+(e-?\d+)?$/i;
 
-/** Rows by which a column of files is found out. */
-const ROWS_LOOKED_AT = 500;
+/** Rows by which columns are found out. */
+export const ROWS_LOOKED_AT = 500;
 
 /**
  * Find out what the columns of a table mean.
@@ -73,12 +73,7 @@ export function findColumns(
   index: PathIndex,
   { wanted = {}, splits, folders }: ColumnHints = {},
 ): Columns | { unusable: string } {
-  const width = Math.max(
-    table.header?.length ?? 0,
-    ...sample(table.rows, ROWS_LOOKED_AT).map(({ cells }) => cells.length),
-  );
-  // A column without a name holds the row numbers of pandas, or nothing at all.
-  const columns = Array.from({ length: width }, (_, i) => i).filter((i) => !table.header || table.header[i]);
+  const columns = namedColumns(table);
   const file = placeOf(table, wanted.file) ?? fileColumn(table, index, columns);
   if (file === undefined) return { unusable: 'no column of it names files of the archive' };
   const split = placeOf(table, wanted.split) ?? splitColumn(table, columns, file, splits);
@@ -96,6 +91,12 @@ export function findColumns(
     used: [...taken].map(nameOf),
     unused: columns.filter((i) => !taken.has(i)).map(nameOf),
   };
+}
+
+/** Places of the columns. One without a name holds the row numbers of pandas, or nothing at all. */
+export function namedColumns({ header, rows }: Table): number[] {
+  const width = Math.max(header?.length ?? 0, ...sample(rows, ROWS_LOOKED_AT).map(({ cells }) => cells.length));
+  return Array.from({ length: width }, (_, i) => i).filter((i) => !header || header[i]);
 }
 
 export function placeOf(table: Table, wanted: string | number | undefined): number | undefined {

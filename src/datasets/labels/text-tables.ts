@@ -7,8 +7,17 @@ import { normalise, type Place } from './label.js';
 import { badRow, placesOf } from './labels-file.js';
 import { nameSome } from './name-some.js';
 import { readTable, type Table } from './read-table.js';
-import { splitNamed, splitWithin } from './split-names.js';
-import { labelColumns, placeOf, rank, sample, splitColumn, words } from './table-columns.js';
+import { splitNamed, splitOfFile } from './split-names.js';
+import {
+  labelColumns,
+  namedColumns,
+  placeOf,
+  rank,
+  ROWS_LOOKED_AT,
+  sample,
+  splitColumn,
+  words,
+} from './table-columns.js';
 
 /** A row of a table, as an example. */
 export interface TextRow {
@@ -34,9 +43,8 @@ const TEXT_WORDS = words(
     'document doc description abstract article news phrase input prompt title headline subject string statement response ' +
     'reviews sentences comments messages',
 );
-const ROWS_LOOKED_AT = 500;
 /** Longer than any label, or a sentence. */
-const IS_LONG = (cell: string) => cell.length > 60 || cell.split(/\s+/).length > 6;
+const isLong = (cell: string) => cell.length > 60 || cell.split(/\s+/).length > 6;
 /** A column of names of files holds no texts. */
 const FILE_NAME = /^[^\s]+\.(jpe?g|png|gif|webp|bmp|tiff?|wav|mp3|mp4|txt)$/i;
 
@@ -74,15 +82,15 @@ export async function readTextTables(files: TableFile[], wanted: LayoutWanted = 
   const parts = splitsOf(found.map(({ table }) => table));
   const taken = found.map(({ table, columns }, i) => rowsOf(table, columns, { wanted, split: parts?.[i] }));
   const names = found.map(({ table }) => table.name);
-  const columnNames = found.map(({ table, columns }) => namesOf(table, columns));
+  const named = found.map(({ table, columns }) => namesOf(table, columns));
   const splitFrom = splitSource(found, parts);
   return {
     layout: {
       kind: 'text_table',
       root: '',
       labels_file: names.join(', '),
-      columns_used: [...new Set(columnNames.flatMap(({ used }) => used))],
-      columns_unused: [...new Set(columnNames.flatMap(({ unused }) => unused))],
+      columns_used: [...new Set(named.flatMap(({ used }) => used))],
+      columns_unused: [...new Set(named.flatMap(({ unused }) => unused))],
       ...(splitFrom !== undefined && { split_from: splitFrom }),
     },
     rows: taken.flatMap(({ rows }) => rows),
@@ -108,16 +116,14 @@ async function readTexts({ name, bytes }: TableFile, wanted: LayoutWanted): Prom
 
 /** The first line names columns unless it is as long as texts are, or a word of it is said again below. */
 function isHeader(first: string[], rows: Table['rows']): boolean {
-  if (first.some(IS_LONG)) return false;
+  if (first.some(isLong)) return false;
   if (first.some((cell) => rank(TEXT_WORDS, cell) !== undefined)) return true;
   const below = sample(rows, ROWS_LOOKED_AT);
   return !first.some((cell, column) => cell !== '' && below.some(({ cells }) => cells[column] === cell));
 }
 
 function columnsOf(table: Table, { columns: wanted = {}, splits }: LayoutWanted): Columns {
-  const rows = sample(table.rows, ROWS_LOOKED_AT);
-  const width = Math.max(table.header?.length ?? 0, ...rows.map(({ cells }) => cells.length));
-  const columns = Array.from({ length: width }, (_, i) => i).filter((i) => !table.header || table.header[i]);
+  const columns = namedColumns(table);
   const text = placeOf(table, wanted.text) ?? textColumn(table, columns);
   if (text === undefined) throw unusable(table, 'no column of it holds texts');
   const split = placeOf(table, wanted.split) ?? splitColumn(table, columns, text, splits);
@@ -167,9 +173,14 @@ function isCount({ rows }: Table, column: number): boolean {
 function namesOf({ header, rows }: Table, { text, labelling, split }: Columns): { used: string[]; unused: string[] } {
   const width = Math.max(header?.length ?? 0, rows[0]?.cells.length ?? 0);
   const taken = new Set([text, ...labelling.taken, ...(split === undefined ? [] : [split])]);
-  const nameOf = (i: number) => header?.[i] || `column ${i + 1}`;
+  const nameOf = columnNames(header);
   const rest = Array.from({ length: width }, (_, i) => i).filter((i) => !taken.has(i));
   return { used: [...taken].map(nameOf), unused: rest.map(nameOf) };
+}
+
+/** What columns are called, by their places. */
+function columnNames(header: string[] | undefined): (column: number) => string {
+  return (column) => header?.[column] || `column ${column + 1}`;
 }
 
 /** Whether the header says which column is which. */
@@ -181,7 +192,7 @@ function isSure({ header }: Table, { text, labelling }: Columns): boolean {
 function guessWarnings(table: Table, columns: Columns): string[] {
   const { text, labelling } = columns;
   if (isSure(table, columns)) return [];
-  const nameOf = (i: number) => table.header?.[i] || `column ${i + 1}`;
+  const nameOf = columnNames(table.header);
   const labels = nameSome(labelling.taken.map(nameOf));
   return [
     `${table.name}: the texts were taken from ${nameOf(text)}, the labels from ${labels}. If that is wrong, send the form field layout={"columns":{"text":…,"label":…}}.`,
@@ -191,10 +202,7 @@ function guessWarnings(table: Table, columns: Columns): string[] {
 /** The split that each of several tables is, by its name or folder; undefined where one has none. */
 function splitsOf(tables: Table[]): Split[] | undefined {
   if (tables.length < 2) return undefined;
-  const splits = tables.map(({ name }) => {
-    const path = name.split('/');
-    return splitNamed(path.at(-2) ?? '') ?? splitWithin(path.at(-1)!.replace(/\.[^.]*$/, ''))?.split;
-  });
+  const splits = tables.map(({ name }) => splitNamed(name.split('/').at(-2) ?? '') ?? splitOfFile(name));
   return splits.every((split) => split !== undefined) ? splits : undefined;
 }
 
